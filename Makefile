@@ -1,0 +1,69 @@
+# `make demo` and `make test` do their own set-up; a second call installs nothing.
+
+PYTHON ?= python3.11
+CORES ?= all
+CONFIG ?= config.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RESULTS = $(shell $(BIN)/python -c "import yaml; print(yaml.safe_load(open('$(CONFIG)'))['results'])")
+SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG)
+
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help install demo report test lint format lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(INSTALLED)  ## virtual environment with the pinned packages
+
+# torch first: the packages after it would otherwise choose another version
+$(INSTALLED): pyproject.toml envs/constraints.txt
+	@envs/debian.sh venv $(PYTHON)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python envs/pins.py > $(VENV)/pins.txt
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' $(VENV)/pins.txt)"
+	$(BIN)/python -m pip install --quiet -r $(VENV)/pins.txt -c envs/constraints.txt
+	touch $@
+
+demo: $(INSTALLED)  ## facts to results table and report, with config.yaml
+	@envs/debian.sh apertium
+	$(SNAKEMAKE) --cores $(CORES)
+	$(SNAKEMAKE) --cores 1 --report $(RESULTS)/report.html
+	@echo
+	@cat $(RESULTS)/table.md
+	@echo
+	@echo "table    $(RESULTS)/table.md, $(RESULTS)/summary.csv, $(RESULTS)/differences.csv"
+	@echo "report   $(RESULTS)/report.html"
+	@echo "figures  $(RESULTS)/figures/"
+
+report: $(INSTALLED)  ## results/report.html from what is already made
+	$(SNAKEMAKE) --cores 1 --report $(RESULTS)/report.html
+
+test: $(INSTALLED)  ## unit and workflow tests
+	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(INSTALLED)  ## linters and format checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: $(INSTALLED)  ## apply the formatters
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+lock: $(INSTALLED)  ## record every installed version in envs/constraints.txt
+	$(BIN)/python envs/pins.py --lock > envs/constraints.txt
+
+clean:  ## remove results and prepared models, keep the environment
+	rm -rf $(RESULTS) resources/models/*/ resources/cache .snakemake
+
+.PHONY: tiny
+tiny: $(INSTALLED)  ## every stage in about two minutes on an untrained model
+	$(BIN)/python tests/tiny.py
+	$(BIN)/snakemake --cores $(CORES) --configfile configs/tiny.yaml

@@ -1,0 +1,68 @@
+# MEMAT: facts in, an edited model and its report out. See README.md and config.yaml.
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+REPOSITORY = Path(workflow.basedir).resolve()
+LIBRARY = REPOSITORY / "workflow_scripts"
+sys.path.insert(0, str(LIBRARY))
+
+from memat.check import check_config
+from memat.errors import MematError
+
+
+configfile: "config.yaml"
+
+
+try:
+    # jobs read this file again: the user's files are only checked by the first reader
+    check_config(config, REPOSITORY, files=workflow.is_main_process)
+except MematError as error:
+    raise WorkflowError(str(error)) from None
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/models.smk"
+include: "rules/dataset.smk"
+include: "rules/memit.smk"
+include: "rules/heads.smk"
+include: "rules/evaluate.smk"
+include: "rules/export.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    dataset,
+    report,
+    export,
+
+
+rule all:
+    default_target: True
+    input:
+        DATASET_OUTPUTS,
+        report_outputs(),
+
+
+rule dataset:
+    input:
+        DATASET_OUTPUTS,
+
+
+rule report:
+    input:
+        report_outputs(),
+
+
+rule export:
+    input:
+        requested_export,

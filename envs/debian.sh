@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Debian packages that pip cannot bring, installed where apt can be used:
+#   debian.sh venv python3.11   the interpreter and its venv module
+#   debian.sh apertium          the English-Catalan translator of the demo
+set -euo pipefail
+
+install_or_explain() { # package, what to do without it
+  local root=""
+  if [ "$(id -u)" != 0 ]; then
+    root="sudo -n"
+    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then root=none; fi
+  fi
+  if [ "$root" != none ] && command -v apt-get >/dev/null; then
+    echo "installing $1 with apt" >&2
+    if $root apt-get update -q >/dev/null &&
+      DEBIAN_FRONTEND=noninteractive $root apt-get install -y -q --no-install-recommends "$1" >/dev/null; then
+      return
+    fi
+  fi
+  echo "$1 is missing and could not be installed. $2" >&2
+  exit 1
+}
+
+case "$1" in
+venv)
+  "$2" -c "import ensurepip, venv" 2>/dev/null ||
+    install_or_explain "$2-venv" "Install it, or name another interpreter (3.11 or newer): make PYTHON=python3 …"
+  ;;
+apertium)
+  { command -v apertium && apertium -l | grep -q eng-cat; } >/dev/null 2>&1 ||
+    install_or_explain apertium-eng-cat "Ask an administrator for it, or set translate.engine in config.yaml to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
+  ;;
+*)
+  echo "usage: debian.sh venv <python> | apertium" >&2
+  exit 2
+  ;;
+esac

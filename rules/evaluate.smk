@@ -1,0 +1,77 @@
+# Scores of every prompt, and the summary over facts.
+
+
+rule score:
+    input:
+        manifest=MANIFEST,
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        deltas=deltas_of_experiment,
+        corrections=corrections_of_experiment,
+    output:
+        scores=SCORES,
+    log:
+        log_path("score", "{experiment}/block_{block}_{language}"),
+    benchmark:
+        benchmark_path("score", "{experiment}/block_{block}_{language}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=60,
+    params:
+        cfg=config["evaluate"],
+        language="{language}",
+        block=block_number,
+        compute=COMPUTE,
+        code=code_tag("score.py"),
+    message:
+        "Scores of {wildcards.experiment} in {wildcards.language}, block {wildcards.block}"
+    script:
+        "../workflow_scripts/score.py"
+
+
+rule summarise:
+    input:
+        scores=all_scores(),
+    output:
+        metrics=f"{RESULTS}/metrics.parquet",
+        summary=report(
+            f"{RESULTS}/summary.csv",
+            caption="../report/summary.rst",
+            category="Results",
+            labels={"result": "summary of all experiments", "kind": "table"},
+        ),
+        differences=report(
+            f"{RESULTS}/differences.csv",
+            caption="../report/differences.rst",
+            category="Results",
+            labels={"result": "paired differences", "kind": "table"},
+        ),
+        table=report(
+            f"{RESULTS}/table.md",
+            caption="../report/table.rst",
+            category="Results",
+            labels={"result": "results table", "kind": "table"},
+        ),
+    log:
+        log_path("summarise"),
+    benchmark:
+        benchmark_path("summarise")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=config["summary"],
+        experiments=PLAN.rows(),
+        languages=LANGUAGES,
+        seed=SEED,
+        code=code_tag("summarise.py"),
+    message:
+        "Metrics, intervals and paired differences"
+    script:
+        "../workflow_scripts/summarise.py"

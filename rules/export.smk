@@ -1,0 +1,28 @@
+# The edited and corrected model as an ordinary Hugging Face folder.
+
+
+rule export_model:
+    input:
+        manifest=MANIFEST,
+        deltas=deltas_of_experiment,
+        corrections=corrections_of_experiment,
+    output:
+        manifest=EXPORT,
+    log:
+        log_path("export_model", "{experiment}"),
+    benchmark:
+        benchmark_path("export_model", "{experiment}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=60,
+    params:
+        cfg=config["export"],
+        compute=COMPUTE,
+        code=code_tag("export_model.py"),
+    message:
+        "Export of {wildcards.experiment}"
+    script:
+        "../workflow_scripts/export_model.py"

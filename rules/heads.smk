@@ -1,0 +1,93 @@
+# MEMAT: find the heads of an edited model that tell true from new, and correct them.
+
+
+rule dump_activations:
+    input:
+        manifest=MANIFEST,
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        deltas=DELTAS,
+    output:
+        activations=f"{HEADS}/activations.safetensors",
+    log:
+        log_path("dump_activations", "{edit}/{language}/block_{block}"),
+    benchmark:
+        benchmark_path("dump_activations", "{edit}/{language}/block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=60,
+    params:
+        cfg=config["activations"],
+        language="{language}",
+        block=block_number,
+        compute=COMPUTE,
+        code=code_tag("dump_activations.py"),
+    message:
+        "Head activations of {wildcards.edit}, sentences in {wildcards.language}, block {wildcards.block}"
+    script:
+        "../workflow_scripts/dump_activations.py"
+
+
+rule train_probes:
+    input:
+        activations=rules.dump_activations.output.activations,
+    output:
+        accuracy=f"{HEADS}/accuracy.parquet",
+        probes=f"{HEADS}/probes.safetensors",
+    log:
+        log_path("train_probes", "{edit}/{language}/block_{block}"),
+    benchmark:
+        benchmark_path("train_probes", "{edit}/{language}/block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        cfg=config["probes"],
+        seed=SEED,
+        code=code_tag("train_probes.py"),
+    message:
+        "Probes on the heads of {wildcards.edit}, sentences in {wildcards.language}, block {wildcards.block}"
+    script:
+        "../workflow_scripts/train_probes.py"
+
+
+rule fit_corrections:
+    input:
+        manifest=MANIFEST,
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        templates=templates_of,
+        language_file=language_file_of,
+        deltas=DELTAS,
+        accuracy=rules.train_probes.output.accuracy,
+    output:
+        corrections=CORRECTIONS,
+    log:
+        log_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}"),
+    benchmark:
+        benchmark_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=120,
+    params:
+        cfg=CORRECTION_SETTINGS,
+        language="{language}",
+        select="{select}",
+        k=number_of_heads,
+        block=block_number,
+        seed=SEED,
+        compute=COMPUTE,
+        code=code_tag("fit_corrections.py"),
+    message:
+        "Corrections of {wildcards.k} {wildcards.select} heads of {wildcards.edit} in {wildcards.language}, block {wildcards.block}"
+    script:
+        "../workflow_scripts/fit_corrections.py"

@@ -1,0 +1,107 @@
+# The model under edit, and what is computed once per model: templates and covariance.
+
+
+rule prepare_model:
+    input:
+        spec="resources/models/{model}.yaml",
+        files=local_model_files,
+    output:
+        manifest="resources/models/{model}/manifest.json",
+    log:
+        log_path("prepare_model", "{model}"),
+    benchmark:
+        benchmark_path("prepare_model", "{model}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=60,
+    params:
+        cfg=config["model"],
+        code=code_tag("prepare_model.py"),
+    message:
+        "Model {wildcards.model}: fetch, verify, convert"
+    script:
+        "../workflow_scripts/prepare_model.py"
+
+
+rule make_templates:
+    input:
+        manifest=MANIFEST,
+        language_file=language_file_of,
+    output:
+        templates=TEMPLATES,
+    log:
+        log_path("make_templates", "{language}"),
+    benchmark:
+        benchmark_path("make_templates", "{language}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=30,
+    params:
+        cfg=config["templates"],
+        compute=COMPUTE,
+        code=code_tag("make_templates.py"),
+    message:
+        "Context templates in {wildcards.language}"
+    script:
+        "../workflow_scripts/make_templates.py"
+
+
+rule sample_text:
+    input:
+        manifest=MANIFEST,
+        language_files=[language_file(code) for code in LANGUAGES],
+        corpus=COVARIANCE_CORPUS,
+    output:
+        text=f"{RESULTS}/model/covariance_text.parquet",
+    log:
+        log_path("sample_text"),
+    benchmark:
+        benchmark_path("sample_text")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=240,
+    params:
+        cfg=config["covariance"],
+        compute=COMPUTE,
+        seed=SEED,
+        code=code_tag("sample_text.py"),
+    message:
+        "Text for the covariance, from: {params.cfg[source]}"
+    script:
+        "../workflow_scripts/sample_text.py"
+
+
+rule estimate_covariance:
+    input:
+        manifest=MANIFEST,
+        text=rules.sample_text.output.text,
+    output:
+        covariance=COVARIANCE,
+    log:
+        log_path("estimate_covariance"),
+    benchmark:
+        benchmark_path("estimate_covariance")
+    conda:
+        "../envs/memat.yaml"
+    threads: 2
+    resources:
+        mem_mb=model_memory,
+        runtime=240,
+    params:
+        cfg=config["covariance"],
+        layers=config["edit"]["layers"],
+        compute=COMPUTE,
+        code=code_tag("estimate_covariance.py"),
+    message:
+        "Second moments of the keys in layers {params.layers}"
+    script:
+        "../workflow_scripts/estimate_covariance.py"

@@ -1,0 +1,170 @@
+"""Independent slow versions: one fact at a time, full sequences, plain loops.
+
+Written from the equations (Meng et al. 2023b; the paper's eq. 6, 10, 12), sharing
+nothing with the library but the tokenised sentences. They are what the fast paths
+must agree with.
+"""
+
+import torch
+
+from memat.model.hooks import hidden_of
+from memat.model.sentences import request_sentence, subject_prompt_sentence
+
+
+def oracle_value(model, request, contexts, kl_prompt, layer, settings):
+    """z, h₀ and losses of one fact: all rows in one padded batch, torch's own Adam."""
+    sentences = [request_sentence(model.tokenizer, request, c) for c in contexts]
+    kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
+    rows = [s.ids[:-1] for s in sentences] + [kl.ids]
+    lookup = [s.subject_last for s in sentences] + [kl.subject_last]
+    width = max(map(len, rows))
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+    delta = torch.zeros(model.d_model, dtype=model.dtype, requires_grad=True)
+    seen = {}
+
+    def add_delta(_module, _args, output):
+        hidden = hidden_of(output).clone()
+        seen.setdefault("initial", hidden[0, lookup[0]].detach().clone())
+        for i, position in enumerate(lookup):
+            hidden[i, position] += delta
+        return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+    adam = torch.optim.Adam([delta], lr=settings.learning_rate)
+    reference, losses = None, []
+    handle = model.blocks[layer].register_forward_hook(add_delta)
+    try:
+        for step in range(settings.steps):
+            adam.zero_grad()
+            logits = model.network(input_ids=ids, attention_mask=mask).logits
+            log_probs = logits.log_softmax(-1)
+            nll = 0
+            for i, sentence in enumerate(sentences):
+                start, targets = sentence.target_start, sentence.target_ids
+                nll_row = -sum(log_probs[i, start - 1 + j, t] for j, t in enumerate(targets))
+                nll = nll + nll_row / len(targets) / len(sentences)
+            now = log_probs[-1, lookup[-1]]
+            if reference is None:
+                reference = now.detach().clone()
+            divergence = (now.exp() * (now - reference)).sum()
+            decay = settings.weight_decay * delta.norm() / seen["initial"].norm() ** 2
+            loss = nll + settings.kl_factor * divergence + decay
+            losses.append(float(loss))
+            if loss < settings.stop_loss or step == settings.steps - 1:
+                break
+            loss.backward()
+            adam.step()
+            with torch.no_grad():
+                bound = settings.clamp * seen["initial"].norm()
+                if delta.norm() > bound:
+                    delta *= bound / delta.norm()
+    finally:
+        handle.remove()
+    return seen["initial"] + delta.detach(), seen["initial"], losses
+
+
+def oracle_key(model, request, contexts, weights, layer):
+    """Key of one fact: full sentences one by one, input of the projection at the subject."""
+    total = 0
+    for context, weight in zip(contexts, weights, strict=True):
+        sentence = request_sentence(model.tokenizer, request, context)
+        seen = []
+        handle = model.mlp_output(layer).register_forward_pre_hook(lambda _m, args, s=seen: s.append(args[0]))
+        with torch.no_grad():
+            model.network(torch.tensor([sentence.ids]))
+        handle.remove()
+        total = total + weight * seen[0][0, sentence.subject_last].double()
+    return total
+
+
+def oracle_output(model, request, layer):
+    """Block output at the subject's last token under the plain template."""
+    sentence = request_sentence(model.tokenizer, request)
+    seen = []
+    handle = model.blocks[layer].register_forward_hook(lambda _m, _a, out: seen.append(hidden_of(out)))
+    with torch.no_grad():
+        model.network(torch.tensor([sentence.ids]))
+    handle.remove()
+    return seen[0][0, sentence.subject_last].double()
+
+
+def oracle_spread(model, requests, values, contexts, weights, covariance, layers, weight):
+    """Full deltas by the literal formula Δ = R/(L−i) Kᵀ(λC + KKᵀ)⁻¹, model re-measured every layer.
+
+    Changes the model; returns {layer: (d_model, d_ff)}.
+    """
+    deltas = {}
+    for i, layer in enumerate(layers):
+        keys = torch.stack([oracle_key(model, r, contexts, weights, layer) for r in requests], 1)
+        outputs = torch.stack([oracle_output(model, r, layers[-1]) for r in requests], 1)
+        residual = (values.double().T - outputs) / (len(layers) - i)
+        system = weight * covariance[layer].double() + keys @ keys.T
+        deltas[layer] = residual @ keys.T @ torch.linalg.inv(system)
+        with torch.no_grad():
+            model.mlp_matrix(layer).add_(deltas[layer].to(model.dtype))
+    return deltas
+
+
+def oracle_nll(model, prompt, target, joined=False):
+    """NLL of every target token and whether each is the argmax; one row, all positions."""
+    text = prompt + target if joined else f"{prompt} {target}"
+    ids = model.tokenizer(text)["input_ids"]
+    n_prompt = len(ids)
+    offsets = model.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    n_prompt = next(i for i, (a, b) in enumerate(offsets) if b > len(text) - len(target) and b > a)
+    with torch.no_grad():
+        log_probs = model.network(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+    nll = [-float(log_probs[i - 1, ids[i]]) for i in range(n_prompt, len(ids))]
+    hit = all(int(log_probs[i - 1].argmax()) == ids[i] for i in range(n_prompt, len(ids)))
+    return sum(nll), len(nll), hit
+
+
+def oracle_correction_loss(model, request, contexts, kl_prompt, heads, omega, settings):
+    """Eq. (12) for one fact, row by row over full sequences; ω only where `position` says."""
+
+    def log_probs(ids, first):
+        def add(layer):
+            def hook(_module, args):
+                changed = args[0].clone()
+                for number, (at, head) in enumerate(heads):
+                    if at == layer:
+                        where = slice(head * model.head_dim, (head + 1) * model.head_dim)
+                        changed[:, first:, where] += omega[number]
+                return (changed, *args[1:])
+
+            return hook
+
+        handles = [
+            model.attention_output(layer).register_forward_pre_hook(add(layer))
+            for layer in {layer for layer, _ in heads}
+        ]
+        try:
+            return model.network(torch.tensor([ids])).logits[0].log_softmax(-1)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    loss = 0
+    for context in contexts:
+        sentence = request_sentence(model.tokenizer, request, context)
+        start = sentence.target_start
+        found = log_probs(list(sentence.ids[:-1]), start - 1 if settings.position == "last" else 0)
+        loss = loss - sum(found[start - 1 + i, t] for i, t in enumerate(sentence.target_ids)) / len(contexts)
+    kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
+    now = log_probs(list(kl.ids), len(kl.ids) - 1 if settings.position == "last" else 0)[-1]
+    with torch.no_grad():
+        before = model.network(torch.tensor([kl.ids])).logits[0, -1].log_softmax(-1)
+    loss = loss + settings.kl_weight * (now.exp() * (now - before)).sum()
+    plain = request_sentence(model.tokenizer, request)
+    for number, (layer, head) in enumerate(heads):
+        seen = []
+        handle = model.attention_output(layer).register_forward_pre_hook(lambda _m, a, s=seen: s.append(a[0]))
+        with torch.no_grad():
+            model.network(torch.tensor([plain.ids]))
+        handle.remove()
+        part = seen[0][0, plain.target_start - 1, head * model.head_dim : (head + 1) * model.head_dim]
+        loss = loss + settings.norm_weight / len(heads) * (omega[number].norm() / part.norm()) ** 2
+    return loss

@@ -1,0 +1,69 @@
+"""Random score tables for the tests of metrics and reports."""
+
+import numpy as np
+import polars as pl
+
+PROMPTS = {"rewrite": 1, "paraphrase": 2, "neighborhood": 5}
+
+
+def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts=PROMPTS):
+    """A scores table; `shift` nats per token make every target_new more likely."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for case_id in range(n_facts):
+        for kind, count in prompts.items():
+            # every third fact has fewer prompts, as after dropped translations
+            for index in range(max(1, count - (case_id % 3 == 0))):
+                for role in ("target_new", "target_true"):
+                    n_tokens = int(rng.integers(1, 4))
+                    nll = n_tokens * rng.exponential(2.0)
+                    if role == "target_new":
+                        nll *= np.exp(-shift)
+                    rows.append(
+                        {
+                            "case_id": 1000 * block + case_id,
+                            "block": block,
+                            "language": language,
+                            "role": role,
+                            "kind": kind,
+                            "index": index,
+                            "nll": float(nll),
+                            "n_tokens": n_tokens,
+                            "hit": bool(rng.random() < 0.3),
+                        }
+                    )
+    return pl.DataFrame(rows)
+
+
+def experiment(name, method, train=None, heads=None, select=None, k=None):
+    """One row of the plan, as `memat.plan.Experiment.as_row` gives it."""
+    return {
+        "name": name,
+        "method": method,
+        "train": train,
+        "heads": heads,
+        "select": select,
+        "k": k,
+    }
+
+
+EXPERIMENTS = [
+    experiment("unedited", "unedited"),
+    experiment("memit-en", "memit", "en"),
+    experiment("memit-ca", "memit", "ca"),
+    experiment("memat-en-en", "memat", "en", "en", "located", 16),
+    experiment("memat-ca-en", "memat", "ca", "en", "located", 16),
+    experiment("random-ca-en", "memat", "ca", "en", "random", 16),
+]
+LANGUAGES = ["en", "ca"]
+
+
+def random_run(n_facts=12, blocks=(0,)):
+    """(experiment name, scores) of a whole run over EXPERIMENTS and LANGUAGES."""
+    shifts = [0.0, 1.2, 1.0, 1.4, 1.3, 1.1]
+    return [
+        (experiment["name"], random_scores(n_facts, seed, language, block, shift))
+        for experiment, shift in zip(EXPERIMENTS, shifts, strict=True)
+        for block in blocks
+        for seed, language in enumerate(LANGUAGES)
+    ]

@@ -1,0 +1,147 @@
+"""Keys, solve and spread against the literal formulas; covariance against a plain loop."""
+
+import dataclasses
+
+import pytest
+import torch
+from memat.edit.covariance import estimate_covariance
+from memat.edit.keys import KeyReader, template_weights
+from memat.edit.update import DeltaSettings, edited, solve_keys, spread
+from memat.errors import NonFiniteValue, NotEnoughFacts
+from oracles import oracle_key, oracle_output, oracle_spread
+from small_models import SHAPES, TEXTS, small_model
+from test_edit_values import CONTEXTS, REQUESTS
+
+LAYERS = [0, 1, 2]
+
+
+def moments(model, layers=LAYERS):
+    return estimate_covariance(model, TEXTS, layers, 1000, 16, 64)[0]
+
+
+def wanted_values(model):
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(len(REQUESTS), model.d_model, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.parametrize("mode", ["uniform", "grouped"])
+def test_the_spread_is_the_literal_formula(name, mode):
+    model = small_model(name)
+    covariance, values = moments(model), wanted_values(model)
+    settings = DeltaSettings(3.0, mode)
+    deltas = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, settings, 48)
+    weights = template_weights(len(CONTEXTS), mode)
+    expected = oracle_spread(model, REQUESTS, values, CONTEXTS, weights, covariance, LAYERS, 3.0)
+    for layer in LAYERS:
+        error = (deltas[layer].matrix() - expected[layer]).norm() / expected[layer].norm()
+        assert error < 1e-6, (layer, float(error))
+
+
+def test_keys_and_outputs_follow_the_weights_as_they_change():
+    model = small_model("llama")
+    weights = template_weights(len(CONTEXTS), "uniform")
+    reader = KeyReader(model, REQUESTS, CONTEXTS, weights, 48)
+    for layer in LAYERS:
+        keys, outputs = reader.read(layer, 2)
+        for i, request in enumerate(REQUESTS):
+            torch.testing.assert_close(keys[i], oracle_key(model, request, CONTEXTS, weights, layer))
+            torch.testing.assert_close(outputs[i], oracle_output(model, request, 2))
+        with torch.no_grad():
+            model.mlp_matrix(layer).add_(torch.randn_like(model.mlp_matrix(layer)) * 0.1)
+
+
+def test_a_light_covariance_makes_the_edit_exact():
+    """λ → 0 with independent keys: one layer's edit gives every fact its wanted output."""
+    model = small_model("llama")
+    values = wanted_values(model)
+    settings = DeltaSettings(1e-9)
+    deltas = spread(model, REQUESTS, values, ["{}"], moments(model), [2], settings, 48)
+    with edited(model, deltas):
+        for i, request in enumerate(REQUESTS):
+            torch.testing.assert_close(oracle_output(model, request, 2), values[i], rtol=1e-4, atol=1e-4)
+
+
+def test_frozen_residual_measures_the_unedited_model_in_every_layer():
+    """The released code's way: same first layer, other later layers."""
+    model = small_model("llama")
+    covariance, values = moments(model), wanted_values(model)
+    settings = DeltaSettings(3.0)
+    updated = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, settings, 48)
+    frozen_settings = dataclasses.replace(settings, residual="frozen")
+    frozen = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, frozen_settings, 48)
+    assert torch.equal(updated[0].matrix(), frozen[0].matrix())
+    outputs = torch.stack([oracle_output(model, r, 2) for r in REQUESTS])
+    for number, layer in enumerate(LAYERS):
+        share = (values - outputs) / (len(LAYERS) - number)
+        torch.testing.assert_close(frozen[layer].left.double(), share, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(updated[2].matrix(), frozen[2].matrix(), rtol=1e-2)
+
+
+def test_permuting_facts_leaves_the_update_as_it_is():
+    model = small_model("llama")
+    covariance, values = moments(model), wanted_values(model)
+    settings = DeltaSettings(3.0)
+    one = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, settings, 48)
+    two = spread(model, REQUESTS[::-1], values.flip(0), CONTEXTS, covariance, LAYERS, settings, 48)
+    for layer in LAYERS:
+        torch.testing.assert_close(one[layer].matrix(), two[layer].matrix(), rtol=1e-5, atol=1e-7)
+
+
+def test_a_dead_key_dimension_gets_no_weight_and_spoils_nothing():
+    keys = torch.randn(4, 6, dtype=torch.float64)
+    keys[:, 2] = 0
+    root = torch.randn(6, 6, dtype=torch.float64)
+    covariance = root @ root.T
+    covariance[2] = covariance[:, 2] = 0
+    right = solve_keys(keys, covariance, 0.5, layer=0)
+    alive = [0, 1, 3, 4, 5]
+    system = 0.5 * covariance[alive][:, alive] + keys[:, alive].T @ keys[:, alive]
+    expected = torch.linalg.solve(system, keys[:, alive].T).T
+    torch.testing.assert_close(right[:, alive], expected)
+    assert right[:, 2].abs().max() == 0
+
+
+def test_a_singular_moment_is_solved_with_a_recorded_ridge(caplog):
+    keys = torch.randn(3, 6, dtype=torch.float64)
+    thin = torch.randn(6, 2, dtype=torch.float64)
+    right = solve_keys(keys, thin @ thin.T, 1.0, layer=7)
+    assert right.isfinite().all()
+    assert "layer 7: second moment is singular, ridge" in caplog.text
+
+
+def test_non_finite_values_name_the_fact():
+    model = small_model("llama")
+    values = wanted_values(model)
+    values[3, 0] = float("nan")
+    with pytest.raises(NonFiniteValue, match="residual of layer 0 is not finite for case 4"):
+        spread(model, REQUESTS, values, CONTEXTS, moments(model), LAYERS, DeltaSettings(3.0), 48)
+
+
+@pytest.mark.parametrize("name", ["llama", "falcon", "gpt2", "opt"])
+def test_covariance_is_the_mean_of_outer_products(name):
+    model = small_model(name)
+    found, count = estimate_covariance(model, TEXTS, [0, 2], 50, 16, 40)
+    rows, left = [], 50
+    for text in TEXTS:
+        ids = model.tokenizer(text)["input_ids"]
+        for start in range(0, len(ids), 16):
+            row = ids[start : start + 16][:left]
+            left -= len(row)
+            if row:
+                rows.append(row)
+    assert count == sum(map(len, rows)) == 50
+    for layer in (0, 2):
+        keys = []
+        handle = model.mlp_output(layer).register_forward_pre_hook(lambda _m, a, k=keys: k.append(a[0][0]))
+        with torch.no_grad():
+            for row in rows:
+                model.network(torch.tensor([row]))
+        handle.remove()
+        expected = sum(torch.outer(k, k) for k in torch.cat(keys)) / 50
+        torch.testing.assert_close(found[layer].double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_no_text_is_an_error():
+    with pytest.raises(NotEnoughFacts, match="no token"):
+        estimate_covariance(small_model("llama"), [""], [0], 50, 16, 40)

@@ -1,0 +1,69 @@
+"""Scores against one forward pass per row, and the exported model against the live one."""
+
+import pytest
+import torch
+from memat.errors import NonFiniteValue
+from memat.evaluate.scores import PromptTarget, score_prompts
+from oracles import oracle_nll
+from small_models import SHAPES, small_model
+
+ROWS = [
+    PromptTarget("The mother tongue of Marie Curie is", "Polish"),
+    PromptTarget("The mother tongue of Marie Curie is", "French and the capital"),
+    PromptTarget("Miles Davis plays the", "trumpet"),
+    PromptTarget("Jimi Hendrix toca l'", "orgue", joined=True),
+    PromptTarget("Jimi Hendrix toca la", "trompeta"),
+    PromptTarget("Therefore, the sky is blue. Because it is the case that Miles", "Davis"),
+    PromptTarget("Miles Davis plays the", "trumpet"),
+]
+
+
+@pytest.mark.parametrize("budget", [8, 40, 4096])
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_scores_equal_one_pass_per_row(name, budget):
+    model = small_model(name)
+    scores = score_prompts(model, ROWS, budget)
+    for i, row in enumerate(ROWS):
+        nll, n_tokens, hit = oracle_nll(model, row.prompt, row.target, row.joined)
+        assert float(scores.nll[i]) == pytest.approx(nll, rel=1e-9)
+        assert (int(scores.n_tokens[i]), bool(scores.hit[i])) == (n_tokens, hit)
+
+
+def test_some_targets_here_have_several_tokens_and_some_rows_repeat():
+    model = small_model("llama")
+    scores = score_prompts(model, ROWS, 40)
+    assert int(scores.n_tokens.max()) > 2
+    assert float(scores.nll[2]) == float(scores.nll[6])
+
+
+def test_a_bos_token_is_scored_with_the_prompt_never_with_the_target():
+    model = small_model("llama", bos=True)
+    scores = score_prompts(model, ROWS, 40)
+    for i, row in enumerate(ROWS):
+        assert float(scores.nll[i]) == pytest.approx(oracle_nll(model, row.prompt, row.target, row.joined)[0])
+
+
+def test_out_of_memory_halves_the_batch_says_so_and_changes_nothing(monkeypatch, caplog):
+    from memat.evaluate import scores as module
+
+    model = small_model("llama")
+    expected = score_prompts(model, ROWS, 4096)
+    whole = module._score_batch
+
+    def small_only(model, prefixes, *rest):
+        if len(prefixes) > 2:
+            raise torch.OutOfMemoryError("as if")
+        return whole(model, prefixes, *rest)
+
+    monkeypatch.setattr(module, "_score_batch", small_only)
+    found = score_prompts(model, ROWS, 4096)
+    torch.testing.assert_close(found.nll, expected.nll)
+    assert "out of memory with 6 rows: going on with halves" in caplog.text
+
+
+def test_a_broken_weight_names_the_prompt():
+    model = small_model("llama")
+    with torch.no_grad():
+        model.mlp_matrix(3)[0, 0] = float("nan")
+    with pytest.raises(NonFiniteValue, match="prompt"):
+        score_prompts(model, ROWS, 40)

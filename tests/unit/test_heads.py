@@ -1,0 +1,172 @@
+"""Activations, probes and corrections against direct computations and scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from memat.errors import EmptySplit
+from memat.heads.activations import HeadActivations, dump_activations
+from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.probes import (
+    ProbeSettings,
+    choose_heads,
+    rank_heads,
+    refined,
+    shuffled_accuracy,
+    split_sentences,
+    train_probes,
+)
+from memat.model.sentences import request_sentence
+from oracles import oracle_correction_loss, oracle_nll
+from sklearn.linear_model import LogisticRegression
+from small_models import SHAPES, small_model
+from test_edit_values import CONTEXTS, REQUESTS
+
+PROBES = ProbeSettings(c=1.0, train=0.6, validation=0.2)
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_activations_are_the_projection_inputs_of_each_sentence_alone(name):
+    model = small_model(name)
+    found = dump_activations(model, REQUESTS, [1] * len(REQUESTS), 30)
+    for i, request in enumerate(REQUESTS):
+        sentence = request_sentence(model.tokenizer, request)
+        for layer in range(model.n_layers):
+            seen = []
+            handle = model.attention_output(layer).register_forward_pre_hook(
+                lambda _m, a, s=seen: s.append(a[0])
+            )
+            with torch.no_grad():
+                model.network(torch.tensor([sentence.ids]))
+            handle.remove()
+            expected = seen[0][0, -1].view(model.n_heads, model.head_dim).float()
+            torch.testing.assert_close(found.values[i, layer], expected, rtol=1e-5, atol=1e-6)
+        assert bool(found.predicted[i]) == oracle_nll(model, request.prompt, request.target, request.joined)[2]
+
+
+def planted(n_facts=60, seed=0):
+    """Activations in which head (1, 2) alone tells the labels apart."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.tensor([0] * n_facts + [1] * n_facts)
+    values = torch.randn(2 * n_facts, 3, 4, 6, generator=generator)
+    values[:, 1, 2, 0] += 3.0 * (labels * 2 - 1)
+    cases = torch.arange(n_facts).repeat(2)
+    return HeadActivations(values, labels, cases, torch.ones(2 * n_facts, dtype=torch.bool))
+
+
+def test_all_probes_at_once_agree_with_scikit_learn():
+    activations = planted()
+    probes = train_probes(activations, activations.case_ids, PROBES, seed=0)
+    split = split_sentences(activations.case_ids, PROBES, seed=0)
+    labels = activations.labels.numpy()
+    for layer in range(3):
+        for head in range(4):
+            features = activations.values[:, layer, head].double().numpy()
+            reference = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000)
+            reference.fit(features[split.train], labels[split.train])
+            np.testing.assert_allclose(probes.weights[layer, head], reference.coef_[0], atol=1e-3)
+            np.testing.assert_allclose(probes.biases[layer, head], reference.intercept_[0], atol=1e-3)
+            accuracy = reference.score(features[split.validation], labels[split.validation])
+            assert float(probes.accuracy[layer, head]) == pytest.approx(accuracy, abs=1e-12)
+
+
+def test_standardised_probes_are_the_pipeline_folded_into_raw_weights():
+    activations = planted()
+    settings = ProbeSettings(c=0.5, train=0.6, validation=0.2, standardise=True)
+    probes = train_probes(activations, activations.case_ids, settings, seed=0)
+    split = split_sentences(activations.case_ids, settings, seed=0)
+    features, labels = activations.values[:, 1, 2].double(), activations.labels.numpy()
+    inside = features[split.train]
+    scaled = ((features - inside.mean(0)) / inside.std(0)).numpy()
+    reference = LogisticRegression(C=0.5, tol=1e-10, max_iter=10_000).fit(scaled[split.train], labels[split.train])
+    expected = reference.decision_function(scaled)
+    found = (features @ probes.weights[1, 2] + probes.biases[1, 2]).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_the_planted_head_is_ranked_first_and_shuffled_labels_are_chance():
+    activations = planted()
+    probes = train_probes(activations, activations.case_ids, PROBES, seed=0)
+    control = shuffled_accuracy(activations, activations.case_ids, PROBES, seed=0)
+    ranking = rank_heads(probes, control)
+    assert choose_heads(ranking, 1, "located", seed=0) == [(1, 2)]
+    assert ranking["accuracy"][0] > 0.95
+    assert ranking["test_accuracy"][0] > 0.95
+    # 12 heads × 24 validation sentences: mean within five standard errors of one half
+    assert abs(ranking["shuffled_accuracy"].mean() - 0.5) < 5 * 0.5 / (12 * 24) ** 0.5
+
+
+def test_no_group_stands_on_two_sides_of_the_split():
+    groups = torch.arange(30).repeat(2)
+    split = split_sentences(groups, PROBES, seed=1)
+    sides = [set(groups[side].tolist()) for side in (split.train, split.validation, split.test)]
+    assert set.union(*sides) == set(range(30))
+    assert sum(map(len, sides)) == 30
+    assert list(map(len, sides)) == [18, 6, 6]
+
+
+def test_an_empty_side_is_named():
+    with pytest.raises(EmptySplit, match="validation side of the split is empty with 2 groups"):
+        split_sentences(torch.tensor([1, 2]), PROBES, seed=0)
+
+
+def test_refinement_keeps_the_facts_whose_new_target_is_predicted():
+    activations = planted(10)
+    predicted = activations.predicted.clone()
+    predicted[10:14] = False  # o* of cases 0…3
+    predicted[5] = False  # o^c of case 5 does not matter
+    part = HeadActivations(activations.values, activations.labels, activations.case_ids, predicted)
+    kept, groups = refined(part, part.case_ids)
+    assert sorted(set(kept.case_ids.tolist())) == list(range(4, 10))
+    assert len(kept.labels) == len(groups) == 12
+
+
+def test_random_heads_are_seeded_distinct_and_not_the_best():
+    activations = planted()
+    probes = train_probes(activations, activations.case_ids, PROBES, seed=0)
+    ranking = rank_heads(probes, probes.accuracy)
+    one = choose_heads(ranking, 6, "random", seed=3)
+    assert one == choose_heads(ranking, 6, "random", seed=3)
+    assert len(set(one)) == 6
+    assert one != choose_heads(ranking, 6, "random", seed=4)
+    assert set(one) != set(choose_heads(ranking, 6, "located", seed=3))
+
+
+HEADS = [(1, 0), (1, 2), (2, 1)]
+
+
+@pytest.mark.parametrize("position", ["last", "all"])
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_corrections_follow_plain_adam_on_equation_12(name, position):
+    model = small_model(name)
+    settings = CorrectionSettings(0.05, 3, len(REQUESTS), 0.1, 1.0, position)
+    found = fit_corrections(model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0)
+    omega = torch.zeros(len(HEADS), model.head_dim, dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([omega], lr=0.05)
+    for epoch in range(3):
+        adam.zero_grad()
+        losses = [
+            oracle_correction_loss(model, r, CONTEXTS, "{} is a", HEADS, omega, settings) for r in REQUESTS
+        ]
+        loss = sum(losses) / len(REQUESTS)
+        assert float(found.losses[epoch]) == pytest.approx(float(loss.detach()), rel=1e-6)
+        loss.backward()
+        adam.step()
+    assert (found.omega - omega.detach()).norm() / omega.norm() < 1e-5
+
+
+def test_the_starting_loss_has_no_divergence_and_no_penalty():
+    model = small_model("llama")
+    settings = CorrectionSettings(0.05, 1, 2, 10.0, 100.0)
+    found = fit_corrections(model, REQUESTS, ["{}"], "{} is a", HEADS, settings, 64, seed=0)
+    big = CorrectionSettings(1e-12, 1, 2, 0.0, 0.0)
+    plain = fit_corrections(model, REQUESTS, ["{}"], "{} is a", HEADS, big, 64, seed=0)
+    expected = sum(oracle_nll(model, r.prompt, r.target, r.joined)[0] for r in REQUESTS) / len(REQUESTS)
+    assert float(plain.losses[0]) == pytest.approx(expected, rel=1e-6)
+    assert float(found.losses[0]) >= float(plain.losses[0]) - 1e-6
+
+
+def test_training_lowers_the_loss():
+    model = small_model("llama")
+    settings = CorrectionSettings(0.05, 10, 2, 0.01, 0.1)
+    losses = fit_corrections(model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0).losses
+    assert losses[-1] < losses[0] - 0.05

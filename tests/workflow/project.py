@@ -1,0 +1,94 @@
+"""A copy of the workflow in a scratch folder, run through Snakemake's command line."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tiny import write_tiny_world
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PARTS = (
+    *("Snakefile", "config.yaml", "configs", "envs", "profiles", "report", "rules", "schemas"),
+    *("workflow_scripts", "resources"),
+)
+_NEVER = shutil.ignore_patterns("__pycache__", ".*", "cache")
+
+
+def _not_tracked(folder: str, names: list[str]) -> set[str]:
+    """Names below `folder` that git ignores: caches and prepared models."""
+    models = [name for name in names if Path(folder, name).is_dir()]
+    return _NEVER(folder, names) | set(models if Path(folder).name == "models" else ())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of Snakemake gave."""
+
+    code: int
+    text: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Jobs per rule of a dry run, target rules aside."""
+        table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", self.text, re.MULTILINE | re.DOTALL)
+        rows = dict(line.split() for line in table[1].splitlines()) if table else {}
+        return {rule: int(count) for rule, count in rows.items() if rule not in ("all", "export")}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with everything tracked that a run needs."""
+
+    folder: Path
+
+    @classmethod
+    def copy(cls, folder: Path) -> "Project":
+        """Copy the workflow, without results and prepared models."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in PARTS:
+            source = REPOSITORY / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=_not_tracked, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, folder / part)
+        return cls(folder)
+
+    @classmethod
+    def tiny(cls, folder: Path) -> "Project":
+        """A copy with the models and facts of configs/tiny.yaml."""
+        write_tiny_world(folder / "resources" / "cache" / "tiny")
+        return cls.copy(folder)
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
+        """Run Snakemake here; standard output and error together."""
+        # the interpreter of the tests also runs the jobs
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", str(cores), "--nocolor", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
+
+    def config(self, source: str = "configs/tiny.yaml", **changes: object) -> str:
+        """Write a changed copy of a config; keys are dotted paths, `__` for the dot."""
+        content = yaml.safe_load((self.folder / source).read_text(encoding="utf-8"))
+        for key, value in changes.items():
+            *sections, last = key.split("__")
+            place = content
+            for section in sections:
+                place = place[int(section) if section.isdecimal() else section]
+            place[last] = value
+        path = self.folder / "configs" / "changed.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return str(path.relative_to(self.folder))

@@ -1,0 +1,52 @@
+"""The paper's own run is planned whole, although it cannot run without a hub."""
+
+import pytest
+import yaml
+
+from memat.model.spec import read_model_spec
+from workflow.project import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def planned(unstarted):
+    return unstarted.snakemake("--dry-run", "--configfile", "configs/aguila.yaml")
+
+
+def test_dry_run_plans_every_stage(planned):
+    assert planned.code == 0, planned.text
+    config = yaml.safe_load((REPOSITORY / "configs" / "aguila.yaml").read_text())
+    experiments = len(config["experiments"])
+    expected = {
+        "fetch_facts": 1,
+        "read_facts": 1,
+        "translate": 1,
+        "align": 1,
+        "repair": 1,
+        "gender": 1,
+        "prepare_model": 1,
+        "make_templates": 2,
+        "estimate_covariance": 1,
+        "optimise_values": 2 * 10,
+        "solve_deltas": 2,
+        "dump_activations": 4,
+        "train_probes": 4,
+        "fit_corrections": 6,
+        "score": 2 * experiments,
+        "summarise": 1,
+    }
+    assert planned.jobs.items() >= expected.items()
+
+
+def test_model_is_native_falcon_of_the_papers_size():
+    spec = read_model_spec(REPOSITORY / "resources" / "models", "aguila-7b")
+    assert (spec.n_layers, spec.n_heads) == (32, 71)
+    assert spec.content["architecture"]["model_type"] == "falcon"
+    assert spec.content["revision"].startswith("203f87a9")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "configs/aguila.yaml", "configs/tiny.yaml"])
+def test_every_config_file_is_complete_alone(name):
+    from memat.schema import schema_faults
+
+    config = yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
+    assert list(schema_faults(config, REPOSITORY / "schemas" / "config.schema.yaml")) == []

@@ -1,0 +1,268 @@
+"""Bad input is refused before any stage runs, naming the place and what is allowed."""
+
+import json
+import shutil
+import time
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from memat.check import check_config
+from memat.errors import ConfigError, FactError, MematError, ModelError, UnsupportedArchitecture
+from workflow.project import REPOSITORY, Project
+
+FACTS = Path("resources/cache/tiny/facts.json")
+SPEC = Path("resources/models/tiny-llama.yaml")
+MODEL = Path("resources/cache/tiny/tiny-llama")
+
+
+@pytest.fixture
+def project(tmp_path, unstarted, monkeypatch) -> Project:
+    """An own copy of the tiny world, as working directory."""
+    for part in ("resources", "schemas"):
+        shutil.copytree(unstarted.folder / part, tmp_path / part)
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def config() -> dict:
+    return yaml.safe_load((REPOSITORY / "configs" / "tiny.yaml").read_text(encoding="utf-8"))
+
+
+def changed(config: dict, path: str, value: object) -> dict:
+    """A copy with one entry set; `value` is left out where it is `...`."""
+    config = deepcopy(config)
+    *sections, last = path.split(".")
+    place = config
+    for section in sections:
+        place = place[int(section) if section.isdecimal() else section]
+    if value is ...:
+        del place[last]
+    else:
+        place[int(last) if last.isdecimal() else last] = value
+    return config
+
+
+def refusal(config: dict, kind: type[MematError] = ConfigError) -> str:
+    with pytest.raises(kind) as caught:
+        check_config(config, REPOSITORY)
+    return str(caught.value)
+
+
+def test_the_tiny_config_is_accepted(project, config):
+    check_config(config, REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "parts"),
+    [
+        ("valuess", {}, ["valuess: unknown key", "did you mean 'values'?"]),
+        ("values.step", 3, ["values.step: unknown key", "did you mean 'steps'?"]),
+        ("values.steps", "3", ["values.steps: must be a whole number, found '3' (a text)"]),
+        ("values.steps", True, ["values.steps: must be a whole number", "true or false"]),
+        ("values.steps", 0, ["values.steps: must be at least 1, found 0"]),
+        ("values.learning_rate", 0, ["values.learning_rate: must be above 0"]),
+        ("values.learning_rate", None, ["values.learning_rate: must be a number, found null"]),
+        ("values", [], ["values: must be a section, found a list"]),
+        ("values.steps", ..., ["values.steps: missing"]),
+        ("experiments", [], ["experiments: must not be empty"]),
+        ("facts.sha256", "abc", ["facts.sha256: 'abc' has not the expected form"]),
+        ("compute.device", "gpu", ["compute.device: 'gpu' has not the expected form", "cuda"]),
+        ("translate.engine", "apertum", ["translate.engine: 'apertum'", "mean 'apertium'?"]),
+        ("translate.engine", "google", ["allowed: apertium, ctranslate2, transformers, table"]),
+        ("languages.target", "cat", ["languages.target: 'cat'", "allowed: ca", "mean 'ca'?"]),
+        ("languages.target", "en", ["languages.target: must differ from languages.source"]),
+        ("experiments.1.method", "memitt", ["experiments[1].method", "did you mean 'memit'?"]),
+        ("experiments.1.train", "es", ["experiments[1] (memit_ca).train: 'es'", "allowed: en, ca"]),
+        ("experiments.2.select", "best", ["experiments[2].select", "allowed: located, random"]),
+        ("experiments.1.train", ..., ["experiments[1] (memit_ca).train: missing", "en, ca"]),
+        ("experiments.2.heads", ..., ["experiments[2] (memat_ca_en).heads: missing"]),
+        ("experiments.0.train", "ca", ["experiments[0] (unedited).train", "takes no such key"]),
+        ("experiments.1.heads", "ca", ["method memit takes no such key"]),
+        ("experiments.2.name", "memit_ca", ["experiments[2]", "already used by experiments[1]"]),
+        ("experiments.2.name", "a b", ["experiments[2].name: 'a b'"]),
+        ("experiments.2.kk", 3, ["experiments[2].kk: unknown key", "did you mean 'k'?"]),
+        ("experiment", "memat_ca_e", ["experiment: 'memat_ca_e'", "did you mean 'memat_ca_en'?"]),
+        ("edit.layers", [2, 4], ["edit.layers: 4 is out of range", "layers 0 to 3"]),
+        ("edit.layers", [-1], ["edit.layers[0]: must be at least 0"]),
+        ("edit.layers", [2, 1], ["edit.layers: must be ascending without repeats"]),
+        ("edit.layers", [], ["edit.layers: must not be empty"]),
+        ("align.layer", 5, ["align.layer: 5 is out of range", "hidden layers 0 to 4"]),
+        ("corrections.k", 17, ["corrections.k: 17 is out of range", "16 heads", "4 layers of 4"]),
+        ("experiments.3.k", 99, ["experiments[3] (random_ca_en).k: 99 is out of range"]),
+        ("blocks.size", 15, ["blocks.size: 1 x 15 facts", "has 14 in the split 'report'"]),
+        ("blocks.count", 2, ["blocks.size: 2 x 12 facts"]),
+        ("blocks.split", "tuning", ["has 2 in the split 'tuning'"]),
+        ("export.block", 1, ["export.block: 1 does not exist"]),
+        ("facts.path", None, ["facts: give either path or url"]),
+        ("facts.path", "no.json", ["facts.path: no such file: no.json"]),
+        ("facts.tuning_ids", "no.txt", ["facts.tuning_ids: no such file"]),
+        ("facts.sha256", "0" * 64, ["facts.sha256", "expected 0000"]),
+        ("translate.table.path", None, ["translate.table.path: missing"]),
+        ("translate.engine", "ctranslate2", ["translate.ctranslate2.model: missing"]),
+        ("translate.table.path", "no.csv", ["translate.table.path: no such file"]),
+        ("repair.corrections", "no.csv", ["repair.corrections: no such file"]),
+        ("covariance.source", "text", ["covariance.path: missing"]),
+        ("probes.train", 0.9, ["probes: train (0.9) and validation (0.2)"]),
+        ("overlap.different", 1.0, ["overlap.different: must be below overlap.same"]),
+    ],
+)
+def test_config_faults_name_key_and_what_is_allowed(project, config, path, value, parts):
+    text = refusal(changed(config, path, value), MematError)
+    for part in parts:
+        assert part in text
+
+
+def test_all_faults_of_a_kind_are_listed_together(project, config):
+    config = changed(changed(config, "values.step", 3), "probes.cc", 1)
+    text = refusal(config)
+    assert "2 faults" in text
+    assert "values.step:" in text
+    assert "probes.cc:" in text
+
+
+def rewritten(change) -> None:
+    records = json.loads(FACTS.read_text(encoding="utf-8"))
+    change(records)
+    FACTS.write_text(json.dumps(records), encoding="utf-8")
+
+
+def set_prompt(text):
+    return lambda records: records[3]["requested_rewrite"].update(prompt=text)
+
+
+def set_target(role, text):
+    return lambda records: records[3]["requested_rewrite"].update({role: {"str": text}})
+
+
+def same_targets(records):
+    rewrite = records[3]["requested_rewrite"]
+    rewrite["target_new"] = rewrite["target_true"]
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (
+            set_prompt("Tornik is in"),
+            ["record 3 (case_id 3)", "prompt", "exactly one '{}', found 0"],
+        ),
+        (set_prompt("{} and {} are in"), ["record 3", "exactly one '{}', found 2"]),
+        (lambda records: records[3].update(case_id=1), ["record 3", "already used by record 1"]),
+        (set_target("target_new", ""), ["record 3", "target_new", "must not be empty"]),
+        (set_target("target_true", "  "), ["record 3", "target_true", "must not be empty"]),
+        (same_targets, ["record 3", "target_new and target_true are equal"]),
+        (lambda records: records[3].pop("requested_rewrite"), ["record 3", "requested_rewrite"]),
+        (lambda records: records.clear(), ["holds no record"]),
+    ],
+)
+def test_record_faults_name_the_record(project, config, change, parts):
+    rewritten(change)
+    text = refusal(config, FactError)
+    for part in [str(FACTS), *parts]:
+        assert part in text
+
+
+def test_truncated_json_names_the_line(project, config):
+    FACTS.write_bytes(FACTS.read_bytes()[:500])
+    assert "not complete JSON (line" in refusal(config, FactError)
+
+
+def test_other_encodings_are_refused(project, config):
+    FACTS.write_bytes(FACTS.read_text(encoding="utf-8").replace("Oslo", "Màlaga").encode("latin-1"))
+    assert "not UTF-8 text (byte" in refusal(config, FactError)
+
+
+def test_unknown_model_lists_the_known_ones(project, config):
+    text = refusal(changed(config, "model.name", "tiny-lama"), ModelError)
+    assert "model.name: 'tiny-lama'" in text
+    assert "did you mean 'tiny-llama'?" in text
+
+
+def test_missing_local_model(project, config):
+    shutil.rmtree(MODEL)
+    assert f"{MODEL}/config.json does not exist" in refusal(config, ModelError)
+
+
+def test_checksum_of_a_local_model(project, config):
+    content = yaml.safe_load(SPEC.read_text()) | {"files": {"model.safetensors": "0" * 64}}
+    SPEC.write_text(yaml.safe_dump(content))
+    text = refusal(config, ModelError)
+    assert "model.safetensors: SHA-256 is" in text
+    assert str(SPEC) in text
+
+
+@pytest.mark.parametrize("damage", ["missing", "shorter", "altered"])
+def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
+    folder = Path("resources/models/smollm2-135m-instruct")
+    folder.mkdir()
+    weights = folder / "model.safetensors"
+    weights.write_bytes(b"abcd")
+    digest = "88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589"
+    files = {"model.safetensors": {"bytes": 4, "sha256": digest}}
+    (folder / "manifest.json").write_text(json.dumps({"folder": ".", "files": files}))
+    config = changed(config, "model.name", folder.name)
+    check_config(config, REPOSITORY)
+    if damage == "missing":
+        weights.unlink()
+    else:
+        weights.write_bytes(b"abc" if damage == "shorter" else b"abce")
+    text = refusal(config, ModelError)
+    assert str(weights) in text
+    assert "manifest.json" in text
+
+
+@pytest.mark.parametrize(
+    ("model_type", "part"),
+    [("gemma3_text", "normalises the MLP output"), ("mamba", "no architecture map; known: ")],
+)
+def test_unsupported_architectures_are_refused_by_name(project, config, model_type, part):
+    path = MODEL / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": model_type}))
+    text = refusal(config, UnsupportedArchitecture)
+    assert f"'{model_type}'" in text
+    assert part in text
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("kind: wheel\n", "kind: 'wheel' is unknown; allowed: hub, local, wheel-gguf"),
+        ("kind: local\n", "path: missing; a spec of kind local needs it"),
+        ("kind: local\npath: x\nrevison: y\n", "unknown key; 'revison' is unknown"),
+        ("- kind\n", "must be a mapping"),
+        ("kind: [\n", "not readable YAML"),
+    ],
+)
+def test_faults_of_a_model_spec_name_the_file(project, config, content, part):
+    SPEC.write_text(content)
+    text = refusal(config, ModelError)
+    assert str(SPEC) in text
+    assert part in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"values__steps": 0}, "values.steps: must be at least 1, found 0"),
+        ({"model__name": "tiny-lama"}, "did you mean 'tiny-llama'?"),
+        ({"blocks__size": 99}, "blocks.size: 1 x 99 facts"),
+    ],
+)
+def test_workflow_prints_the_message_and_stops(unstarted, changes, part):
+    started = time.monotonic()
+    outcome = unstarted.snakemake("--configfile", unstarted.config(**changes))
+    assert outcome.code == 1
+    assert part in outcome.text
+    assert "Traceback" not in outcome.text
+    assert not (unstarted.folder / "results-tiny").exists()
+    assert time.monotonic() - started < 30
+
+
+def test_export_of_nothing_names_the_experiments(unstarted):
+    outcome = unstarted.snakemake("export", "--configfile", "configs/tiny.yaml")
+    assert outcome.code == 1
+    assert "--config experiment=<name>, one of: unedited, memit_ca" in outcome.text

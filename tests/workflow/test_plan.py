@@ -1,0 +1,90 @@
+"""Experiments that need the same work share it; sizes decide how it is cut."""
+
+import pytest
+import yaml
+
+from memat.errors import ConfigError
+from memat.plan import Correction, Edit, Heads, Score, plan_experiments
+from workflow.project import REPOSITORY
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_demo_needs_two_edits_four_probed_heads_six_corrections(config):
+    plan = plan_experiments(config)
+    assert [edit.id for edit in plan.edits] == ["memit-en", "memit-ca"]
+    assert len(plan.heads) == 4
+    assert [correction.id for correction in plan.corrections] == [
+        "memit-en_en_located-16",
+        "memit-en_ca_located-16",
+        "memit-ca_ca_located-16",
+        "memit-ca_en_located-16",
+        "memit-en_en_random-16",
+        "memit-ca_ca_random-16",
+    ]
+    assert len(plan.scores) == len(config["experiments"]) * 2
+
+
+def test_equal_work_is_shared(config):
+    row = {"method": "memat", "train": "ca", "heads": "en"}
+    config["experiments"] = [
+        {"name": "one", **row},
+        {"name": "two", **row, "select": "located", "k": config["corrections"]["k"]},
+        {"name": "base", "method": "memit", "train": "ca"},
+    ]
+    plan = plan_experiments(config)
+    assert plan.edits == (Edit("memit", "ca"),)
+    assert plan.corrections == (Correction(Heads(Edit("memit", "ca"), "en"), "located", 16),)
+    assert plan.experiment("one").corrections == plan.experiment("two").corrections
+
+
+def test_own_k_is_another_correction_on_the_same_heads(config):
+    row = {"method": "memat", "train": "ca", "heads": "en"}
+    config["experiments"] = [{"name": f"k{k}", **row, "k": k} for k in (8, 32)]
+    plan = plan_experiments(config)
+    assert [correction.k for correction in plan.corrections] == [8, 32]
+    assert len(plan.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "shard_size", "shards"), [(100, 25, 4), (101, 25, 5), (10, 25, 1), (25, 25, 1)]
+)
+def test_shards_cover_the_block(config, size, shard_size, shards):
+    config["blocks"]["size"], config["values"]["shard_size"] = size, shard_size
+    assert list(plan_experiments(config).shards) == list(range(shards))
+
+
+def test_every_experiment_is_scored_in_both_languages_on_every_block(config):
+    config["blocks"]["count"] = 3
+    config["experiments"] = [{"name": "plain", "method": "unedited"}]
+    assert set(plan_experiments(config).scores) == {
+        Score("plain", block, language) for block in range(3) for language in ("en", "ca")
+    }
+
+
+def test_rows_are_plain_and_complete(config):
+    rows = {row["name"]: row for row in plan_experiments(config).rows()}
+    assert rows["unedited"] == {
+        "name": "unedited",
+        "method": "unedited",
+        "train": None,
+        "heads": None,
+        "select": None,
+        "k": None,
+    }
+    assert rows["random_ca_ca"] == {
+        "name": "random_ca_ca",
+        "method": "memat",
+        "train": "ca",
+        "heads": "ca",
+        "select": "random",
+        "k": 16,
+    }
+
+
+def test_unknown_experiment_is_named_with_a_suggestion(config):
+    with pytest.raises(ConfigError, match="did you mean 'memit_ca'"):
+        plan_experiments(config).experiment("memit_cat")

@@ -1,0 +1,118 @@
+"""What a change reruns: exactly the stages downstream of it, shown by a dry run.
+
+Every row starts from the same finished tiny run; an edited file is put back after it.
+"""
+
+from contextlib import contextmanager
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("tiny")
+
+# the tiny run: one edit (memit-ca, 2 shards), heads located in en, one located and one random
+# correction (k: 2 of its own), 4 experiments scored in 2 languages
+SCORE_FIGURES = {"summarise": 1, "draw_metrics": 1}
+TRUE_HEADS = {"fit_corrections": 2, "score": 4, "draw_losses": 1, **SCORE_FIGURES}
+PROBES = {"train_probes": 1, "draw_head_maps": 1, **TRUE_HEADS}
+ACTIVATIONS = {"dump_activations": 1, **PROBES}
+DELTAS = {"solve_deltas": 1, **ACTIVATIONS, "score": 6}
+VALUES = {"optimise_values": 2, **DELTAS}
+BLOCKS = {"assign_blocks": 1, **VALUES, "score": 8}
+BILINGUAL = {"overlap": 1, "draw_overlap": 1, **BLOCKS}
+GENDER = {"gender": 1, "funnel": 1, "draw_funnel": 1, **BILINGUAL}
+REPAIR = {"repair": 1, "review": 1, **GENDER}
+ALIGN = {"align": 1, **REPAIR}
+
+CONFIG_CHANGES = {
+    "nothing": ({}, {}),
+    "another default K": (
+        {"corrections__k": 4},
+        {"fit_corrections": 1, "score": 2, "draw_losses": 1, "draw_head_maps": 1, **SCORE_FIGURES},
+    ),
+    "K of one experiment": (
+        {"experiments__3__k": 4},
+        {"fit_corrections": 1, "score": 2, "draw_losses": 1, **SCORE_FIGURES},
+    ),
+    "correction setting": ({"corrections__epochs": 3}, TRUE_HEADS),
+    "probe setting": ({"probes__c": 0.5}, PROBES),
+    "activation setting": ({"activations__refine": True}, ACTIVATIONS),
+    "covariance weight": ({"deltas__covariance_weight": 20}, DELTAS),
+    "value setting": ({"values__steps": 7}, VALUES),
+    "covariance tokens": (
+        {"covariance__tokens": 1024},
+        {"sample_text": 1, "estimate_covariance": 1, **DELTAS},
+    ),
+    "edit layers": (
+        {"edit__layers": [0, 1]},
+        {"estimate_covariance": 1, **VALUES},
+    ),
+    "block size": ({"blocks__size": 11}, BLOCKS),
+    "bootstrap": ({"summary__bootstrap": 200}, SCORE_FIGURES),
+    "repair setting": ({"repair__min_paraphrases": 0}, REPAIR),
+    "alignment setting": ({"align__method": "itermax"}, ALIGN),
+    "one more experiment": (
+        {
+            "experiments": [
+                {"name": "unedited", "method": "unedited"},
+                {"name": "memit_ca", "method": "memit", "train": "ca"},
+                {"name": "again", "method": "memit", "train": "ca"},
+            ]
+        },
+        {"score": 2, "draw_losses": 1, **SCORE_FIGURES},
+    ),
+}
+
+MODULE_EDITS = {
+    "repair module": ("workflow_scripts/memat/text/repair.py", REPAIR),
+    "probes module": ("workflow_scripts/memat/heads/probes.py", PROBES),
+    "values module": ("workflow_scripts/memat/edit/values.py", VALUES),
+    "metrics module": ("workflow_scripts/memat/evaluate/metrics.py", SCORE_FIGURES),
+    "score script": ("workflow_scripts/score.py", {"score": 8, **SCORE_FIGURES}),
+}
+EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
+
+
+@contextmanager
+def edited(path, change):
+    """The file with `change` applied to its text, its old text afterwards."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(change(text), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def planned(finished, config="configs/tiny.yaml") -> dict[str, int]:
+    outcome = finished.snakemake("--dry-run", "--configfile", config)
+    assert outcome.code == 0, outcome.text
+    return outcome.jobs
+
+
+@pytest.mark.parametrize(("changes", "jobs"), CONFIG_CHANGES.values(), ids=CONFIG_CHANGES)
+def test_config_change_reruns_its_stage_and_what_follows(finished, changes, jobs):
+    assert planned(finished, finished.config(**changes)) == jobs
+
+
+@pytest.mark.parametrize(("module", "jobs"), MODULE_EDITS.values(), ids=MODULE_EDITS)
+def test_edited_module_reruns_the_stages_that_import_it(finished, module, jobs):
+    with edited(finished.folder / module, lambda text: text + "\nADDED = 1\n"):
+        assert planned(finished) == jobs
+
+
+@pytest.mark.parametrize("path", EVERYTHING)
+def test_comment_reruns_nothing(finished, path):
+    with edited(finished.folder / path, lambda text: text + "\n# a comment\n"):
+        assert planned(finished) == {}
+
+
+@pytest.mark.parametrize("path", [*EVERYTHING, "resources/cache/tiny/facts.json"])
+def test_touched_file_reruns_nothing(finished, path):
+    (finished.folder / path).touch()
+    assert planned(finished) == {}
+
+
+def test_changed_translation_reruns_from_translate_on(finished):
+    table = finished.folder / "resources/cache/tiny/translations.csv"
+    with edited(table, lambda text: text.replace("es va fundar", "va ser fundada")):
+        assert planned(finished) == {"translate": 1, **ALIGN}

@@ -1,0 +1,24 @@
+"""Aligns the words of each sentence with those of its translation (simalign)."""
+
+from pathlib import Path
+
+from memat import io
+from memat.stage import Stage, run_stage
+from memat.text.align import Aligner, align_translations
+
+
+def main(stage: Stage) -> None:
+    edited = getattr(stage.inputs, "manifest", None)
+    aligner = Aligner(
+        Path(edited).parent if edited else stage.cfg["model"],
+        layer=stage.cfg["layer"],
+        method=stage.cfg["method"],
+        batch_size=stage.cfg["batch_size"],
+        revision=None if edited else stage.cfg["revision"],
+    )
+    alignments = align_translations(io.read_table(stage.inputs.translations), aligner)
+    io.write_table(stage.outputs.alignments, alignments, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

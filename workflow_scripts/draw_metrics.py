@@ -1,0 +1,19 @@
+"""Figure: all metrics of all experiments, with intervals, in both languages."""
+
+import polars as pl
+
+from memat.report.figure_metrics import draw_metrics
+from memat.report.figures import save_figure, styled
+from memat.report.tables import SUMMARY_SCHEMA
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> None:
+    summary = pl.read_csv(stage.inputs.summary, schema=SUMMARY_SCHEMA)
+    with styled():
+        figure = draw_metrics(summary, stage.cfg["confidence"])
+        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,17 @@
+"""Figure: how many tokens subject, relation and target share between the languages."""
+
+from memat import io
+from memat.report.figure_overlap import draw_overlap
+from memat.report.figures import save_figure, styled
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> None:
+    overlap = io.read_table(stage.inputs.overlap)
+    with styled():
+        figure = draw_overlap(overlap, stage.cfg["same"], stage.cfg["different"])
+        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,12 @@
+"""Downloads the facts file once and checks its checksum."""
+
+from memat.stage import Stage, run_stage
+from memat.text.fetch import fetch_file
+
+
+def main(stage: Stage) -> None:
+    fetch_file(stage.cfg["url"], stage.outputs.facts, stage.cfg["sha256"])
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,35 @@
+"""Correction vectors of the chosen heads of an edited model."""
+
+from memat import io
+from memat.edit.requests import NEW, facts_of_block, rewrite_requests
+from memat.edit.storage import carrying, write_corrections
+from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.probes import choose_heads
+from memat.model.budget import token_budget
+from memat.model.for_stage import model_for
+from memat.stage import Stage, run_stage
+from memat.text.languages import load_language
+
+
+def main(stage: Stage) -> None:
+    params, inputs = stage.params, stage.inputs
+    model = model_for(inputs.manifest, params.compute)
+    bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
+    rows = facts_of_block(bilingual, blocks, params.block, params.language)
+    heads = choose_heads(io.read_table(inputs.accuracy), params.k, params.select, params.seed)
+    with carrying(model, [inputs.deltas], []):
+        corrections = fit_corrections(
+            model,
+            rewrite_requests(rows, NEW),
+            io.read_json(inputs.templates)["templates"],
+            load_language(inputs.language_file).kl_prompt,
+            heads,
+            CorrectionSettings(**stage.cfg),
+            token_budget(model, params.compute["memory_mb"], gradients=True),
+            params.seed,
+        )
+    write_corrections(stage.outputs.corrections, corrections, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,22 @@
+"""Makes two records of each fact, one for each target, and pairs the languages."""
+
+from memat import io
+from memat.stage import Stage, run_stage
+from memat.text.gender import LeastPrompts, bilingual_facts
+from memat.text.languages import load_language
+
+
+def main(stage: Stage) -> None:
+    bilingual, rejected = bilingual_facts(
+        io.read_table(stage.inputs.facts),
+        io.read_table(stage.inputs.repaired),
+        load_language(stage.inputs.source_language),
+        load_language(stage.inputs.target_language),
+        LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
+    )
+    io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)
+    io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,26 @@
+"""Takes a dataset that is bilingual already: no translation, no repair."""
+
+from memat import io
+from memat.stage import Stage, run_stage
+from memat.text.gender import LeastPrompts
+from memat.text.imported import import_bilingual
+from memat.text.languages import load_language
+from memat.text.two_record import read_two_record
+
+
+def main(stage: Stage) -> None:
+    source = load_language(stage.inputs.source_language)
+    target = load_language(stage.inputs.target_language)
+    bilingual, rejected = import_bilingual(
+        io.read_table(stage.inputs.facts),
+        read_two_record(stage.inputs.two_record, target.elided_endings),
+        source,
+        target,
+        LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
+    )
+    io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)
+    io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

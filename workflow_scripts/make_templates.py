@@ -1,0 +1,18 @@
+"""Context templates in one language, written by the unedited model."""
+
+from memat import io
+from memat.edit.templates import make_templates
+from memat.model.for_stage import model_for
+from memat.stage import Stage, run_stage
+from memat.text.languages import load_language
+
+
+def main(stage: Stage) -> None:
+    model = model_for(stage.inputs.manifest, stage.params.compute)
+    language = load_language(stage.inputs.language_file)
+    templates = make_templates(model, language.openers[: stage.cfg["count"]], stage.cfg["tokens"])
+    io.write_json(stage.outputs.templates, {"templates": templates}, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

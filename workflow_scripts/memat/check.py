@@ -1,0 +1,154 @@
+"""Everything that can be refused before a stage runs, said with the key and what is allowed.
+
+`check_config` looks at the config alone first (schema, languages, experiments),
+then at the files it names (model spec, facts, ids). It reads no weights and
+starts no stage: seconds, also for large models.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from memat.check_files import check_facts, check_prepared_model, require_file
+from memat.errors import ConfigError
+from memat.model.spec import ModelSpec, read_model_spec
+from memat.schema import schema_faults
+from memat.suggest import allowed_values
+
+NEEDED_KEYS = {"unedited": (), "memit": ("train",), "memat": ("train", "heads")}
+ALLOWED_KEYS = {
+    "unedited": (),
+    "memit": ("train",),
+    "memat": ("train", "heads", "select", "k"),
+}
+
+
+def check_config(config: dict, repository: Path, files: bool = True) -> None:
+    """Raise ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
+
+    config: the merged configuration. repository: folder of the Snakefile.
+    files: also read the facts and compare checksums of a prepared model.
+    """
+    _raise_all(schema_faults(config, repository / "schemas" / "config.schema.yaml"))
+    _raise_all(_language_faults(config))
+    _raise_all(_experiment_faults(config))
+    _raise_all(_setting_faults(config))
+    spec = read_model_spec(Path("resources/models"), config["model"]["name"])
+    _raise_all(_size_faults(config, spec))
+    if files:
+        _check_named_files(config)
+        check_prepared_model(spec)
+        check_facts(config)
+
+
+def _raise_all(faults: Iterator[str]) -> None:
+    found = list(faults)
+    if len(found) == 1:
+        raise ConfigError(found[0])
+    if found:
+        raise ConfigError(f"{len(found)} faults:\n" + "\n".join(f"  {fault}" for fault in found))
+
+
+def _language_faults(config: dict) -> Iterator[str]:
+    known = sorted(path.stem for path in Path("resources/languages").glob("*.yaml"))
+    languages = config["languages"]
+    for role, code in languages.items():
+        if code not in known:
+            yield (
+                f"languages.{role}: {allowed_values(code, known)}"
+                f" (a new language is a file resources/languages/{code}.yaml)"
+            )
+    if languages["source"] == languages["target"]:
+        yield f"languages.target: must differ from languages.source, both are '{languages['target']}'"
+
+
+def _experiment_faults(config: dict) -> Iterator[str]:
+    languages = list(config["languages"].values())
+    first_seen: dict[str, int] = {}
+    for position, row in enumerate(config["experiments"]):
+        place = f"experiments[{position}] ({row['name']})"
+        if row["name"] in first_seen:
+            yield f"{place}: name already used by experiments[{first_seen[row['name']]}]"
+        first_seen.setdefault(row["name"], position)
+        for key in NEEDED_KEYS[row["method"]]:
+            if key not in row:
+                yield f"{place}.{key}: missing; method {row['method']} needs one of {', '.join(languages)}"
+        for key in row.keys() - {"name", "method", *ALLOWED_KEYS[row["method"]]}:
+            yield f"{place}.{key}: method {row['method']} takes no such key"
+        for key in ("train", "heads"):
+            if key in row and row[key] not in languages:
+                yield f"{place}.{key}: {allowed_values(row[key], languages)}"
+    if "experiment" in config and config["experiment"] not in first_seen:
+        yield f"experiment: {allowed_values(config['experiment'], first_seen)}"
+
+
+def _setting_faults(config: dict) -> Iterator[str]:
+    """Settings that contradict each other."""
+    facts, probes, overlap = config["facts"], config["probes"], config["overlap"]
+    if (facts["path"] is None) == (facts["url"] is None):
+        yield "facts: give either path or url, and null for the other"
+    if facts["bilingual"] and facts["format"] != "counterfact":
+        yield "facts.bilingual: needs facts.format: counterfact (the paper's two-record form)"
+    engine = config["translate"]["engine"]
+    needed = {"ctranslate2": "model", "transformers": "model", "table": "path"}.get(engine)
+    if not facts["bilingual"] and needed and config["translate"][engine][needed] is None:
+        yield f"translate.{engine}.{needed}: missing; translate.engine is {engine}"
+    if config["covariance"]["source"] != "model" and config["covariance"]["path"] is None:
+        yield f"covariance.path: missing; covariance.source is {config['covariance']['source']}"
+    if not 0 < probes["train"] + probes["validation"] <= 1 or 0 in (
+        probes["train"],
+        probes["validation"],
+    ):
+        yield (
+            f"probes: train ({probes['train']}) and validation ({probes['validation']}) must both be"
+            " above 0 and together at most 1"
+        )
+    if overlap["different"] >= overlap["same"]:
+        yield f"overlap.different: must be below overlap.same ({overlap['same']}), found {overlap['different']}"
+    layers = config["edit"]["layers"]
+    if sorted(set(layers)) != layers:
+        yield f"edit.layers: must be ascending without repeats, found {layers}"
+    if config["export"]["block"] >= config["blocks"]["count"]:
+        yield (
+            f"export.block: {config['export']['block']} does not exist;"
+            f" blocks.count is {config['blocks']['count']}, the first block is 0"
+        )
+
+
+def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
+    """Layers and heads beyond the model."""
+    for layer in config["edit"]["layers"]:
+        if layer >= spec.n_layers:
+            yield f"edit.layers: {layer} is out of range; {spec.name} has layers 0 to {spec.n_layers - 1}"
+    if config["align"]["model"] == "edited" and config["align"]["layer"] > spec.n_layers:
+        yield (
+            f"align.layer: {config['align']['layer']} is out of range;"
+            f" {spec.name} has hidden layers 0 to {spec.n_layers}"
+        )
+    n_heads = spec.n_layers * spec.n_heads
+    keys = {"corrections.k": config["corrections"]["k"]} | {
+        f"experiments[{i}] ({row['name']}).k": row["k"]
+        for i, row in enumerate(config["experiments"])
+        if "k" in row
+    }
+    for key, k in keys.items():
+        if k > n_heads:
+            yield (
+                f"{key}: {k} is out of range; {spec.name} has {n_heads} heads"
+                f" ({spec.n_layers} layers of {spec.n_heads})"
+            )
+
+
+def _check_named_files(config: dict) -> None:
+    named = {
+        "facts.path": config["facts"]["path"],
+        "facts.keep_ids": config["facts"]["keep_ids"],
+        "facts.tuning_ids": config["facts"]["tuning_ids"],
+        "facts.reference": config["facts"]["reference"],
+        "repair.corrections": config["repair"]["corrections"],
+    }
+    if config["translate"]["engine"] == "table" and not config["facts"]["bilingual"]:
+        named["translate.table.path"] = config["translate"]["table"]["path"]
+    if config["covariance"]["source"] == "text":
+        named["covariance.path"] = config["covariance"]["path"]
+    for key, path in named.items():
+        require_file(key, path)

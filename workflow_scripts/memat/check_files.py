@@ -1,0 +1,82 @@
+"""The files a config names: there, readable, with the recorded checksums, large enough."""
+
+from pathlib import Path
+
+import polars as pl
+
+from memat import io
+from memat.errors import ConfigError, ModelError, NotEnoughFacts
+from memat.model.spec import ModelSpec
+from memat.text.facts import read_facts
+
+# hashing takes about a second per GB; larger models are compared by size here and
+# hashed when they are prepared
+HASHED_BYTES = 2_000_000_000
+
+
+def require_file(key: str, path: str | None) -> None:
+    """Raise ConfigError(key) if `path` is given and no file."""
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"{key}: no such file: {path}")
+
+
+def check_prepared_model(spec: ModelSpec) -> None:
+    """Compare model files with their recorded checksums. Raises ModelError(file).
+
+    A local model is compared with the checksums of its spec, if it lists any; others,
+    once prepared, with their manifest.
+    """
+    if spec.kind == "local":
+        for name, checksum in spec.content.get("files", {}).items():
+            _check_hash(Path(spec.content["path"]) / name, checksum, str(spec.path))
+    elif spec.manifest.is_file():
+        _check_manifest(spec)
+
+
+def _check_manifest(spec: ModelSpec) -> None:
+    recorded = io.read_json(spec.manifest)["files"]
+    for name, facts in recorded.items():
+        file = spec.manifest.parent / name
+        _require_model_file(file, str(spec.manifest))
+        if file.stat().st_size != facts["bytes"]:
+            raise ModelError(
+                f"{file}: has {file.stat().st_size} bytes, {facts['bytes']} are recorded;"
+                f" delete {spec.manifest} and run again"
+            )
+    if sum(facts["bytes"] for facts in recorded.values()) <= HASHED_BYTES:
+        for name, facts in recorded.items():
+            _check_hash(spec.manifest.parent / name, facts["sha256"], str(spec.manifest))
+
+
+def _check_hash(file: Path, expected: str, source: str) -> None:
+    _require_model_file(file, source)
+    found = io.sha256_of(file)
+    if found != expected:
+        raise ModelError(f"{file}: SHA-256 is {found}, but {source} records {expected}")
+
+
+def _require_model_file(file: Path, source: str) -> None:
+    if not file.is_file():
+        raise ModelError(f"{file}: is missing; {source} lists it")
+
+
+def check_facts(config: dict) -> None:
+    """Read the facts file and count its facts against the blocks.
+
+    Facts given by url are read by their own stage, after the download.
+    Raises FactError(file, record), NotEnoughFacts, ConfigError(facts.sha256).
+    """
+    facts, blocks = config["facts"], config["blocks"]
+    if facts["path"] is None:
+        return
+    if facts["sha256"] and (found := io.sha256_of(facts["path"])) != facts["sha256"]:
+        raise ConfigError(
+            f"facts.sha256: {facts['path']} has SHA-256 {found}, expected {facts['sha256']}"
+        )
+    frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
+    available = frame.filter(pl.col("split") == blocks["split"]).height
+    if blocks["size"] * blocks["count"] > available:
+        raise NotEnoughFacts(
+            f"blocks.size: {blocks['count']} x {blocks['size']} facts are asked for, but"
+            f" {facts['path']} has {available} in the split '{blocks['split']}'"
+        )

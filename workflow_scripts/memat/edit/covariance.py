@@ -1,0 +1,69 @@
+"""Second moments of the keys: C = mean of k kᵀ over text tokens, uncentred (eq. 5's old facts)."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import torch
+from tqdm import tqdm
+
+from memat.errors import NonFiniteValue, NotEnoughFacts
+from memat.model.batching import length_batches, pad
+from memat.model.editable import EditableModel
+from memat.model.hooks import inputs_seen, stopping_after
+
+
+@torch.no_grad()
+def estimate_covariance(
+    model: EditableModel,
+    texts: Sequence[str],
+    layers: Sequence[int],
+    tokens: int,
+    max_length: int,
+    token_budget: int,
+) -> tuple[dict[int, torch.Tensor], int]:
+    """C of every edit layer, {layer: (d_ff, d_ff) float32}, and the number of tokens read.
+
+    All layers in one pass that ends after the last of them; sums in float64.
+    Raises NotEnoughFacts (no token), NonFiniteValue(layer).
+    """
+    rows = _token_rows(model, texts, tokens, max_length)
+    sums: dict[int, torch.Tensor] = {}
+    mask = None
+
+    def adder(layer: int):
+        def add(keys: torch.Tensor) -> None:
+            flat = keys[mask.bool()]
+            # products of one batch in the model's precision, their sum over batches in float64
+            part = (flat.T @ flat).double()
+            sums[layer] = sums[layer] + part if layer in sums else part
+
+        return add
+
+    with ExitStack() as hooks:
+        for layer in layers:
+            hooks.enter_context(inputs_seen(model.mlp_output(layer), adder(layer)))
+        for batch in tqdm(length_batches([len(r) for r in rows], token_budget), desc="covariance", mininterval=5):
+            ids, mask = pad([rows[i] for i in batch], model.device)
+            with stopping_after(model.blocks[max(layers)]):
+                model.last_hidden(ids, mask)
+    count = sum(len(row) for row in rows)
+    for layer, total in sums.items():
+        if not bool(total.isfinite().all()):
+            raise NonFiniteValue(f"covariance of layer {layer} is not finite: check the model's weights")
+    return {layer: (total / count).float().cpu() for layer, total in sums.items()}, count
+
+
+def _token_rows(model, texts, tokens: int, max_length: int) -> list[list[int]]:
+    rows, count = [], 0
+    for text in texts:
+        ids = model.tokenizer(text)["input_ids"]
+        for start in range(0, len(ids), max_length):
+            row = ids[start : start + max_length][: tokens - count]
+            if row:
+                rows.append(row)
+                count += len(row)
+        if count >= tokens:
+            break
+    if not rows:
+        raise NotEnoughFacts("covariance: the text holds no token")
+    return rows

@@ -1,0 +1,119 @@
+"""Keys and residuals of many facts, measured layer by layer on the model as edited so far.
+
+A key is the input of an MLP output projection at the subject's last token,
+averaged over context templates. Only tokens up to that one are run (causal
+attention makes the rest irrelevant), and each state of the model continues from
+the input of the layer that was changed last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from memat.model.batching import length_batches, pad
+from memat.model.editable import EditableModel, entering_at
+from memat.model.hooks import inputs_seen, outputs_seen, stopping_after, stopping_before
+from memat.model.sentences import EditRequest, request_sentence
+
+
+def template_weights(n_contexts: int, mode: str) -> torch.Tensor:
+    """Weight of each template in a key, (n_contexts,): `uniform`, or `grouped` (plain ½, rest share ½)."""
+    if mode == "uniform" or n_contexts == 1:
+        return torch.full((n_contexts,), 1.0 / n_contexts, dtype=torch.float64)
+    weights = torch.full((n_contexts,), 0.5 / (n_contexts - 1), dtype=torch.float64)
+    weights[0] = 0.5
+    return weights
+
+
+@dataclass
+class _Batch:
+    rows: torch.Tensor
+    last: torch.Tensor
+    ids: torch.Tensor
+    mask: torch.Tensor
+    entry_layer: int = 0
+    entry: torch.Tensor | None = None
+
+
+class KeyReader:
+    """Reads keys and value-layer outputs of fixed requests from a model that changes between calls.
+
+    Between two calls only layers at or above the one last read may have changed.
+    """
+
+    def __init__(
+        self,
+        model: EditableModel,
+        requests: Sequence[EditRequest],
+        contexts: Sequence[str],
+        weights: torch.Tensor,
+        token_budget: int,
+    ):
+        self.model, self.weights = model, weights
+        self.n_facts, self.n_contexts = len(requests), len(contexts)
+        sentences = [request_sentence(model.tokenizer, r, c) for c in contexts for r in requests]
+        lasts = [min(s.subject_last, s.target_start - 1) for s in sentences]
+        rows = [s.ids[: last + 1] for s, last in zip(sentences, lasts, strict=True)]
+        self.plain = self._batches(rows[: self.n_facts], 0, token_budget)
+        self.others = self._batches(rows[self.n_facts :], self.n_facts, token_budget)
+
+    def _batches(self, rows, first: int, token_budget: int) -> list[_Batch]:
+        batches = []
+        for numbers in length_batches([len(r) for r in rows], token_budget):
+            ids, mask = pad([rows[n] for n in numbers], self.model.device)
+            last = torch.tensor([len(rows[n]) - 1 for n in numbers], device=self.model.device)
+            batches.append(_Batch(torch.tensor(numbers) + first, last, ids, mask))
+        return batches
+
+    @torch.no_grad()
+    def read(self, layer: int, value_layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys at `layer`, (n_facts, d_ff), and block outputs of the value layer under the
+        plain template, (n_facts, d_model); both float64 on the processor."""
+        d_ff = self.model.mlp_matrix(layer).shape[1]
+        keys = torch.zeros(self.n_contexts * self.n_facts, d_ff, dtype=torch.float64)
+        outputs = torch.zeros(self.n_facts, self.model.d_model, dtype=torch.float64)
+        for batch in self.plain:
+            found = self._run(batch, layer, value_layer)
+            keys[batch.rows], outputs[batch.rows] = found["key"], found["output"]
+        for batch in self.others:
+            keys[batch.rows] = self._run(batch, layer, None)["key"]
+        by_context = keys.view(self.n_contexts, self.n_facts, d_ff)
+        return torch.einsum("c,cfd->fd", self.weights, by_context), outputs
+
+    def _run(self, batch: _Batch, layer: int, value_layer: int | None) -> dict[str, torch.Tensor]:
+        model, seen = self.model, {}
+        everyone = torch.arange(len(batch.rows), device=model.device)
+
+        def at_last(name):
+            def keep(hidden):
+                seen[name] = hidden[everyone, batch.last].double().cpu()
+
+            return keep
+
+        def keep_entry(hidden):
+            seen["entry"] = hidden.clone()
+
+        if value_layer is None:
+            last_module = stopping_before_projection(model, layer)
+        else:
+            last_module = stopping_after(model.blocks[value_layer])
+        value_block = model.blocks[layer if value_layer is None else value_layer]
+        with (
+            inputs_seen(model.blocks[layer], keep_entry),
+            inputs_seen(model.mlp_output(layer), at_last("key")),
+            outputs_seen(value_block, at_last("output")),
+            last_module,
+        ):
+            if batch.entry is None:
+                model.last_hidden(batch.ids, batch.mask)
+            else:
+                with entering_at(model, batch.entry_layer, batch.entry):
+                    model.last_hidden(batch.ids, batch.mask)
+        batch.entry_layer, batch.entry = layer, seen["entry"]
+        return seen
+
+
+def stopping_before_projection(model: EditableModel, layer: int):
+    """End the pass at the MLP output projection of a layer, once its input has been seen."""
+    return stopping_before(model.mlp_output(layer))

@@ -1,0 +1,96 @@
+"""Text for the covariance: sampled from the model, read from a file, or from a hub corpus.
+
+A few times d_ff token vectors are enough for a usable second moment (FastMEMIT,
+arXiv 2506.04226), so a model can be edited where no corpus is at hand.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import torch
+from tqdm import tqdm
+
+from memat.errors import FactError
+from memat.model.editable import EditableModel
+
+log = logging.getLogger("memat")
+
+
+@torch.no_grad()
+def sample_text(
+    model: EditableModel,
+    openers: Sequence[str],
+    tokens: int,
+    sequence_length: int,
+    temperature: float,
+    batch_size: int,
+    seed: int,
+) -> list[str]:
+    """Texts of about `tokens` tokens in all, sampled from the unedited model.
+
+    Openers take turns as beginnings, so several languages share the text evenly.
+    """
+    torch.manual_seed(seed)
+    n_texts = -(-tokens // sequence_length)
+    starts = [openers[i % len(openers)] for i in range(n_texts)]
+    by_length: dict[int, list[tuple[int, list[int]]]] = {}
+    for number, start in enumerate(starts):
+        ids = model.tokenizer(start)["input_ids"]
+        by_length.setdefault(len(ids), []).append((number, ids))
+    texts: dict[int, str] = {}
+    with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
+        for group in by_length.values():
+            for first in range(0, len(group), batch_size):
+                part = group[first : first + batch_size]
+                ids = torch.tensor([row for _, row in part], device=model.device)
+                grown = model.network.generate(
+                    ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=sequence_length,
+                    do_sample=True,
+                    temperature=temperature,
+                    top_k=0,
+                    pad_token_id=0,
+                )
+                for (number, _), row in zip(part, grown, strict=True):
+                    texts[number] = model.tokenizer.decode(row, skip_special_tokens=True)
+                progress.update(len(part))
+    return [texts[number] for number in range(n_texts)]
+
+
+def read_corpus(path: str | Path) -> list[str]:
+    """Paragraphs of a UTF-8 text file (blank lines part them). Raises FactError(path)."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FactError(f"{path}: not a readable UTF-8 text ({error})") from error
+    paragraphs = [p.strip() for p in text.split("\n\n") if p.strip()]
+    if not paragraphs:
+        raise FactError(f"{path}: holds no text")
+    return paragraphs
+
+
+def read_hub_corpus(repo: str, revision: str, subset: str | None, tokens: int) -> list[str]:
+    """Texts of a hub dataset's Parquet files at a pinned revision, until `tokens` words are read.
+
+    subset: only files whose path starts so. Raises FactError (no such file, no `text` column).
+    """
+    from huggingface_hub import HfApi, hf_hub_download  # only where a hub is used
+
+    names = sorted(HfApi().list_repo_files(repo, repo_type="dataset", revision=revision))
+    wanted = [n for n in names if n.endswith(".parquet") and n.startswith(subset or "")]
+    if not wanted:
+        raise FactError(f"covariance: {repo}@{revision} has no Parquet file under '{subset or ''}'")
+    texts, words = [], 0
+    for name in wanted:
+        frame = pl.read_parquet(hf_hub_download(repo, name, repo_type="dataset", revision=revision))
+        if "text" not in frame.columns:
+            raise FactError(f"covariance: {repo}/{name} has no column 'text'")
+        for text in frame["text"]:
+            texts.append(text)
+            words += len(text.split())
+            if words >= tokens:
+                return texts
+    return texts

@@ -1,0 +1,151 @@
+"""The update of MLP output projections: solve (eq. 5), spread over the edit layers, apply.
+
+A delta is kept as two factors, Δ = leftᵀ · right with left (n_facts, d_model) and
+right (n_facts, d_ff), so that a block of facts costs n·(d_model + d_ff) numbers.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from memat.edit.keys import KeyReader, template_weights
+from memat.errors import NonFiniteValue
+from memat.model.editable import EditableModel
+from memat.model.sentences import EditRequest
+
+log = logging.getLogger("memat")
+
+
+@dataclass(frozen=True)
+class DeltaSettings:
+    """Settings of the spread (config section `deltas`).
+
+    covariance_weight: λ of λC + KKᵀ. key_templates: `uniform` or `grouped`.
+    residual: `updated` (keys and residual re-measured after every layer) or `frozen`
+    (those of the unedited model in every layer, as in the released code).
+    """
+
+    covariance_weight: float
+    key_templates: str = "uniform"
+    residual: str = "updated"
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Update of one MLP output projection: Δ = leftᵀ · right, (d_model, d_ff).
+
+    left: (n_facts, d_model), right: (n_facts, d_ff), both float32.
+    """
+
+    left: torch.Tensor
+    right: torch.Tensor
+
+    def matrix(self, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+        return self.left.to(dtype).T @ self.right.to(dtype)
+
+
+def spread(
+    model: EditableModel,
+    requests: Sequence[EditRequest],
+    values: torch.Tensor,
+    contexts: Sequence[str],
+    covariance: Mapping[int, torch.Tensor],
+    layers: Sequence[int],
+    settings: DeltaSettings,
+    token_budget: int,
+) -> dict[int, Delta]:
+    """Deltas of all edit layers, bottom up; the model is left as it came.
+
+    values: z, (n_facts, d_model). With residual R = z − (block output of the value
+    layer as edited so far), layer i of L gets R/(L−i) through its keys.
+    Raises NonFiniteValue(layer, case id).
+    """
+    weights = template_weights(len(contexts), settings.key_templates)
+    reader = KeyReader(model, requests, contexts, weights, token_budget)
+    value_layer = layers[-1]
+    deltas: dict[int, Delta] = {}
+    with restored(model, layers):
+        for number, layer in enumerate(layers):
+            keys, outputs = reader.read(layer, value_layer)
+            _check(keys, "key", layer, requests)
+            share = (values.double() - outputs) / (len(layers) - number)
+            _check(share, "residual", layer, requests)
+            log.info("layer %d: mean residual norm %.3f", layer, float(share.norm(dim=1).mean()) * (len(layers) - number))
+            right = solve_keys(keys, covariance[layer].double(), settings.covariance_weight, layer)
+            deltas[layer] = Delta(share.float(), right.float())
+            if settings.residual == "updated":
+                add_delta(model, layer, deltas[layer])
+    return deltas
+
+
+def solve_keys(keys: torch.Tensor, covariance: torch.Tensor, weight: float, layer: int) -> torch.Tensor:
+    """Kᵀ(λC + KKᵀ)⁻¹ with facts as rows, (n_facts, d_ff), float64.
+
+    Through the n×n system: with A = (λC)⁻¹K, (λC + KKᵀ)⁻¹K = A(I + KᵀA)⁻¹. A key
+    dimension that never fires (zero on the diagonal of C) is left out of the solve.
+    """
+    alive = covariance.diagonal() > 0
+    result = torch.zeros_like(keys)
+    if not bool(alive.any()):
+        return result
+    moment = weight * covariance[alive][:, alive]
+    factor = _cholesky(moment, layer)
+    living = keys[:, alive].T
+    scaled = torch.cholesky_solve(living, factor)
+    inner = torch.eye(len(keys), dtype=keys.dtype) + living.T @ scaled
+    result[:, alive] = torch.linalg.solve(inner, scaled.T)
+    if not bool(result.isfinite().all()):
+        raise NonFiniteValue(f"solve of layer {layer} is not finite")
+    return result
+
+
+def _cholesky(moment: torch.Tensor, layer: int) -> torch.Tensor:
+    """Cholesky factor; a ridge is added, and recorded in the log, only where one is needed."""
+    factor, failed = torch.linalg.cholesky_ex(moment)
+    ridge = 1e-10 * float(moment.diagonal().mean())
+    while int(failed) and ridge < float(moment.diagonal().mean()):
+        log.warning("layer %d: second moment is singular, ridge %.3g added", layer, ridge)
+        factor, failed = torch.linalg.cholesky_ex(moment + ridge * torch.eye(len(moment), dtype=moment.dtype))
+        ridge *= 10
+    if int(failed):
+        raise NonFiniteValue(f"second moment of layer {layer} has no Cholesky factor")
+    return factor
+
+
+def add_delta(model: EditableModel, layer: int, delta: Delta) -> None:
+    """Write one delta into the weights; summed in float64, stored in the model's dtype."""
+    weight = model.mlp_matrix(layer)
+    with torch.no_grad():
+        update = delta.matrix().to(weight.device)
+        weight.copy_((weight.double() + update).to(weight.dtype))
+
+
+@contextmanager
+def restored(model: EditableModel, layers: Sequence[int]) -> Iterator[None]:
+    """On leaving, the MLP output weights of `layers` are what they were, bit for bit."""
+    kept = {layer: model.mlp_matrix(layer).detach().clone() for layer in layers}
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for layer, weight in kept.items():
+                model.mlp_matrix(layer).copy_(weight)
+
+
+@contextmanager
+def edited(model: EditableModel, deltas: Mapping[int, Delta]) -> Iterator[EditableModel]:
+    """The model with deltas applied; taken off bit for bit on leaving."""
+    with restored(model, list(deltas)):
+        for layer, delta in deltas.items():
+            add_delta(model, layer, delta)
+        yield model
+
+
+def _check(tensor: torch.Tensor, what: str, layer: int, requests) -> None:
+    bad = ~tensor.isfinite().all(1)
+    if bool(bad.any()):
+        cases = ", ".join(str(requests[i].case_id) for i in bad.nonzero()[:5, 0].tolist())
+        raise NonFiniteValue(f"{what} of layer {layer} is not finite for case {cases}")

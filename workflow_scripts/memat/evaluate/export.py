@@ -1,0 +1,94 @@
+"""The edited and corrected model as an ordinary Hugging Face folder.
+
+Deltas are already in the weights. A correction is a bias of the attention output
+projection; where a model type has none, its config is asked for one and the other
+biases that this brings are zero, or the model is written as a sister type that has
+the bias (Qwen2 and Mistral as Llama), or the bias goes where it adds the same
+vector (GPT-J: its attention and MLP outputs are summed into the same stream).
+"""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from memat.errors import UnsupportedArchitecture
+from memat.model.editable import EditableModel
+
+
+def export_model(model: EditableModel, folder: Path) -> None:
+    """Write a model that carries its edit and corrections; loads with no code of ours.
+
+    Raises UnsupportedArchitecture where the model type has no place for a correction.
+    """
+    network = model.network
+    if _has_new_biases(model):
+        network = _with_biases(model)
+    network.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+
+
+def _has_new_biases(model: EditableModel) -> bool:
+    """Whether some attention projections got a bias that a fresh model would not have."""
+    held = {name for name, _ in model.network.named_parameters()}
+    fresh = {name for name, _ in _empty(model.network.config).named_parameters()}
+    return bool(held - fresh)
+
+
+def _empty(config) -> torch.nn.Module:
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config)
+
+
+def _with_biases(model: EditableModel) -> torch.nn.Module:
+    architecture, config = model.architecture, model.network.config
+    state = dict(model.network.state_dict())
+    if architecture.bias_home:
+        return _moved_biases(model, state)
+    settings = config.to_dict() | dict(architecture.bias_config)
+    kind = architecture.export_as or config.model_type
+    if architecture.export_as:
+        _check_sister(config)
+        settings = {k: v for k, v in settings.items() if k not in ("model_type", "architectures", "layer_types")}
+    new_config = AutoConfig.for_model(kind, **{k: v for k, v in settings.items() if k != "model_type"})
+    return _filled(new_config, state, model)
+
+
+def _moved_biases(model: EditableModel, state: dict) -> torch.nn.Module:
+    architecture = model.architecture
+    for layer in range(model.n_layers):
+        stem = f"{architecture.blocks}.{layer}"
+        bias = state.pop(f"{stem}.{architecture.attention_output}.bias", None)
+        if bias is not None:
+            home = f"{stem}.{architecture.bias_home}.bias"
+            state[home] = (state[home].double() + bias.double()).to(bias.dtype)
+    return _filled(model.network.config, state, model)
+
+
+def _filled(config, state: dict, model: EditableModel) -> torch.nn.Module:
+    """A fresh model of `config` with this state; biases it has beyond the state are zero."""
+    network = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name not in state and name.endswith(".bias"):
+                parameter.zero_()
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    tied = set(getattr(network, "_tied_weights_keys", None) or ())
+    absent = [name for name in missing if not name.endswith(".bias") and name not in tied]
+    if unexpected or absent:
+        raise UnsupportedArchitecture(
+            f"model type '{config.model_type}' cannot hold the corrections: "
+            f"no place for {', '.join([*unexpected, *absent][:3])}"
+        )
+    network.tie_weights()
+    return network.eval()
+
+
+def _check_sister(config) -> None:
+    """Llama has no sliding window; a model that uses one cannot be written as Llama."""
+    window = getattr(config, "sliding_window", None)
+    if window and getattr(config, "use_sliding_window", True):
+        raise UnsupportedArchitecture(
+            f"model type '{config.model_type}' uses a sliding window of {window} tokens and has no "
+            "attention output bias; its corrections cannot be written as an ordinary folder"
+        )

@@ -1,0 +1,116 @@
+"""Success, magnitude and accuracy of every fact (paper, eq. 7, 8 and 13).
+
+A scores table holds one row per prompt and target. Here the two targets of one
+prompt become one pair, pairs become numbers per prompt, prompts are averaged
+within a fact. Means over facts, and the harmonic score of them, come later
+(`memat.evaluate.intervals`, `memat.report.tables`). All numbers are fractions:
+success and accuracy in [0, 1], magnitude in [-1, 1].
+"""
+
+import numpy as np
+import polars as pl
+
+from memat.errors import ConfigError, DamagedFile, NonFiniteValue
+
+KINDS = {"E": "rewrite", "P": "paraphrase", "N": "neighborhood"}
+FAMILIES = {"S": "success", "M": "magnitude", "A": "accuracy"}
+FACT_METRICS = tuple(kind + family for family in FAMILIES for kind in KINDS)
+SCORE = "S"
+SCORE_PARTS = ("ES", "PS", "NS")
+METRICS = (*SCORE_PARTS, SCORE, *(name for name in FACT_METRICS if name not in SCORE_PARTS))
+PROBABILITIES = ("geometric", "joint")
+
+_PROMPT = ["case_id", "block", "language", "kind", "index"]
+
+
+def fact_metrics(scores: pl.DataFrame, probability: str = "geometric") -> pl.DataFrame:
+    """Nine metrics per fact: case_id, block, language, metric, value (fraction).
+
+    scores: case_id, block, language, role, kind, index, nll (sum over the target's
+    tokens, nats), n_tokens, hit; both roles of every (case_id, kind, index).
+    probability: "geometric" is P = exp(-nll / n_tokens), "joint" is P = exp(-nll).
+
+    The wanted target is target_new on rewrite and paraphrase prompts, target_true on
+    neighborhood prompts. Success is strict: equal probabilities are no success. A
+    fact without prompts of a kind has no row for the metrics of that kind.
+    Raises DamagedFile if a prompt lacks a role or has one twice, NonFiniteValue(case_id).
+    """
+    pairs = prompt_pairs(scores, probability)
+    wanted_new = pl.col("kind") != KINDS["N"]
+    wanted, other = (
+        pl.when(wanted_new).then(pl.col(f"surprise_{a}")).otherwise(pl.col(f"surprise_{b}"))
+        for a, b in (("target_new", "target_true"), ("target_true", "target_new"))
+    )
+    hit = pl.when(wanted_new).then(pl.col("hit_target_new")).otherwise(pl.col("hit_target_true"))
+    prompts = pairs.with_columns(
+        # compared as NLL: exp() of a long target's joint NLL underflows to 0 = 0
+        S=(wanted < other).cast(pl.Float64),
+        M=(-wanted).exp() - (-other).exp(),
+        A=hit.cast(pl.Float64),
+    )
+    facts = prompts.group_by("case_id", "block", "language", "kind", maintain_order=True).agg(
+        pl.col(*FAMILIES).mean()
+    )
+    letter = {kind: letter for letter, kind in KINDS.items()}
+    order = pl.Enum(FACT_METRICS)
+    return (
+        facts.unpivot(
+            on=list(FAMILIES),
+            index=["case_id", "block", "language", "kind"],
+            variable_name="family",
+            value_name="value",
+        )
+        .with_columns(metric=(pl.col("kind").replace_strict(letter) + pl.col("family")).cast(order))
+        .sort("language", "block", "case_id", "metric")
+        .select("case_id", "block", "language", pl.col("metric").cast(pl.String), "value")
+    )
+
+
+def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.DataFrame:
+    """One row per prompt: surprise (-log P, nats) and hit of target_new and target_true.
+
+    English pairs two targets after one prompt, Catalan the same prompt of the two
+    records (it may differ in gender or article): both share (case_id, kind, index).
+    """
+    if probability not in PROBABILITIES:
+        raise ConfigError(f"summary.probability: {probability!r} is none of {PROBABILITIES}")
+    _refuse_non_finite(scores)
+    tokens = pl.col("n_tokens") if probability == "geometric" else 1
+    sides = [
+        scores.filter(role=role).select(
+            *_PROMPT,
+            (pl.col("nll") / tokens).alias(f"surprise_{role}"),
+            pl.col("hit").alias(f"hit_{role}"),
+        )
+        for role in ("target_new", "target_true")
+    ]
+    pairs = sides[0].join(sides[1], on=_PROMPT, how="inner")
+    if 2 * pairs.height != scores.height or pairs.select(_PROMPT).is_duplicated().any():
+        raise DamagedFile(_first_unpaired(scores))
+    return pairs.sort(_PROMPT)  # a mean depends on the order of its terms in the last bit
+
+
+def harmonic_mean(parts: np.ndarray) -> np.ndarray:
+    """Harmonic mean over the last axis, (..., 3) → (...); 0 where a part is 0 (its limit)."""
+    parts = np.asarray(parts, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        return parts.shape[-1] / (1 / parts).sum(axis=-1)
+
+
+def _refuse_non_finite(scores: pl.DataFrame) -> None:
+    bad = scores.filter(~pl.col("nll").is_finite().fill_null(False) | (pl.col("n_tokens") < 1))
+    if bad.height:
+        row = bad.row(0, named=True)
+        raise NonFiniteValue(
+            f"scores: fact {row['case_id']}, {row['language']} {row['kind']} prompt "
+            f"{row['index']}, {row['role']}: nll {row['nll']} over {row['n_tokens']} tokens"
+        )
+
+
+def _first_unpaired(scores: pl.DataFrame) -> str:
+    roles = scores.group_by(_PROMPT, maintain_order=True).agg(pl.col("role").sort())
+    odd = roles.filter(pl.col("role") != pl.lit(["target_new", "target_true"])).row(0, named=True)
+    return (
+        f"scores: fact {odd['case_id']}, {odd['language']} {odd['kind']} prompt {odd['index']} "
+        f"has the targets {odd['role']}; exactly one target_new and one target_true are needed"
+    )

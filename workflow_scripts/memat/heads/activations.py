@@ -1,0 +1,72 @@
+"""Head activations at the last token: eq. (10), all layers and heads in one pass."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from tqdm import tqdm
+
+from memat.errors import NonFiniteValue
+from memat.model.batching import length_batches, pad
+from memat.model.editable import EditableModel
+from memat.model.hooks import inputs_seen
+from memat.model.sentences import EditRequest, request_sentence
+
+
+@dataclass(frozen=True)
+class HeadActivations:
+    """Activations of labelled sentences (prompt + target).
+
+    values: (n_sentences, n_layers, n_heads, head_dim) float32, at the last token.
+    labels: (n_sentences,) 0 for o^c, 1 for o*. case_ids: (n_sentences,).
+    predicted: (n_sentences,) bool, every target token is the model's argmax.
+    """
+
+    values: torch.Tensor
+    labels: torch.Tensor
+    case_ids: torch.Tensor
+    predicted: torch.Tensor
+
+
+@torch.no_grad()
+def dump_activations(
+    model: EditableModel, requests: Sequence[EditRequest], labels: Sequence[int], token_budget: int
+) -> HeadActivations:
+    """Run every request's prompt + target once. Raises NonFiniteValue(case ids)."""
+    sentences = [request_sentence(model.tokenizer, request) for request in requests]
+    shape = (len(requests), model.n_layers, model.n_heads, model.head_dim)
+    values = torch.zeros(shape, dtype=torch.float32)
+    predicted = torch.zeros(len(requests), dtype=torch.bool)
+    batches = length_batches([len(s.ids) for s in sentences], token_budget)
+    for rows in tqdm(batches, desc="head activations", mininterval=5):
+        part = [sentences[r] for r in rows]
+        ids, mask = pad([s.ids for s in part], model.device)
+        last = torch.tensor([len(s.ids) - 1 for s in part], device=model.device)
+        everyone = torch.arange(len(part), device=model.device)
+        with ExitStack() as hooks:
+            for layer in range(model.n_layers):
+                keep = _keeper(values, rows, layer, everyone, last)
+                hooks.enter_context(inputs_seen(model.attention_output(layer), keep))
+            hidden = model.last_hidden(ids, mask)
+        for place, (row, sentence) in enumerate(zip(rows, part, strict=True)):
+            before = hidden[place, sentence.target_start - 1 : len(sentence.ids) - 1]
+            argmax = model.log_probabilities(before).argmax(-1)
+            predicted[row] = argmax.tolist() == list(sentence.target_ids)
+    _check(values, requests)
+    cases = torch.tensor([request.case_id for request in requests])
+    return HeadActivations(values, torch.tensor(labels), cases, predicted)
+
+
+def _keeper(values, rows, layer, everyone, last):
+    def keep(heads: torch.Tensor) -> None:
+        values[rows, layer] = heads[everyone, last].float().cpu().view(len(rows), *values.shape[2:])
+
+    return keep
+
+
+def _check(values: torch.Tensor, requests) -> None:
+    bad = ~values.flatten(1).isfinite().all(1)
+    if bool(bad.any()):
+        cases = sorted({requests[i].case_id for i in bad.nonzero()[:5, 0].tolist()})
+        raise NonFiniteValue(f"head activations are not finite for case {', '.join(map(str, cases))}")

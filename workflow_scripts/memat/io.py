@@ -1,0 +1,80 @@
+"""Reading and writing result files: tables and small JSON facts (tensors: `memat.tensors`).
+
+Writes are atomic (a temporary name in the same folder, then a rename), carry
+the provenance of the file in its own metadata, and never use pickle.
+"""
+
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from memat.errors import DamagedFile
+from memat.provenance import Provenance
+
+PROVENANCE_KEY = "memat_provenance"
+
+
+@contextmanager
+def atomic_path(path: str | Path):
+    """Yield a temporary path beside `path`; on success it takes the final name."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(path: str | Path, frame: pl.DataFrame, provenance: Provenance) -> None:
+    """Write a Parquet table with its provenance in the file metadata."""
+    with atomic_path(path) as temporary:
+        frame.write_parquet(temporary, metadata={PROVENANCE_KEY: provenance.to_json()})
+
+
+def read_table(path: str | Path) -> pl.DataFrame:
+    """Read a Parquet table. Raises DamagedFile(path) if it is truncated or altered."""
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DamagedFile(f"{path}: not a readable Parquet table ({error}); delete it and run again") from error
+
+
+def write_csv(path: str | Path, frame: pl.DataFrame) -> None:
+    """Write a table for people; provenance lives in the Parquet file beside it."""
+    with atomic_path(path) as temporary:
+        frame.write_csv(temporary)
+
+
+def write_json(path: str | Path, content: dict, provenance: Provenance) -> None:
+    """Write a JSON object; the provenance is its last key."""
+    with atomic_path(path) as temporary:
+        body = content | {PROVENANCE_KEY: json.loads(provenance.to_json())}
+        temporary.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> dict:
+    """Content of a file written by `write_json`, without its provenance."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise DamagedFile(f"{path}: not readable JSON ({error}); delete it and run again") from error
+    content.pop(PROVENANCE_KEY, None)
+    return content
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text for people (Markdown, a list of ids)."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hex SHA-256 of a file, read in chunks."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

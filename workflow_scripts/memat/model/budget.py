@@ -1,0 +1,23 @@
+"""How many tokens a batch may have, from the memory a job may use."""
+
+from memat.model.editable import EditableModel
+
+SHARE = 0.5  # the other half is for what a batch does not scale: weights in use, results, libraries
+
+
+def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
+    """Tokens per batch that fit `memory_mb` beside the weights; at least 256.
+
+    Counts, per token, what a block keeps (about 12 vectors of d_model and 4 of d_ff;
+    of all blocks where gradients are needed, else of two) and one row of logits.
+    """
+    size = model.network.dtype.itemsize
+    d_ff = model.mlp_matrix(0).shape[1]
+    vocabulary = model.network.get_output_embeddings().weight.shape[0]
+    per_block = (12 * model.d_model + 4 * d_ff) * size
+    kept_blocks = model.n_layers if gradients else 2
+    logits = vocabulary * 4 * (4 if gradients else 2) // 4
+    per_token = per_block * kept_blocks + logits
+    weights = sum(p.numel() * p.element_size() for p in model.network.parameters())
+    free = max(memory_mb * 1e6 - weights, memory_mb * 1e6 * 0.25) * SHARE
+    return max(256, int(free / per_token))

@@ -1,0 +1,118 @@
+"""A causal language model with the doors that editing needs."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from memat.errors import UnsupportedArchitecture
+from memat.model.architecture import Architecture, architecture_of
+from memat.model.hooks import blocks_skipped, input_changed
+
+
+@dataclass(frozen=True)
+class EditableModel:
+    """A loaded model, its tokenizer and its architecture map.
+
+    block_tuple_size: 0 where blocks give a tensor, else the length of their output tuple.
+    """
+
+    network: nn.Module
+    tokenizer: object
+    architecture: Architecture
+    n_layers: int
+    n_heads: int
+    head_dim: int
+    d_model: int
+    block_tuple_size: int
+
+    @classmethod
+    def wrap(cls, network: nn.Module, tokenizer) -> "EditableModel":
+        """Freeze the weights and read the shape off the modules.
+
+        Raises UnsupportedArchitecture(model type).
+        """
+        architecture = architecture_of(network.config)
+        network.eval()
+        network.requires_grad_(False)
+        config = network.config
+        blocks = network.get_submodule(architecture.blocks)
+        projection = blocks[0].get_submodule(architecture.attention_output)
+        out_size, in_size = _matrix(projection, architecture).shape
+        if in_size % config.num_attention_heads:
+            raise UnsupportedArchitecture(
+                f"model type '{config.model_type}': {in_size} attention inputs do not divide "
+                f"into {config.num_attention_heads} heads"
+            )
+        return cls(
+            network=network,
+            tokenizer=tokenizer,
+            architecture=architecture,
+            n_layers=len(blocks),
+            n_heads=config.num_attention_heads,
+            head_dim=in_size // config.num_attention_heads,
+            d_model=out_size,
+            block_tuple_size=_block_tuple_size(network, blocks),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.network.dtype
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.network.get_submodule(self.architecture.blocks)
+
+    def mlp_output(self, layer: int) -> nn.Module:
+        """MLP output projection of a layer; its input is MEMIT's key."""
+        return self.blocks[layer].get_submodule(self.architecture.mlp_output)
+
+    def attention_output(self, layer: int) -> nn.Module:
+        """Attention output projection; its input is the concatenated heads, eq. (10)."""
+        return self.blocks[layer].get_submodule(self.architecture.attention_output)
+
+    def mlp_matrix(self, layer: int) -> torch.Tensor:
+        """View of the MLP output weight as (d_model, d_ff), whatever the storage."""
+        return _matrix(self.mlp_output(layer), self.architecture)
+
+    def attention_matrix(self, layer: int) -> torch.Tensor:
+        """View of the attention output weight as (d_model, n_heads * head_dim)."""
+        return _matrix(self.attention_output(layer), self.architecture)
+
+    def last_hidden(self, ids: torch.Tensor, mask: torch.Tensor | None = None, **more) -> torch.Tensor:
+        """Final normed hidden states, (n_rows, n_positions, d_model); no output head."""
+        return self.network.base_model(input_ids=ids, attention_mask=mask, **more).last_hidden_state
+
+    def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Output head and log-softmax in float32 (or better) at the given positions."""
+        logits = self.network.get_output_embeddings()(hidden)
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        return logits.log_softmax(-1)
+
+
+def entering_at(model: EditableModel, layer: int, hidden: torch.Tensor) -> AbstractContextManager[None]:
+    """Forward passes start at block `layer`, whose input is `hidden`, (n_rows, n_positions, d_model)."""
+    if layer == 0:
+        return input_changed(model.blocks[0], lambda _embedded: hidden)
+    return blocks_skipped(model.blocks, layer, hidden, model.block_tuple_size)
+
+
+def _matrix(projection: nn.Module, architecture: Architecture) -> torch.Tensor:
+    return projection.weight.T if architecture.transposed else projection.weight
+
+
+@torch.no_grad()
+def _block_tuple_size(network: nn.Module, blocks: nn.ModuleList) -> int:
+    """Whether blocks give tensors or tuples differs between types and library versions: look."""
+    seen = []
+    handle = blocks[0].register_forward_hook(lambda _m, _a, output: seen.append(output))
+    try:
+        network.base_model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=network.device))
+    finally:
+        handle.remove()
+    return len(seen[0]) if isinstance(seen[0], tuple) else 0

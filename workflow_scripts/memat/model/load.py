@@ -1,0 +1,70 @@
+"""The one loader: a prepared model folder, by its manifest, as an `EditableModel`."""
+
+import json
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from memat.errors import ModelError
+from memat.io import read_json, sha256_of
+from memat.model.editable import EditableModel
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+
+
+def model_folder(manifest: str | Path) -> Path:
+    """Folder with the model that a manifest describes (relative paths start at the manifest)."""
+    return (Path(manifest).parent / read_json(manifest)["folder"]).resolve()
+
+
+def load_model(manifest: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
+    """Load model and tokenizer from the manifest's folder; no hub, no remote code.
+
+    Raises ModelError (missing file, size differs, no fast tokenizer), UnsupportedArchitecture.
+    """
+    folder = model_folder(manifest)
+    for name, facts in read_json(manifest)["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{manifest}: {path} is missing; delete the manifest and run again")
+        if path.stat().st_size != facts["bytes"]:
+            raise ModelError(
+                f"{manifest}: {path} has {path.stat().st_size} bytes, {facts['bytes']} are recorded"
+            )
+    return load_folder(folder, device, dtype)
+
+
+def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
+    """Load a Hugging Face folder. Raises ModelError, UnsupportedArchitecture."""
+    try:
+        network = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=DTYPES[dtype], trust_remote_code=False, local_files_only=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: cannot be loaded as a causal language model: {error}") from error
+    if not tokenizer.is_fast:
+        raise ModelError(f"{folder}: its tokenizer gives no character offsets (a fast tokenizer is needed)")
+    return EditableModel.wrap(network.to(device), tokenizer)
+
+
+def verify_model(manifest: str | Path) -> None:
+    """Compare every file of a prepared model with its recorded SHA-256. Raises ModelError."""
+    folder = model_folder(manifest)
+    for name, facts in read_json(manifest)["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{manifest}: {path} is missing; delete the manifest and run again")
+        found = sha256_of(path)
+        if found != facts["sha256"]:
+            raise ModelError(f"{path}: SHA-256 is {found}, but {manifest} records {facts['sha256']}")
+
+
+def read_model_config(folder: str | Path) -> dict:
+    """The `config.json` of a model folder as a dict. Raises ModelError(path)."""
+    path = Path(folder) / "config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable model config ({error})") from error

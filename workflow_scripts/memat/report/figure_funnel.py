@@ -1,0 +1,77 @@
+"""The dataset funnel: records after each step, and why rows were dropped."""
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from memat.report.figures import BLUE, CYCLE, empty_panel, new_figure
+
+KIND_COLORS = dict(zip(("record", "rewrite", "paraphrase", "neighborhood"), CYCLE, strict=False))
+MOST_REASONS = 14
+
+
+def draw_funnel(funnel: pl.DataFrame, rejected: pl.DataFrame) -> Figure:
+    """funnel: step, records, in order; rejected: one row per dropped thing, kind, reason."""
+    reasons = count_reasons(rejected)
+    rows = max(funnel.height, reasons["reason"].n_unique(), 3)
+    figure = new_figure(11.5, 1.9 + 0.32 * rows, "From English facts to bilingual facts")
+    left, right = figure.subplots(1, 2)
+    _draw_steps(left, funnel)
+    _draw_reasons(right, reasons)
+    return figure
+
+
+def count_reasons(rejected: pl.DataFrame) -> pl.DataFrame:
+    """reason, kind, count; the commonest reasons first."""
+    counts = rejected.group_by("reason", "kind").agg(pl.len().alias("count"))
+    commonest = (
+        counts.group_by("reason")
+        .agg(pl.col("count").sum().alias("total"))
+        .sort(["total", "reason"], descending=[True, False])
+        .head(MOST_REASONS)
+    )
+    return counts.join(commonest, on="reason").sort(
+        ["total", "reason", "kind"], descending=[True, False, False]
+    )
+
+
+def _draw_steps(axes: Axes, funnel: pl.DataFrame) -> None:
+    records = funnel["records"].to_list()
+    axes.barh(range(len(records)), records, color=BLUE, height=0.7)
+    first = records[0] if records else 0
+    for place, count in enumerate(records):
+        share = f"  ({100 * count / first:.0f}%)" if place and first else ""
+        axes.text(count, place, f" {count:,}{share}", va="center")
+    axes.set_yticks(range(len(records)), [name.replace("_", " ") for name in funnel["step"]])
+    axes.set_ylim(len(records) - 0.5, -0.5)
+    axes.set_xlim(0, 1.22 * max([*records, 1]))
+    axes.set_xlabel("records")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(axis="y", visible=False)
+    axes.set_title("Records left after each step")
+
+
+def _draw_reasons(axes: Axes, reasons: pl.DataFrame) -> None:
+    axes.set_title("What was dropped, and why")
+    names = reasons["reason"].unique(maintain_order=True).to_list()
+    if not names:
+        empty_panel(axes, "nothing was dropped")
+        return
+    ends = dict.fromkeys(names, 0)
+    for kind, color in KIND_COLORS.items():
+        counts = dict(reasons.filter(kind=kind).select("reason", "count").iter_rows())
+        if counts:
+            widths = [counts.get(name, 0) for name in names]
+            starts = [ends[name] for name in names]
+            axes.barh(range(len(names)), widths, left=starts, color=color, height=0.7, label=kind)
+            ends = {name: ends[name] + counts.get(name, 0) for name in names}
+    for place, name in enumerate(names):
+        axes.text(ends[name], place, f" {ends[name]:,}", va="center")
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0, 1.15 * max(ends.values()))
+    axes.set_xlabel("dropped prompts and records")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower right", title="kind", alignment="left")

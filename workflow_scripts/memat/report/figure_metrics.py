@@ -1,0 +1,112 @@
+"""All metrics side by side: one panel per metric, one row per experiment."""
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from memat.evaluate.metrics import FAMILIES, KINDS, SCORE
+from memat.report.figures import GREY, language_colors, new_figure
+
+NAMES = {"E": "efficacy", "P": "paraphrase", "N": "neighborhood"}
+UNITS = {"S": "percent of prompts", "M": "points of probability (%)", "A": "percent of prompts"}
+# no correction, located heads, random heads: filled shapes against a hollow one
+MARKERS = {"unedited": "D", "memit": "s", "memat": "o", "memat-random": "o"}
+LABELS = {
+    "unedited": "unedited model",
+    "memit": "MEMIT",
+    "memat": "MEMAT, located heads",
+    "memat-random": "MEMAT, random heads",
+}
+
+
+def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:
+    """summary: as made by `memat.report.tables.summary_frame`.
+
+    Rows of panels: success, magnitude, accuracy; columns: efficacy, paraphrase,
+    neighborhood, and the harmonic score beside success. Dashed: the unedited model.
+    """
+    experiments = summary["experiment"].unique(maintain_order=True).to_list()
+    languages = summary["eval_language"].unique(maintain_order=True).to_list()
+    title = "What the edited models know, by prompt and evaluation language"
+    figure = new_figure(11.5, 2.6 + 0.75 * len(experiments), title)
+    grid = figure.subplots(len(FAMILIES), len(KINDS) + 1, sharey=True, squeeze=False)
+    for row, (family, family_name) in zip(grid, FAMILIES.items(), strict=True):
+        for axes, kind in zip(row, KINDS, strict=False):
+            _draw_panel(axes, summary, kind + family, experiments, languages)
+            axes.set_title(f"{kind + family}  {NAMES[kind]} {family_name}")
+            axes.set_xlabel(UNITS[family])
+        row[-1].set_axis_off()
+    score = grid[0, -1]
+    score.set_axis_on()
+    _draw_panel(score, summary, SCORE, experiments, languages)
+    score.set_title("S  harmonic score")
+    score.set_xlabel("harmonic mean of ES, PS, NS (%)")
+    grid[0, 0].set_yticks(range(len(experiments)), experiments)
+    grid[0, 0].set_ylim(len(experiments) - 0.5, -0.5)
+    _draw_legend(grid[1, -1], summary, languages, confidence)
+    return figure
+
+
+def _draw_panel(
+    axes: Axes, summary: pl.DataFrame, metric: str, experiments: list[str], languages: list[str]
+) -> None:
+    colors = language_colors(languages)
+    rows = summary.filter(pl.col("metric") == metric, pl.col("value").is_not_null())
+    for row in rows.iter_rows(named=True):
+        color = colors[row["eval_language"]]
+        place = languages.index(row["eval_language"]) - (len(languages) - 1) / 2
+        height = experiments.index(row["experiment"]) + 0.5 * place / max(1, len(languages) - 1)
+        axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=1.6)
+        hollow = row["method"] == "memat-random"
+        axes.plot(
+            row["value"],
+            height,
+            MARKERS[row["method"]],
+            color=color,
+            markersize=5,
+            markerfacecolor="white" if hollow else color,
+        )
+        if row["method"] == "unedited":
+            axes.axvline(row["value"], color=color, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.grid(axis="y", visible=False)
+    for border in range(1, len(experiments)):
+        axes.axhline(border - 0.5, color="#EEEEEE", linewidth=0.8, zorder=0)
+    axes.tick_params(axis="y", length=0)
+    if metric.endswith("M"):
+        axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.margins(x=0.08)
+
+
+def _draw_legend(
+    axes: Axes, summary: pl.DataFrame, languages: list[str], confidence: float
+) -> None:
+    colors = language_colors(languages)
+    handles = [
+        Line2D([], [], color=colors[language], linewidth=4, label=f"evaluated in {language}")
+        for language in languages
+    ]
+    for method in summary["method"].unique(maintain_order=True):
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color="black",
+                linestyle="",
+                marker=MARKERS[method],
+                markerfacecolor="white" if method == "memat-random" else "black",
+                markersize=5,
+                label=LABELS[method],
+            )
+        )
+    handles.append(
+        Line2D([], [], color="black", linewidth=1.6, label=f"{100 * confidence:g}% interval")
+    )
+    handles.append(
+        Line2D(
+            [], [], color="black", linewidth=0.8, linestyle=(0, (4, 3)), label="level when unedited"
+        )
+    )
+    least, most = summary["n_facts"].min(), summary["n_facts"].max()
+    facts = f"{most} facts" if least == most else f"{least} to {most} facts"
+    axes.legend(handles=handles, loc="center left", title=facts, alignment="left")

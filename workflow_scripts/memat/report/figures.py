@@ -1,0 +1,89 @@
+"""Shared look of the figures, and writing them: equal data gives equal bytes.
+
+Figures are made with the object interface of matplotlib (no pyplot, no global
+state); `styled()` holds the settings while one is drawn and saved.
+"""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from memat.io import PROVENANCE_KEY, atomic_path
+from memat.provenance import Provenance
+
+# Okabe & Ito: told apart with any kind of colour vision
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+GREY = "#8A8A8A"
+PNG_DPI = 200
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
+    "legend.frameon": False,
+    "svg.hashsalt": "memat",
+}
+
+
+@contextmanager
+def styled():
+    """The look of this project inside the block, matplotlib's own defaults otherwise."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """An empty figure of a size in inches, laid out so that labels do not overlap."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.06)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def save_figure(figure: Figure, png: str | Path, svg: str | Path, provenance: Provenance) -> None:
+    """Write PNG (200 dpi) and SVG with their provenance, without date or version stamps."""
+    made_by = provenance.to_json()
+    with atomic_path(png) as temporary:
+        notes = {"Software": None, PROVENANCE_KEY: made_by}
+        figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata=notes)
+    with atomic_path(svg) as temporary:
+        notes = {"Date": None, "Creator": None, "Description": made_by}
+        figure.savefig(temporary, format="svg", metadata=notes)
+
+
+def empty_panel(axes: Axes, message: str) -> None:
+    """Say in a panel why it is empty."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center", color=GREY)
+
+
+def language_colors(languages: list[str]) -> dict[str, str]:
+    """One colour per language, in their order."""
+    return {language: CYCLE[i % len(CYCLE)] for i, language in enumerate(languages)}

@@ -1,0 +1,101 @@
+"""The door between a Snakemake rule and the library.
+
+A script defines `main(stage)` and ends with `run_stage(snakemake, main)`. The
+stage object holds the rule's files and settings as plain data, so that `main`
+can be called from a test with a `Stage` made by hand.
+"""
+
+import logging
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from memat.errors import MematError
+from memat.provenance import Provenance, recorded_versions
+
+log = logging.getLogger("memat")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One rule's job: named files, its config section, other params, threads."""
+
+    name: str
+    inputs: SimpleNamespace
+    outputs: SimpleNamespace
+    cfg: object
+    params: SimpleNamespace
+    threads: int
+    provenance: Provenance
+
+
+def run_stage(snakemake, main: Callable[[Stage], None]) -> None:
+    """Run `main` for one Snakemake job: log file, seeds, threads, clean errors.
+
+    `params.cfg` is the rule's config section and `params.code` its code tag; all
+    other params become attributes of `stage.params`.
+    """
+    _log_to(snakemake.log[0] if snakemake.log else None)
+    params = dict(snakemake.params.items())
+    code, cfg = params.pop("code"), params.pop("cfg")
+    _prepare_torch(snakemake.threads, params.get("seed", 0))
+    stage = Stage(
+        name=snakemake.rule,
+        inputs=_by_name(snakemake.input),
+        outputs=_by_name(snakemake.output),
+        cfg=cfg,
+        params=SimpleNamespace(**params),
+        threads=snakemake.threads,
+        provenance=Provenance(
+            stage=snakemake.rule, settings={"cfg": cfg} | params, code=code, versions=recorded_versions()
+        ),
+    )
+    try:
+        main(stage)
+    except MematError as error:
+        log.error("%s: %s: %s", stage.name, type(error).__name__, error)
+        sys.exit(1)
+
+
+def _by_name(files) -> SimpleNamespace:
+    """Named files of a rule; a name given as a list of files is a list of str."""
+    return SimpleNamespace(**{k: v if isinstance(v, str) else list(v) for k, v in files.items()})
+
+
+class _Tee:
+    """Writes to the console and to the rule's log, so that progress bars reach both."""
+
+    def __init__(self, console, file):
+        self.console, self.file = console, file
+
+    def write(self, text: str) -> int:
+        self.console.write(text)
+        self.file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.console.flush()
+        self.file.flush()
+
+    def isatty(self) -> bool:
+        return self.console.isatty()
+
+
+def _log_to(path: str | None) -> None:
+    if path:
+        sys.stderr = _Tee(sys.stderr, open(path, "w", encoding="utf-8", buffering=1))  # noqa: SIM115
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True
+    )
+    for noisy in ("transformers", "simalign", "matplotlib", "filelock", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _prepare_torch(threads: int, seed: int) -> None:
+    random.seed(seed)
+    if "torch" in sys.modules:  # stages that only handle tables need not load it
+        torch = sys.modules["torch"]
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)

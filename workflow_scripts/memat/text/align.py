@@ -1,0 +1,144 @@
+"""Which words of a sentence correspond to which of its translation (simalign)."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+from tqdm import tqdm
+
+from memat.errors import ModelError
+from memat.text.hub import model_folder
+from memat.text.words import words_of
+
+ALIGNMENT_SCHEMA = {
+    "source": pl.String,
+    "translation": pl.String,
+    "source_words": pl.List(pl.String),
+    "translation_words": pl.List(pl.String),
+    "pairs": pl.List(pl.Struct({"s": pl.Int64, "t": pl.Int64})),
+}
+METHODS = {"itermax": "i", "inter": "a", "mwmf": "m"}
+PAIRS_AT_ONCE = 2048  # vectors of so many pairs are held in memory
+
+
+class Aligner:
+    """simalign's `SentenceAligner` with word vectors from any model."""
+
+    def __init__(
+        self,
+        model: str | Path,
+        layer: int,
+        method: str = "itermax",
+        batch_size: int = 32,
+        device: str = "cpu",
+        revision: str | None = None,
+    ) -> None:
+        from simalign import SentenceAligner
+
+        from memat.text.embeddings import WordVectors
+
+        self.method = method
+        try:
+            self.aligner = SentenceAligner(
+                model=str(model_folder(str(model), revision, "align.model")),
+                token_type="word",
+                matching_methods=METHODS[method],
+                device=device,
+                layer=layer,
+            )
+        except (OSError, ValueError) as error:
+            raise ModelError(f"align.model {model}: cannot be loaded ({error})") from error
+        depth = self.aligner.embed_loader.emb_model.config.num_hidden_layers
+        if not 0 <= layer <= depth:
+            raise ModelError(f"align.layer {layer}: {model} has hidden layers 0 to {depth}")
+        self.vectors = WordVectors(self.aligner.embed_loader, batch_size)
+        self.aligner.embed_loader = self.vectors
+
+    def align(
+        self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]
+    ) -> list[list[tuple[int, int]]]:
+        """For each (source words, translation words) its aligned positions, sorted."""
+        answers = []
+        with tqdm(total=len(pairs), desc="simalign", unit="pair") as progress:
+            for start in range(0, len(pairs), PAIRS_AT_ONCE):
+                part = pairs[start : start + PAIRS_AT_ONCE]
+                self.vectors.prepare([tuple(words) for pair in part for words in pair if words])
+                for source, translation in part:
+                    answers.append(self._align_one(list(source), list(translation)))
+                    progress.update()
+        return answers
+
+    def _align_one(self, source: list[str], translation: list[str]) -> list[tuple[int, int]]:
+        if not source or not translation:
+            return []
+        found = self.aligner.get_word_aligns(source, translation)[self.method]
+        return sorted((int(s), int(t)) for s, t in found)
+
+
+SUBJECT_WORD = "Maria"  # a name in many languages, while the real one is set aside
+
+
+def align_translations(translations: pl.DataFrame, aligner: Aligner) -> pl.DataFrame:
+    """`ALIGNMENT_SCHEMA`: each distinct pair once, without the noise before the sentence.
+
+    Where the subject stands once on both sides it is one word, aligned with itself.
+    Sentences that differ in nothing else are then aligned by the model only once.
+    """
+    cores = (
+        translations.select(
+            "subject",
+            "translated_subject",
+            source=pl.col("source").str.slice(pl.col("source_core")),
+            translation=pl.col("translation").str.slice(pl.col("translation_core")),
+        )
+        .filter(pl.col("translation") != "")
+        .unique(["source", "translation"], maintain_order=True)
+        .rows(named=True)
+    )
+    words = [_words_with_subject(row) for row in cores]
+    keys = [(tuple(source), tuple(text)) for source, text, _ in words]
+    distinct = list(dict.fromkeys(keys))
+    aligned = dict(zip(distinct, aligner.align(distinct), strict=True))
+    rows = [
+        _alignment_row(row, source, text, named, aligned[key])
+        for row, key, (source, text, named) in zip(cores, keys, words, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=ALIGNMENT_SCHEMA)
+
+
+def _words_with_subject(row: dict) -> tuple[list[str], list[str], bool]:
+    """Words of both sides, and whether the subject was made one word on both."""
+    source, text = row["source"], row["translation"]
+    subject, form = row["subject"] or "", row["translated_subject"] or ""
+    source_parts, text_parts = _around(source, subject), _around(text, form)
+    if not source_parts or not text_parts or SUBJECT_WORD in source + text:
+        return words_of(source), words_of(text), False
+    return (
+        [*words_of(source_parts[0]), SUBJECT_WORD, *words_of(source_parts[1])],
+        [*words_of(text_parts[0]), SUBJECT_WORD, *words_of(text_parts[1])],
+        True,
+    )
+
+
+def _around(text: str, name: str) -> tuple[str, str] | None:
+    """What stands before and after the only occurrence of a name."""
+    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if name else []
+    return (text[: places[0].start()], text[places[0].end() :]) if len(places) == 1 else None
+
+
+def _alignment_row(
+    row: dict, source: list[str], text: list[str], named: bool, pairs: list[tuple[int, int]]
+) -> dict:
+    if named:
+        s, t = source.index(SUBJECT_WORD), text.index(SUBJECT_WORD)
+        pairs = sorted({(a, b) for a, b in pairs if a != s and b != t} | {(s, t)})
+        source = [*source[:s], row["subject"], *source[s + 1 :]]
+        text = [*text[:t], row["translated_subject"], *text[t + 1 :]]
+    return {
+        "source": row["source"],
+        "translation": row["translation"],
+        "source_words": source,
+        "translation_words": text,
+        "pairs": [{"s": s, "t": t} for s, t in pairs],
+    }

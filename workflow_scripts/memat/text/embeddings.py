@@ -1,0 +1,103 @@
+"""Word vectors for simalign from any model, encoder or decoder.
+
+simalign's own loader drops the first and last position as [CLS] and [SEP] and
+tokenises words without their leading space; a decoder has neither of the two and
+needs the space. `WordVectors` takes the loader's place in a `SentenceAligner`: it
+tokenises whole sentences once, finds words by character offsets, and hands
+simalign one vector a word.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from simalign.simalign import EmbeddingLoader
+
+
+class WordVectors:
+    """What `SentenceAligner` asks of its loader: `tokenizer` and `get_embed_list`."""
+
+    def __init__(self, loader: EmbeddingLoader, batch_size: int) -> None:
+        self.model, self.device, self.layer = loader.emb_model, loader.device, loader.layer
+        self.model.config.use_cache = False
+        self.pieces = loader.tokenizer
+        self.batch_size = batch_size
+        self.tokenizer = WholeWords()
+        self._vectors: dict[tuple[str, ...], torch.Tensor] = {}
+        keep_layers(self.model, self.layer)
+
+    def prepare(self, sentences: Sequence[tuple[str, ...]]) -> None:
+        """Vectors of these sentences, replacing those of the call before."""
+        distinct = sorted(set(sentences), key=lambda words: sum(map(len, words)))
+        self._vectors = {}
+        for start in range(0, len(distinct), self.batch_size):
+            batch = distinct[start : start + self.batch_size]
+            self._vectors |= dict(zip(batch, self._embed(batch), strict=True))
+
+    def get_embed_list(self, sent_batch: Sequence[Sequence[str]]) -> torch.Tensor:
+        """(sentences, longest sentence, d): one vector a word, zeros after the last word."""
+        vectors = [self._vectors[tuple(words)] for words in sent_batch]
+        return torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
+
+    def _embed(self, batch: Sequence[tuple[str, ...]]) -> list[torch.Tensor]:
+        """For each sentence its word vectors, (words, d): the mean over a word's pieces."""
+        encoded = [self._encode(words) for words in batch]
+        longest = max(len(ids) for ids, _ in encoded)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        mask = torch.zeros(len(batch), longest, dtype=torch.long)
+        for row, (pieces, _) in enumerate(encoded):
+            ids[row, : len(pieces)] = torch.tensor(pieces)
+            mask[row, : len(pieces)] = 1
+        with torch.inference_mode():
+            states = self.model(
+                input_ids=ids.to(self.device),
+                attention_mask=mask.to(self.device),
+                output_hidden_states=True,
+            ).hidden_states[self.layer]
+        states = states.float().cpu()
+        return [
+            torch.stack([states[row, places].mean(0) for places in words])
+            for row, (_, words) in enumerate(encoded)
+        ]
+
+    def _encode(self, words: tuple[str, ...]) -> tuple[list[int], list[list[int]]]:
+        """Token ids of a sentence and, for each word, the positions of its pieces."""
+        # the leading space makes the first word look like any other word
+        text = " " + " ".join(words)
+        encoding = self.pieces(text, return_offsets_mapping=True, add_special_tokens=True)
+        ids, offsets = list(encoding["input_ids"]), list(encoding["offset_mapping"])
+        if offsets[0][1] > 0 and self.pieces.bos_token_id is not None:
+            # the first position of a decoder is an attention sink, no word must sit there
+            ids, offsets = [self.pieces.bos_token_id, *ids], [(0, 0), *offsets]
+        places: list[list[int]] = []
+        cursor = 0
+        for word in words:
+            start = text.index(word, cursor)
+            cursor = start + len(word)
+            places.append(
+                [i for i, (a, b) in enumerate(offsets) if a < cursor and b > start] or [0]
+            )
+        return ids, places
+
+
+class WholeWords:
+    """Tells simalign that every word is one token."""
+
+    def tokenize(self, word: str) -> list[str]:
+        return [word]
+
+
+def keep_layers(model: torch.nn.Module, layer: int) -> None:
+    """Drop the blocks above `layer`, whose hidden states nobody asks for.
+
+    One block more than needed is kept: the last hidden state of a decoder has
+    passed its final norm, the ones before have not.
+    """
+    depth = model.config.num_hidden_layers
+    if layer + 1 >= depth:
+        return
+    for module in model.modules():
+        for name, child in module.named_children():
+            if isinstance(child, torch.nn.ModuleList) and len(child) == depth:
+                setattr(module, name, child[: layer + 1])
+                model.config.num_hidden_layers = layer + 1
+                return

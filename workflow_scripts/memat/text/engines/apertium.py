@@ -1,0 +1,78 @@
+"""Apertium, a rule-based translator, as a subprocess (Debian: apertium-eng-cat)."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from memat.errors import TranslationError
+from memat.text.engines.interface import Translation, checked
+
+# words marked by `apertium` as unknown (*), not translated (@) or not generated (#)
+MARKED_WORD = re.compile(r"[*@#](?=\w)([\w'’.-]*\w)")
+LINES_PER_PROCESS = 4000  # starting a process costs 0.2 s
+
+
+class ApertiumEngine:
+    """`apertium -f line <pair>`: one sentence a line, each closed by a full stop.
+
+    Neighbouring lines influence each other unless each ends like a sentence.
+    """
+
+    name = "apertium"
+
+    def __init__(self, pair: str, program: str = "apertium") -> None:
+        self.pair, self.program = pair, program
+        if shutil.which(program) is None:
+            raise TranslationError(
+                f"translate.engine apertium: the program {program!r} is not installed "
+                f"(Debian: apt-get install apertium-{pair}); "
+                "other engines: ctranslate2, transformers, table"
+            )
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        translations = []
+        with tqdm(total=len(sentences), desc="apertium", unit="sentence") as progress:
+            for start in range(0, len(sentences), LINES_PER_PROCESS):
+                lines = [_one_line(text) for text in sentences[start : start + LINES_PER_PROCESS]]
+                clean, marked = self._run(["-u"], lines), self._run([], lines)
+                translations += [
+                    _translation(*three) for three in zip(lines, clean, marked, strict=True)
+                ]
+                progress.update(len(lines))
+        return checked(self.name, sentences, translations)
+
+    def _run(self, options: list[str], lines: list[str]) -> list[str]:
+        done = subprocess.run(
+            [self.program, *options, "-f", "line", self.pair],
+            input="".join(f"{line}\n" for line in lines),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            check=False,
+        )
+        output = done.stdout.split("\n")[:-1]
+        if done.returncode or len(output) != len(lines):
+            raise TranslationError(
+                f"engine apertium ({self.pair}): {len(lines)} lines went in, {len(output)} came out, "
+                f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}"
+            )
+        return output
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if line.endswith((".", "!", "?")) else f"{line}."
+
+
+def _translation(source: str, clean: str, marked: str) -> Translation:
+    text = " ".join(clean.split())
+    if text and source.endswith(".") and not text.endswith("."):
+        text += "."  # the line format swallows the last full stop
+    words = len(marked.split())
+    unknown = tuple(MARKED_WORD.findall(marked)) if "*" not in source else ()
+    return Translation(text, 1 - len(unknown) / words if words else None, unknown)

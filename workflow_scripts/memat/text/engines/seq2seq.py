@@ -1,0 +1,68 @@
+"""Any sequence-to-sequence model of the transformers library."""
+
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from memat.errors import TranslationError
+from memat.text.engines.interface import Translation, checked
+
+LONGEST = 512  # tokens of one translation
+
+
+class TransformersEngine:
+    """Beam search with the model of a folder; no custom code is run."""
+
+    name = "transformers"
+
+    def __init__(
+        self,
+        model: str,
+        beam_size: int = 5,
+        batch_size: int = 64,
+        device: str = "cpu",
+    ) -> None:
+        import torch
+        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(model)
+            self.model = AutoModelForSeq2SeqLM.from_pretrained(model)
+        except (OSError, ValueError) as error:
+            raise TranslationError(
+                f"translate.transformers.model {model!r} cannot be loaded: {error}"
+            ) from error
+        self.device = torch.device(device)
+        self.model.to(self.device).eval()
+        self.beam_size, self.batch_size = beam_size, batch_size
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+        translations: dict[int, Translation] = {}
+        with tqdm(total=len(sentences), desc=self.name, unit="sentence") as progress:
+            for start in range(0, len(order), self.batch_size):
+                batch = order[start : start + self.batch_size]
+                texts = [" ".join(sentences[i].split()) for i in batch]
+                translations |= dict(zip(batch, self._translate_batch(texts), strict=True))
+                progress.update(len(batch))
+        return checked(self.name, sentences, [translations[i] for i in sorted(translations)])
+
+    def _translate_batch(self, texts: list[str]) -> list[Translation]:
+        import torch
+
+        inputs = self.tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
+        with torch.inference_mode():
+            output = self.model.generate(
+                **inputs.to(self.device),
+                num_beams=self.beam_size,
+                do_sample=False,
+                max_length=LONGEST,
+                output_scores=True,
+                return_dict_in_generate=True,
+            )
+        scores = getattr(output, "sequences_scores", None)
+        texts = self.tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
+        return [
+            Translation(text.strip(), None if scores is None else float(scores[i]))
+            for i, text in enumerate(texts)
+        ]

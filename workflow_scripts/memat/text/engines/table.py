@@ -1,0 +1,47 @@
+"""Translations given in a file: a person's, or those of a system not run from here."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from memat.errors import TranslationError
+from memat.text.engines.interface import Translation
+
+
+class TableEngine:
+    """CSV or Parquet with the columns source and translation, or a JSON object of both."""
+
+    name = "table"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+        try:
+            self.known = _read(Path(path))
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise TranslationError(
+                f"translate.table.path {path}: not readable ({error})"
+            ) from error
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        missing = [text for text in sentences if text not in self.known]
+        if missing:
+            raise TranslationError(
+                f"{self.path}: has no translation for {len(missing)} of {len(sentences)} sentences, "
+                f"the first: {missing[0]!r}"
+            )
+        return [Translation(self.known[text]) for text in sentences]
+
+
+def _read(path: Path) -> dict[str, str]:
+    if path.suffix == ".json":
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("must be an object: sentence → translation")
+        return {str(source): str(text) for source, text in content.items()}
+    frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+    for column in ("source", "translation"):
+        if column not in frame.columns:
+            raise ValueError(f"column {column!r} is missing; needed: source, translation")
+    return dict(zip(frame["source"], frame["translation"], strict=True))

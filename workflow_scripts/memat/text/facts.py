@@ -1,0 +1,225 @@
+"""Facts in: reading, checking and splitting the source of a dataset.
+
+Three formats give the same table (`FACT_SCHEMA`): the public CounterFact JSON,
+a plain table of triples with templates (`memat.text.triples`), and, for a second
+language, the two-record form of the paper's appendix A (`memat.text.two_record`).
+
+Problems of a whole file and breaks of its schema are a `FactError` that names
+file, record and field. Well-formed content that cannot be used is a row of the
+rejected table, with a reason.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from memat.errors import FactError
+from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
+
+FACT_SCHEMA = {
+    "case_id": pl.Int64,
+    "relation_id": pl.String,
+    "split": pl.String,
+    "subject": pl.String,
+    "prompt": pl.String,
+    "target_new": pl.String,
+    "target_true": pl.String,
+    "paraphrase_prompts": pl.List(pl.String),
+    "neighborhood_prompts": pl.List(pl.String),
+}
+FORMATS = ("counterfact", "triples")
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of a record in a file, for messages."""
+
+    path: str
+    position: int
+    case_id: object = None
+
+    def fault(self, field: str, problem: str) -> FactError:
+        case = "" if self.case_id is None else f" (case_id {self.case_id})"
+        return FactError(f"{self.path}: record {self.position}{case}: {field}: {problem}")
+
+    def text(self, value: object, field: str) -> str:
+        """`value` as a non-empty string without surrounding blanks, or a FactError."""
+        if not isinstance(value, str):
+            raise self.fault(field, f"must be a text, found {kind_of(value)}")
+        if not value.strip():
+            raise self.fault(field, "must not be empty")
+        return value.strip()
+
+    def mapping(self, value: object, field: str) -> dict:
+        if not isinstance(value, dict):
+            raise self.fault(field, f"must be an object, found {kind_of(value)}")
+        return value
+
+    def template(self, value: object, field: str) -> str:
+        """A prompt with exactly one '{}'."""
+        text = self.text(value, field)
+        if text.count("{}") != 1:
+            raise self.fault(
+                field, f"must have exactly one '{{}}', found {text.count('{}')}: {text!r}"
+            )
+        return text
+
+    def prompts(self, value: object, field: str) -> list[str]:
+        if not isinstance(value, list):
+            raise self.fault(field, f"must be a list of texts, found {kind_of(value)}")
+        return [self.text(item, f"{field}[{i}]") for i, item in enumerate(value)]
+
+
+def kind_of(value: object) -> str:
+    """JSON's word for the type of a value."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    return "nothing" if value is None else names.get(type(value), "a number")
+
+
+def load_json(path: str | Path) -> object:
+    """Parsed JSON of a facts file. Raises FactError with the byte or line of the fault."""
+    try:
+        return json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise FactError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise FactError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        raise FactError(
+            f"{path}: is not complete JSON (line {error.lineno}, column {error.colno}: {error.msg})"
+        ) from error
+    except RecursionError as error:
+        raise FactError(f"{path}: is nested too deeply to be a list of records") from error
+
+
+def load_records(path: str | Path) -> list[tuple[Where, dict]]:
+    """The records of a JSON list with their places; case ids checked and distinct."""
+    content = load_json(path)
+    if not isinstance(content, list):
+        raise FactError(f"{path}: must be a list of records, found {kind_of(content)}")
+    if not content:
+        raise FactError(f"{path}: holds no record")
+    records, first_seen = [], {}
+    for position, item in enumerate(content):
+        record = Where(str(path), position).mapping(item, "record")
+        where = Where(str(path), position, record.get("case_id"))
+        case_id = record.get("case_id")
+        if not isinstance(case_id, int) or isinstance(case_id, bool) or abs(case_id) >= 2**63:
+            raise where.fault("case_id", f"must be a whole number, found {case_id!r}")
+        if case_id in first_seen:
+            raise where.fault("case_id", f"already used by record {first_seen[case_id]}")
+        first_seen[case_id] = position
+        records.append((where, record))
+    return records
+
+
+def read_counterfact(path: str | Path) -> list[dict]:
+    """Records of the public CounterFact JSON as rows of `FACT_SCHEMA`, unsplit."""
+    return [_counterfact_row(where, record) for where, record in load_records(path)]
+
+
+def _counterfact_row(where: Where, record: dict) -> dict:
+    rewrite = where.mapping(record.get("requested_rewrite"), "requested_rewrite")
+    targets = {}
+    for role in ("target_new", "target_true"):
+        field = f"requested_rewrite.{role}"
+        targets[role] = where.text(
+            where.mapping(rewrite.get(role), field).get("str"), f"{field}.str"
+        )
+    if targets["target_new"] == targets["target_true"]:
+        raise where.fault(
+            "requested_rewrite", f"target_new and target_true are equal: {targets['target_new']!r}"
+        )
+    # CounterFact has the relation inside the rewrite, appendix A of the paper beside it
+    relation = rewrite.get("relation_id", record.get("relation_id"))
+    return {
+        "case_id": record["case_id"],
+        "relation_id": where.text(relation, "requested_rewrite.relation_id"),
+        "subject": where.text(rewrite.get("subject"), "requested_rewrite.subject"),
+        "prompt": where.template(rewrite.get("prompt"), "requested_rewrite.prompt"),
+        **targets,
+        "paraphrase_prompts": where.prompts(record.get("paraphrase_prompts"), "paraphrase_prompts"),
+        "neighborhood_prompts": where.prompts(
+            record.get("neighborhood_prompts"), "neighborhood_prompts"
+        ),
+    }
+
+
+def read_format(path: str | Path, file_format: str) -> list[dict]:
+    """Rows of a facts file in one of `FORMATS`."""
+    from memat.text.triples import read_triples  # triples build on this module
+
+    readers: dict[str, Callable] = {"counterfact": read_counterfact, "triples": read_triples}
+    if file_format not in readers:
+        raise FactError(f"facts format {file_format!r} is unknown; allowed: {', '.join(FORMATS)}")
+    return readers[file_format](path)
+
+
+def validate_facts_file(path: str | Path, file_format: str = "counterfact") -> int:
+    """Number of records of a facts file that keeps its schema; else FactError."""
+    return len(read_format(path, file_format))
+
+
+def read_ids(path: str | Path) -> set[int]:
+    """Case ids of a text file (one a line, `#` comments, `rome_12` allowed) or a JSON list."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FactError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    if text.lstrip().startswith("["):
+        items = [(f"item {i}", str(item)) for i, item in enumerate(load_json(path))]
+    else:
+        lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
+        items = [(f"line {i}", line) for i, line in enumerate(lines, 1) if line]
+    ids = set()
+    for place, item in items:
+        number = item.removeprefix("rome_")
+        if not number.lstrip("-").isdecimal():
+            raise FactError(f"{path}: {place}: must be a case id, found {item!r}")
+        ids.add(int(number))
+    return ids
+
+
+def read_facts(
+    path: str | Path,
+    file_format: str = "counterfact",
+    keep_ids: str | Path | None = None,
+    tuning_ids: str | Path | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Facts (`FACT_SCHEMA`, file order) and rejected rows of a source.
+
+    keep_ids: a purified list; other records are rejected rows. tuning_ids: these
+    records get the split "tuning", all others "report".
+    """
+    rows = read_format(path, file_format)
+    known = {row["case_id"] for row in rows}
+    keep = known if keep_ids is None else read_ids(keep_ids)
+    if not keep & known:
+        raise FactError(f"{keep_ids}: none of its {len(keep)} ids is in {path}")
+    tuning = set() if tuning_ids is None else read_ids(tuning_ids)
+    if unknown := tuning - known:
+        raise FactError(f"{tuning_ids}: case id {min(unknown)} is not in {path}")
+    rejections, facts = [], []
+    for row in rows:
+        if row["case_id"] not in keep:
+            rejections.append(Rejection(row["case_id"], "facts", "record", "not_in_keep_ids"))
+            continue
+        row["split"] = "tuning" if row["case_id"] in tuning else "report"
+        rejections += _unusable_prompts(row)
+        facts.append(row)
+    return pl.DataFrame(facts, schema=FACT_SCHEMA), rejected_table(rejections)
+
+
+def _unusable_prompts(row: dict) -> Iterable[Rejection]:
+    """Paraphrases that do not name the subject ask for something else."""
+    for index, prompt in enumerate(row["paraphrase_prompts"]):
+        if row["subject"] not in prompt:
+            yield Rejection(
+                row["case_id"], "facts", "paraphrase", "subject_not_in_prompt", index, detail=prompt
+            )
+
+
+__all__ = ["FACT_SCHEMA", "FORMATS", "REJECTED_SCHEMA", "read_facts", "validate_facts_file"]

@@ -1,0 +1,136 @@
+"""What the pipeline knows about a language: everything comes from its YAML file.
+
+No module names a language; a new one is a new file beside the others in
+`resources/languages/`, whose comments say what each key means.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from memat.errors import LanguageError
+
+Rule = tuple[re.Pattern, str]
+
+
+@dataclass(frozen=True)
+class Language:
+    """Content of a language file. Words are lower case, rules are compiled."""
+
+    code: str
+    name: str
+    openers: tuple[str, ...]
+    kl_prompt: str
+    vowels: str = ""
+    articles: tuple[str, ...] = ()
+    elisions: tuple[tuple[str, str], ...] = ()  # ("de", "d'"): before a vowel
+    contractions: tuple[tuple[str, str], ...] = ()  # ("de el", "del")
+    inflections: tuple[tuple[str, ...], ...] = ()  # endings of one word's forms
+    duplicate_by_target: bool = True
+    stand_ins: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    source_rules: tuple[Rule, ...] = ()
+    translation_rules: tuple[Rule, ...] = ()
+    rules_for: tuple[str, ...] = ()
+
+    @property
+    def elided_endings(self) -> tuple[str, ...]:
+        """Endings after which a word follows without a space (d', l')."""
+        return tuple(sorted({short for _, short in self.elisions}))
+
+    def starts_with_vowel(self, word: str) -> bool:
+        """Whether an elision is due before `word`."""
+        return bool(word) and word[0].lower() in self.vowels
+
+
+REQUIRED = ("code", "name", "openers", "kl_prompt")
+
+
+def load_language(path: str | Path) -> Language:
+    """The language of a file. Raises LanguageError(file, key)."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LanguageError(f"{path}: there is no such language file") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LanguageError(f"{path}: is not readable YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise LanguageError(f"{path}: must map keys to values")
+    allowed = {field.name for field in fields(Language)}
+    for key in content:
+        if key not in allowed:
+            raise LanguageError(
+                f"{path}: unknown key {key!r}; allowed: {', '.join(sorted(allowed))}"
+            )
+    for key in REQUIRED:
+        if not content.get(key):
+            raise LanguageError(f"{path}: the key {key!r} is missing or empty")
+    language = Language(**{key: _value(path, key, value) for key, value in content.items()})
+    if language.kl_prompt.count("{}") != 1:
+        raise LanguageError(f"{path}: kl_prompt must have exactly one '{{}}'")
+    return language
+
+
+def _value(path: str | Path, key: str, value: object) -> object:
+    """One key's value in the type that `Language` declares, or a LanguageError."""
+    if key in ("code", "name", "kl_prompt", "vowels"):
+        return _checked(path, key, value, str, "a text")
+    if key == "duplicate_by_target":
+        return _checked(path, key, value, bool, "true or false")
+    if key in ("elisions", "contractions", "names"):
+        pairs = _checked(path, key, value, dict, "a mapping of texts").items()
+        return tuple((_text(path, key, a), _text(path, key, b)) for a, b in pairs)
+    items = _checked(path, key, value, list, "a list")
+    if key == "inflections":
+        return tuple(
+            tuple(_text(path, key, ending) for ending in _checked(path, key, item, list, "lists"))
+            for item in items
+        )
+    if key.endswith("_rules"):
+        return tuple(_rule(path, key, item) for item in items)
+    return tuple(_text(path, key, item) for item in items)
+
+
+def _rule(path: str | Path, key: str, item: object) -> Rule:
+    if not (isinstance(item, list) and len(item) == 2 and all(isinstance(x, str) for x in item)):
+        raise LanguageError(f"{path}: {key}: a rule is [pattern, replacement], found {item!r}")
+    try:
+        return re.compile(item[0]), item[1]
+    except re.error as error:
+        raise LanguageError(f"{path}: {key}: {item[0]!r} is no pattern ({error})") from error
+
+
+def _checked(path: str | Path, key: str, value: object, kind: type, wanted: str) -> object:
+    if not isinstance(value, kind):
+        raise LanguageError(f"{path}: {key}: must be {wanted}, found {value!r}")
+    return value
+
+
+def _text(path: str | Path, key: str, value: object) -> str:
+    return str(_checked(path, key, value, str, "texts"))
+
+
+def apply_rules(rules: tuple[Rule, ...], text: str) -> str:
+    """The rules one after another, each everywhere in the text."""
+    for pattern, replacement in rules:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def join_words(language: Language, before: str, word: str) -> str:
+    """`before` + `word` with the elision that `word` asks for: "de " + "Anna" → "d'Anna".
+
+    A vowel at the start of `word` elides the word before it; an elided word before
+    a consonant gets its full form back (the first full form of the language file).
+    """
+    vowel = language.starts_with_vowel(word)
+    for full, short in language.elisions:
+        if vowel and re.search(rf"(?:^|\s){re.escape(full)}\s+$", before, re.IGNORECASE):
+            stem = before.rstrip()[: -len(full)]
+            article = before.rstrip()[len(stem) :]
+            return stem + (short.capitalize() if article[0].isupper() else short) + word
+        if not vowel and before.lower().endswith(short):
+            return before[: -len(short)] + full + " " + word
+    return before + word

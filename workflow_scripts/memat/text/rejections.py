@@ -1,0 +1,34 @@
+"""Nothing disappears silently: what was dropped, at which stage, and why."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+REJECTED_SCHEMA = {
+    "case_id": pl.Int64,
+    "stage": pl.String,
+    "kind": pl.String,
+    "index": pl.Int64,
+    "role": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One dropped record (`kind="record"`, no index) or one dropped prompt."""
+
+    case_id: int
+    stage: str
+    kind: str
+    reason: str
+    index: int | None = None
+    role: str | None = None
+    detail: str = ""
+
+
+def rejected_table(rejections: Iterable[Rejection]) -> pl.DataFrame:
+    """Rejections as the table that every dataset stage writes."""
+    return pl.DataFrame([asdict(rejection) for rejection in rejections], schema=REJECTED_SCHEMA)

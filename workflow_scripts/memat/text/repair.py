@@ -1,0 +1,327 @@
+"""Structure repair: translated sentences back into prompt, subject and target.
+
+prompt + target is the translated sentence again. The alignment of words says where
+the target stands; forms of the same target found elsewhere in the data settle
+sentences in which the alignment slips. What cannot be repaired is a row with a reason.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+
+import polars as pl
+
+from memat.text.languages import Language
+from memat.text.rejections import Rejection, rejected_table
+from memat.text.reviewed import Correction, Reviewed
+from memat.text.sentences import Sentence, fact_sentences
+from memat.text.spans import (
+    AlignedSentence,
+    aligned_subject,
+    ends_with_word,
+    is_article,
+    occurrences,
+    target_start,
+    without_final_punctuation,
+)
+from memat.text.words import words_of
+
+REPAIRED_SCHEMA = {
+    "case_id": pl.Int64,
+    "relation_id": pl.String,
+    "split": pl.String,
+    "role": pl.String,
+    "kind": pl.String,
+    "index": pl.Int64,
+    "source": pl.String,
+    "translation": pl.String,
+    "template": pl.String,
+    "subject": pl.String,
+    "prompt": pl.String,
+    "target": pl.String,
+    "plain_target": pl.String,
+    "joined": pl.Boolean,
+    "score": pl.Float64,
+    "flags": pl.List(pl.String),
+}
+SUPPORT = 2  # sentences that must show a form of a target before it settles others
+STAGE = "repair"
+
+
+@dataclass(frozen=True)
+class RepairedPrompt:
+    """One prompt of a fact in the other language, for one of its targets.
+
+    plain_target: the target translated alone. joined: no space before the target.
+    """
+
+    case_id: int
+    relation_id: str
+    split: str
+    role: str
+    kind: str
+    index: int
+    source: str
+    translation: str
+    template: str | None
+    subject: str | None
+    prompt: str
+    target: str
+    plain_target: str
+    joined: bool
+    score: float | None = None
+    flags: list[str] = field(default_factory=list)
+
+
+class Unrepairable(Exception):
+    """Why a sentence cannot be used; becomes a row of the rejected table."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything the earlier stages say about the translations of the facts."""
+
+    translations: dict[tuple[str, str | None], dict]
+    alignments: dict[tuple[str, str], dict]
+    language: Language
+
+    @classmethod
+    def of(
+        cls, translations: pl.DataFrame, alignments: pl.DataFrame, language: Language
+    ) -> "Evidence":
+        by_source = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
+        by_pair = {(r["source"], r["translation"]): r for r in alignments.iter_rows(named=True)}
+        return cls(by_source, by_pair, language)
+
+    def translation(self, sentence: Sentence) -> dict:
+        row = self.translations.get((sentence.source, sentence.prompt.subject))
+        if row is None or not row["translation"].strip():
+            raise Unrepairable("empty_translation", sentence.source)
+        return row
+
+    def aligned(self, sentence: Sentence, row: dict) -> AlignedSentence:
+        core = row["translation"][row["translation_core"] :]
+        alignment = self.alignments.get((sentence.source[sentence.prompt.core :], core))
+        if alignment is None:
+            raise Unrepairable("not_aligned", core)
+        return AlignedSentence.of(core, alignment)
+
+    def plain_target(self, target: str) -> str:
+        """The target translated alone; "" where the engine was not asked."""
+        row = self.translations.get((f"{target}.", None))
+        return without_final_punctuation(row["translation"]) if row else ""
+
+    def target_by_alignment(self, sentence: Sentence, aligned: AlignedSentence) -> int | None:
+        return target_start(aligned, len(words_of(sentence.target)), self.language)
+
+
+def repair_facts(
+    facts: pl.DataFrame,
+    translations: pl.DataFrame,
+    alignments: pl.DataFrame,
+    language: Language,
+    reviewed: Reviewed | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Repaired prompts (`REPAIRED_SCHEMA`) and the rejected table.
+
+    A fact whose rewrite prompt is lost for one of its targets is a rejected record.
+    reviewed: a person's prompts, which stand instead of the machine's.
+    """
+    reviewed = reviewed or Reviewed({})
+    evidence = Evidence.of(translations, alignments, language)
+    sentences = list(fact_sentences(facts))
+    forms = target_forms((s for _, of_fact in sentences for s in of_fact), evidence)
+    prompts, rejections = [], []
+    for fact, of_fact in sentences:
+        kept, lost = _repair_fact(fact, of_fact, evidence, forms, reviewed)
+        prompts += kept
+        rejections += lost
+    rows = [asdict(prompt) for prompt in prompts]
+    return pl.DataFrame(rows, schema=REPAIRED_SCHEMA), rejected_table(rejections)
+
+
+def target_forms(sentences: Iterable[Sentence], evidence: Evidence) -> dict[str, Counter]:
+    """How often each form of each target stands at the end of a sentence, by alignment."""
+    forms: dict[str, Counter] = defaultdict(Counter)
+    seen = set()
+    for sentence in sentences:
+        if sentence.source in seen:
+            continue
+        seen.add(sentence.source)
+        try:
+            aligned = evidence.aligned(sentence, evidence.translation(sentence))
+        except Unrepairable:
+            continue
+        start = evidence.target_by_alignment(sentence, aligned)
+        if start is not None:
+            form = without_final_punctuation(aligned.text[start:])
+            forms[sentence.target][form] += 1
+    return forms
+
+
+def _repair_fact(
+    fact: dict,
+    sentences: list[Sentence],
+    evidence: Evidence,
+    forms: dict[str, Counter],
+    reviewed: Reviewed,
+) -> tuple[list[RepairedPrompt], list[Rejection]]:
+    kept: list[RepairedPrompt] = []
+    lost: list[Rejection] = []
+    for sentence in sentences:
+        prompt = sentence.prompt
+        try:
+            if (correction := reviewed.of(sentence)) is not None:
+                kept.append(corrected_prompt(fact, sentence, evidence, correction))
+            else:
+                kept.append(repair_sentence(fact, sentence, evidence, forms[sentence.target]))
+        except Unrepairable as fault:
+            lost.append(
+                Rejection(
+                    prompt.case_id,
+                    STAGE,
+                    prompt.kind,
+                    fault.reason,
+                    prompt.index,
+                    sentence.role,
+                    fault.detail,
+                )
+            )
+    rewrites = [rejection for rejection in lost if rejection.kind == "rewrite"]
+    if rewrites:
+        lost.append(replace(rewrites[0], kind="record", index=None))
+        return [], lost
+    return kept, lost
+
+
+def repair_sentence(
+    fact: dict, sentence: Sentence, evidence: Evidence, forms: Counter
+) -> RepairedPrompt:
+    """One sentence as prompt and target. Raises Unrepairable(reason, detail)."""
+    row = evidence.translation(sentence)
+    aligned = evidence.aligned(sentence, row)
+    plain = evidence.plain_target(sentence.target)
+    start, flags = _find_target(sentence, aligned, evidence, forms, plain)
+    target = without_final_punctuation(aligned.text[start:])
+    core, joined = split_prompt(aligned.text[:start], evidence.language)
+    subject = _find_subject(sentence, row, aligned, core)
+    template = None
+    if sentence.prompt.kind == "rewrite":
+        place = occurrences(core, subject)[0]
+        template = core[:place] + "{}" + core[place + len(subject) :]
+    lead = row["translation"][: row["translation_core"]]
+    if row["unknown"] and any(word in row["unknown"] for word in words_of(target)):
+        flags.append("unknown_target")
+    flags += _untranslated(sentence, row, core, subject)
+    return RepairedPrompt(
+        case_id=fact["case_id"],
+        relation_id=fact["relation_id"],
+        split=fact["split"],
+        role=sentence.role,
+        kind=sentence.prompt.kind,
+        index=sentence.prompt.index,
+        source=sentence.source,
+        translation=row["translation"],
+        template=template,
+        subject=subject,
+        prompt=lead + core,
+        target=target,
+        plain_target=plain or target,
+        joined=joined,
+        score=row["score"],
+        flags=flags,
+    )
+
+
+def corrected_prompt(
+    fact: dict, sentence: Sentence, evidence: Evidence, correction: Correction
+) -> RepairedPrompt:
+    """A person's prompt and target. Raises Unrepairable if the person dropped the row."""
+    if not correction.prompt:
+        raise Unrepairable("dropped_by_review", sentence.source)
+    row = evidence.translations.get((sentence.source, sentence.prompt.subject), {})
+    subject = correction.subject or row.get("translated_subject") or sentence.prompt.subject
+    rewrite = sentence.prompt.kind == "rewrite"
+    prompt = correction.prompt.replace("{}", subject or "{}")
+    target = without_final_punctuation(correction.target)
+    joined = prompt.lower().endswith(evidence.language.elided_endings)
+    return RepairedPrompt(
+        case_id=fact["case_id"],
+        relation_id=fact["relation_id"],
+        split=fact["split"],
+        role=sentence.role,
+        kind=sentence.prompt.kind,
+        index=sentence.prompt.index,
+        source=sentence.source,
+        translation=f"{prompt}{'' if joined else ' '}{target}.",
+        template=correction.prompt if rewrite else None,
+        subject=subject if rewrite or occurrences(prompt, subject or "") else None,
+        prompt=prompt,
+        target=target,
+        plain_target=target,
+        joined=joined,
+        flags=["reviewed"],
+    )
+
+
+def split_prompt(before_target: str, language: Language) -> tuple[str, bool]:
+    """The prompt without its last space, and whether the target joins it directly."""
+    prompt = before_target.rstrip()
+    joined = prompt == before_target and prompt.lower().endswith(language.elided_endings)
+    return prompt, bool(prompt) and joined
+
+
+def _find_target(
+    sentence: Sentence, aligned: AlignedSentence, evidence: Evidence, forms: Counter, plain: str
+) -> tuple[int, list[str]]:
+    """Offset of the target at the end of the sentence, and flags."""
+    start = evidence.target_by_alignment(sentence, aligned)
+    form = without_final_punctuation(aligned.text[start:]) if start is not None else ""
+    known = [sentence.target, plain, *(f for f, count in forms.items() if count >= SUPPORT)]
+    if form and (
+        forms[form] >= SUPPORT or form.lower() in (plain.lower(), sentence.target.lower())
+    ):
+        return start, []
+    ends = [at for f in known if (at := ends_with_word(aligned.text, f)) is not None]
+    if ends:
+        # the longest known form: "comèdia de situació" rather than "situació"
+        return _after_articles(aligned, min(ends), evidence.language), ["target_by_form"]
+    if start is None:
+        raise Unrepairable("target_not_final", aligned.text)
+    return start, ["rare_target_form"]
+
+
+def _after_articles(aligned: AlignedSentence, start: int, language: Language) -> int:
+    for (a, _), word in zip(aligned.offsets, aligned.words, strict=True):
+        if a >= start and not is_article(word, language):
+            return a
+    return start
+
+
+def _find_subject(sentence: Sentence, row: dict, aligned: AlignedSentence, core: str) -> str | None:
+    """The subject's form in the prompt. A rewrite needs it exactly once."""
+    subject = sentence.prompt.subject
+    if subject is None:
+        return None
+    form = row["translated_subject"] or subject
+    if not occurrences(core, form):
+        form = aligned_subject(aligned, subject, len(core)) or ""
+    places = occurrences(core, form)
+    if not places:
+        raise Unrepairable("subject_not_found", aligned.text)
+    if len(places) > 1 and sentence.prompt.kind == "rewrite":
+        raise Unrepairable("subject_ambiguous", aligned.text)
+    return form
+
+
+def _untranslated(sentence: Sentence, row: dict, core: str, subject: str | None) -> list[str]:
+    """A flag for each kind of source word left standing in the prompt; an error for many."""
+    names = set(words_of(f"{subject or ''} {sentence.prompt.subject or ''}"))
+    left = [w for w in row["unknown"] if w in words_of(core) and w not in names and w.islower()]
+    if left:
+        raise Unrepairable("unknown_words", ", ".join(left))
+    return []

@@ -1,0 +1,113 @@
+"""Finding target and subject in a translated sentence, from the alignment of words."""
+
+import re
+from dataclasses import dataclass
+
+from memat.text.languages import Language
+from memat.text.words import words_of
+
+FINAL_PUNCTUATION = ".!?…"
+
+
+@dataclass(frozen=True)
+class AlignedSentence:
+    """A source sentence and its translation as words, with the aligned positions.
+
+    Positions count words; `offsets` are the character spans of the translation's words.
+    """
+
+    source_words: tuple[str, ...]
+    words: tuple[str, ...]
+    offsets: tuple[tuple[int, int], ...]
+    pairs: tuple[tuple[int, int], ...]
+    text: str
+
+    @classmethod
+    def of(cls, text: str, alignment: dict) -> "AlignedSentence":
+        """From a row of the alignments table."""
+        words = tuple(alignment["translation_words"])
+        offsets, cursor = [], 0
+        for word in words:
+            start = text.index(word, cursor)
+            cursor = start + len(word)
+            offsets.append((start, cursor))
+        pairs = tuple((pair["s"], pair["t"]) for pair in alignment["pairs"])
+        return cls(tuple(alignment["source_words"]), words, tuple(offsets), pairs, text)
+
+    @property
+    def last(self) -> int:
+        """Position of the last word, final punctuation aside; -1 if there is none."""
+        position = len(self.words) - 1
+        while position >= 0 and self.words[position] in FINAL_PUNCTUATION:
+            position -= 1
+        return position
+
+
+def is_article(word: str, language: Language) -> bool:
+    return word.lower().replace("’", "'") in (*language.articles, *language.elided_endings)
+
+
+def target_start(sentence: AlignedSentence, target_words: int, language: Language) -> int | None:
+    """Character offset of the target in the translation; None unless it stands at the end.
+
+    The words aligned with the last `target_words` source words must reach the end of
+    the sentence in one run; words in between that align with nothing belong to it.
+    Articles before the target stay in the prompt.
+    """
+    last = sentence.last
+    source_last = len(sentence.source_words) - 1
+    while source_last >= 0 and sentence.source_words[source_last] in FINAL_PUNCTUATION:
+        source_last -= 1
+    of_target = range(source_last - target_words + 1, source_last + 1)
+    aligned = {t for s, t in sentence.pairs if s in of_target and t <= last}
+    others = {t for s, t in sentence.pairs if s not in of_target}
+    if not aligned:
+        return None
+    first = min(aligned)
+    if any(t in others and t not in aligned for t in range(first, last + 1)):
+        return None
+    while first < last and is_article(sentence.words[first], language):
+        first += 1
+    return sentence.offsets[first][0] if not is_article(sentence.words[first], language) else None
+
+
+def without_final_punctuation(text: str) -> str:
+    return text.rstrip().rstrip(FINAL_PUNCTUATION).rstrip()
+
+
+def ends_with_word(text: str, form: str) -> int | None:
+    """Offset of `form` if `text` (final punctuation aside) ends with it as whole words."""
+    body = without_final_punctuation(text)
+    form = without_final_punctuation(form)
+    start = len(body) - len(form)
+    if not form or start < 0 or body[start:].lower() != form.lower():
+        return None
+    return start if start == 0 or not body[start - 1].isalnum() else None
+
+
+def occurrences(text: str, name: str) -> list[int]:
+    """Offsets where `name` stands as whole words."""
+    if not name:
+        return []
+    return [m.start() for m in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+
+
+def aligned_subject(sentence: AlignedSentence, subject: str, before: int) -> str | None:
+    """The words of the translation aligned with the subject's, if they are one run.
+
+    For translators that may have changed the name; only text before offset `before`
+    (the target) is looked at.
+    """
+    wanted = words_of(subject)
+    source = sentence.source_words
+    for start in range(len(source) - len(wanted) + 1):
+        if list(source[start : start + len(wanted)]) == wanted:
+            places = range(start, start + len(wanted))
+            break
+    else:
+        return None
+    found = sorted({t for s, t in sentence.pairs if s in places})
+    found = [t for t in found if sentence.offsets[t][1] <= before]
+    if not found or found[-1] - found[0] + 1 > 2 * len(found):
+        return None
+    return sentence.text[sentence.offsets[found[0]][0] : sentence.offsets[found[-1]][1]]

@@ -1,0 +1,190 @@
+"""Translating the sentences of the facts: each distinct one once, names protected.
+
+A source is noise + sentence; only the sentence decides prompt and target, so the
+two parts are translated apart and put together again.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from memat.text.engines.interface import Engine, Translation
+from memat.text.languages import Language, apply_rules
+from memat.text.protect import Masked, kept_targets, known_names, restore
+from memat.text.sentences import Sentence, fact_sentences
+
+log = logging.getLogger(__name__)
+
+TRANSLATION_SCHEMA = {
+    "source": pl.String,
+    "subject": pl.String,
+    "translation": pl.String,
+    "translated_subject": pl.String,
+    "source_core": pl.Int64,
+    "translation_core": pl.Int64,
+    "engine": pl.String,
+    "score": pl.Float64,
+    "unknown": pl.List(pl.String),
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is translated at once: a sentence without its noise, subject and target known."""
+
+    core: str
+    subject: str | None
+    subject_start: int | None
+    target: str
+
+    @classmethod
+    def of(cls, sentence: Sentence) -> "Unit":
+        prompt = sentence.prompt
+        start = None if prompt.subject_start is None else prompt.subject_start - prompt.core
+        return cls(sentence.source[prompt.core :], prompt.subject, start, sentence.target)
+
+
+def translate_facts(
+    facts: pl.DataFrame,
+    engine: Engine,
+    source_language: Language,
+    target_language: Language,
+    protect_subject: bool = True,
+) -> pl.DataFrame:
+    """`TRANSLATION_SCHEMA`: each distinct (source, subject) of the facts once.
+
+    source_core, translation_core: where the sentence starts after the noise.
+    """
+    sentences = [s for _, of_fact in fact_sentences(facts) for s in of_fact]
+    units = list(dict.fromkeys(map(Unit.of, sentences)))
+    translator = Translator(engine, source_language, target_language, protect_subject, units)
+    cores = translator.translate_units(units)
+    leads = translator.translate_texts({s.source[: s.prompt.core] for s in sentences} - {""})
+    rows = {}
+    for sentence in sentences:
+        source, core = sentence.source, sentence.prompt.core
+        key = (source, sentence.prompt.subject)
+        if key not in rows:
+            rows[key] = _row(
+                sentence, cores[Unit.of(sentence)], leads.get(source[:core], ""), engine
+            )
+            rows[key]["translated_subject"] = translator.names.get(key[1], key[1])
+    plain = translator.translate_texts({f"{s.target}." for s in sentences})
+    rows |= {(source, None): _plain_row(source, text, engine) for source, text in plain.items()}
+    log.info("%d distinct sentences translated by %s", len(rows), engine.name)
+    return pl.DataFrame(list(rows.values()), schema=TRANSLATION_SCHEMA)
+
+
+def _row(sentence: Sentence, core: Translation, lead: str, engine: Engine) -> dict:
+    separator = "\n" if sentence.source[: sentence.prompt.core].endswith("\n") else " "
+    lead = f"{lead}{separator}" if lead else ""
+    return {
+        "source": sentence.source,
+        "subject": sentence.prompt.subject,
+        "translation": lead + core.text if core.text else "",
+        "source_core": sentence.prompt.core,
+        "translation_core": len(lead),
+        "engine": engine.name,
+        "score": core.score,
+        "unknown": list(core.unknown),
+    }
+
+
+def _plain_row(source: str, text: str, engine: Engine) -> dict:
+    """A target translated alone: its dictionary form."""
+    row = dict.fromkeys(TRANSLATION_SCHEMA)
+    return row | {
+        "source": source,
+        "translation": text,
+        "source_core": 0,
+        "translation_core": 0,
+        "engine": engine.name,
+        "unknown": [],
+    }
+
+
+class Translator:
+    """An engine with the languages' rules and the names of one set of units."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source_language: Language,
+        target_language: Language,
+        protect: bool,
+        units: Sequence[Unit],
+    ) -> None:
+        self.engine, self.language = engine, target_language
+        ruled = engine.name in target_language.rules_for
+        self.source_rules = source_language.source_rules if ruled else ()
+        self.translation_rules = target_language.translation_rules if ruled else ()
+        self.stand_ins = source_language.stand_ins if protect else ()
+        self.names: dict[str | None, str] = {}
+        self.kept: set[str] = set()
+        if self.stand_ins:
+            subjects = {unit.subject for unit in units if unit.subject}
+            targets = {unit.target for unit in units}
+            self.names |= known_names(engine.translate, subjects, target_language)
+            self.kept = kept_targets(engine.translate, targets, target_language)
+
+    def translate_texts(self, texts: Iterable[str]) -> dict[str, str]:
+        """Free text (noise), sentence by sentence as it stands."""
+        texts = sorted(texts)
+        return {
+            text: translation.text
+            for text, translation in zip(texts, self.engine.translate(texts), strict=True)
+        }
+
+    def translate_units(self, units: Sequence[Unit]) -> dict[Unit, Translation]:
+        """Each unit's translation, names restored.
+
+        The stand-ins are tried in the order of the language file until one comes
+        through; a unit that loses all of them is translated as it stands.
+        """
+        done: dict[Unit, Translation] = {}
+        for attempt in range(len(self.stand_ins)):
+            open_units = [unit for unit in units if unit not in done]
+            masked = {unit: self._mask(unit, attempt) for unit in open_units}
+            masked = {unit: mask for unit, mask in masked.items() if mask}
+            answers = self._translate_distinct(mask.text for mask in masked.values())
+            for unit, mask in masked.items():
+                answer = answers[mask.text]
+                text = restore(mask, answer.text, self.language)
+                if text is not None:
+                    done[unit] = Translation(self._finish(unit, text), answer.score, answer.unknown)
+        left = [unit for unit in units if unit not in done]
+        answers = self._translate_distinct(apply_rules(self.source_rules, u.core) for u in left)
+        for unit in left:
+            answer = answers[apply_rules(self.source_rules, unit.core)]
+            text = self._finish(unit, answer.text)
+            done[unit] = Translation(text, answer.score, answer.unknown)
+        return done
+
+    def _translate_distinct(self, texts: Iterable[str]) -> dict[str, Translation]:
+        distinct = sorted(set(texts))
+        return dict(zip(distinct, self.engine.translate(distinct), strict=True)) if distinct else {}
+
+    def _mask(self, unit: Unit, attempt: int) -> Masked | None:
+        """The unit with stand-ins; None where it has no subject or holds the stand-in itself."""
+        if unit.subject is None:
+            return None
+        count = len(self.stand_ins)
+        person, other = self.stand_ins[attempt], self.stand_ins[(attempt + 1) % count]
+        if person in unit.core or other in unit.core:
+            return None
+        end = unit.subject_start + len(unit.subject)
+        before, after = unit.core[: unit.subject_start], unit.core[end:]
+        pairs = [(person, self.names.get(unit.subject, unit.subject))]
+        if unit.target in self.kept and count > 1:
+            after = after.removesuffix(f"{unit.target}.") + f"{other}."
+            pairs.append((other, unit.target))
+        # the rules see the subject as one word, whatever name stands there
+        return Masked(apply_rules(self.source_rules, before + person + after), tuple(pairs))
+
+    def _finish(self, unit: Unit, text: str) -> str:
+        text = " ".join(apply_rules(self.translation_rules, text).split())
+        if unit.core[:1].isupper():
+            text = text[:1].upper() + text[1:]
+        return text

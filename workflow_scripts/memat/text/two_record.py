@@ -1,0 +1,73 @@
+"""The two-record form of the paper's appendix A: one language, two records a fact.
+
+Each entry has `eval_target_new` and `eval_target_true`, each with its own
+requested_rewrite, paraphrase and neighborhood prompts, so that a prompt can
+agree with its target in gender and article.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from memat.text.facts import Where, load_records
+
+ROLES = ("target_new", "target_true")
+PROMPT_SCHEMA = {
+    "case_id": pl.Int64,
+    "relation_id": pl.String,
+    "role": pl.String,
+    "kind": pl.String,
+    "index": pl.Int64,
+    "subject": pl.String,
+    "template": pl.String,
+    "prompt": pl.String,
+    "target": pl.String,
+    "joined": pl.Boolean,
+}
+
+
+def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) -> pl.DataFrame:
+    """Prompts of a two-record file, one row per (case_id, role, kind, index).
+
+    elided: endings after which a target follows without a space (`l'` + `arpa`).
+    Raises FactError(file, record, field).
+    """
+    rows = []
+    for where, record in load_records(path):
+        relation = where.text(record.get("relation_id"), "relation_id")
+        for role in ROLES:
+            rows += _role_rows(where, record, relation, role, elided)
+    return pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+
+
+def _role_rows(
+    where: Where, record: dict, relation: str, role: str, elided: tuple[str, ...]
+) -> list[dict]:
+    name = f"eval_{role}"
+    entry = where.mapping(record.get(name), name)
+    rewrite = where.mapping(entry.get("requested_rewrite"), f"{name}.requested_rewrite")
+    field = f"{name}.requested_rewrite"
+    template = where.template(rewrite.get("prompt"), f"{field}.prompt")
+    subject = where.text(rewrite.get("subject"), f"{field}.subject")
+    target = where.text(
+        where.mapping(rewrite.get(role), f"{field}.{role}").get("str"), f"{field}.{role}.str"
+    )
+    prompts = [("rewrite", 0, template.replace("{}", subject))]
+    for kind in ("paraphrase", "neighborhood"):
+        listed = where.prompts(entry.get(f"{kind}_prompts"), f"{name}.{kind}_prompts")
+        prompts += [(kind, index, prompt) for index, prompt in enumerate(listed)]
+    return [
+        {
+            "case_id": record["case_id"],
+            "relation_id": relation,
+            "role": role,
+            "kind": kind,
+            "index": index,
+            "subject": subject if kind != "neighborhood" else None,
+            "template": template if kind == "rewrite" else None,
+            "prompt": prompt,
+            "target": target,
+            "joined": prompt.endswith(elided),
+        }
+        for kind, index, prompt in prompts
+    ]

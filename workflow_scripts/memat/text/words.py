@@ -1,0 +1,11 @@
+"""Cutting a sentence into words and punctuation marks, for alignment and repair."""
+
+import re
+
+# a word keeps the apostrophe that elides it (l', d'), a possessive 's is a word of its own
+WORD = re.compile(r"['’]s\b|\w+(?:[·.&/-]\w+)*(?:['’](?!s\b)(?=\w))?|[^\w\s]")
+
+
+def words_of(text: str) -> list[str]:
+    """Words and punctuation marks in order; joined by nothing but the text's own blanks."""
+    return WORD.findall(text)

@@ -1,0 +1,26 @@
+"""Token overlap of the two languages (Jaccard), and the subsets made from it."""
+
+from pathlib import Path
+
+from transformers import AutoTokenizer
+
+from memat import io
+from memat.stage import Stage, run_stage
+from memat.text.overlap import overlap_table, subsets
+
+
+def main(stage: Stage) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(Path(stage.inputs.manifest).parent)
+    overlap = overlap_table(
+        io.read_table(stage.inputs.bilingual),
+        lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
+        stage.params.source,
+        stage.params.target,
+    )
+    io.write_table(stage.outputs.overlap, overlap, stage.provenance)
+    for name, frame in subsets(overlap, stage.cfg["same"], stage.cfg["different"]).items():
+        io.write_table(getattr(stage.outputs, name), frame, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

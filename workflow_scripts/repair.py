@@ -1,0 +1,25 @@
+"""Cuts translations into prompt, subject and target again."""
+
+from memat import io
+from memat.stage import Stage, run_stage
+from memat.text.languages import load_language
+from memat.text.repair import repair_facts
+from memat.text.reviewed import read_corrections
+
+
+def main(stage: Stage) -> None:
+    facts = io.read_table(stage.inputs.facts)
+    corrections = getattr(stage.inputs, "corrections", None)
+    repaired, rejected = repair_facts(
+        facts,
+        io.read_table(stage.inputs.translations),
+        io.read_table(stage.inputs.alignments),
+        load_language(stage.inputs.target_language),
+        read_corrections(corrections, facts) if corrections else None,
+    )
+    io.write_table(stage.outputs.repaired, repaired, stage.provenance)
+    io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

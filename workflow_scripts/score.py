@@ -1,0 +1,32 @@
+"""Scores of all prompts of a block's facts with the model of one experiment."""
+
+import polars as pl
+from memat import io
+from memat.edit.requests import facts_of_block
+from memat.edit.storage import carrying
+from memat.evaluate.scores import PromptTarget, score_prompts
+from memat.model.for_stage import model_for
+from memat.stage import Stage, run_stage
+
+COLUMNS = ("case_id", "block", "language", "role", "kind", "index")
+
+
+def main(stage: Stage) -> None:
+    params, inputs = stage.params, stage.inputs
+    model = model_for(inputs.manifest, params.compute)
+    bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
+    rows = facts_of_block(bilingual, blocks, params.block, params.language)
+    prompts = [PromptTarget(*row) for row in rows.select("prompt", "target", "joined").iter_rows()]
+    with carrying(model, inputs.deltas, inputs.corrections):
+        scores = score_prompts(model, prompts, stage.cfg["batch_tokens"])
+    frame = rows.with_columns(
+        pl.lit(params.block).cast(pl.Int64).alias("block"),
+        pl.Series("nll", scores.nll.numpy()),
+        pl.Series("n_tokens", scores.n_tokens.numpy()),
+        pl.Series("hit", scores.hit.numpy()),
+    )
+    io.write_table(stage.outputs.scores, frame.select(*COLUMNS, "nll", "n_tokens", "hit"), stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,38 @@
+"""The update of every edit layer that carries a block's values into the weights."""
+
+from memat import io
+from memat.edit.requests import NEW, facts_of_block, rewrite_requests
+from memat.edit.storage import stack_values, write_deltas
+from memat.edit.update import DeltaSettings, spread
+from memat.errors import DamagedFile
+from memat.model.budget import token_budget
+from memat.model.for_stage import model_for
+from memat.stage import Stage, run_stage
+from memat.tensors import read_tensors
+
+
+def main(stage: Stage) -> None:
+    params, inputs = stage.params, stage.inputs
+    model = model_for(inputs.manifest, params.compute)
+    bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
+    rows = facts_of_block(bilingual, blocks, params.block, params.language)
+    requests = rewrite_requests(rows, NEW)
+    values, cases = stack_values(inputs.values)
+    if cases != [request.case_id for request in requests]:
+        raise DamagedFile(f"{inputs.values[0]}: its facts are not those of block {params.block}")
+    moments, _notes = read_tensors(inputs.covariance)
+    deltas = spread(
+        model,
+        requests,
+        values,
+        io.read_json(inputs.templates)["templates"],
+        {layer: moments[f"layer.{layer}"] for layer in params.layers},
+        params.layers,
+        DeltaSettings(**stage.cfg),
+        token_budget(model, params.compute["memory_mb"], gradients=False),
+    )
+    write_deltas(stage.outputs.deltas, deltas, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

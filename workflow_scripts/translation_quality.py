@@ -1,0 +1,23 @@
+"""Measures the translation against the reference."""
+
+from memat import io
+from memat.stage import Stage, run_stage
+from memat.text.languages import load_language
+from memat.text.quality import translation_quality
+from memat.text.two_record import read_two_record
+
+
+def main(stage: Stage) -> None:
+    language = load_language(stage.inputs.target_language)
+    quality = translation_quality(
+        io.read_table(stage.inputs.facts),
+        io.read_table(stage.inputs.translations),
+        read_two_record(stage.inputs.reference, language.elided_endings),
+        language,
+    )
+    io.write_table(stage.outputs.quality, quality, stage.provenance)
+    io.write_csv(stage.outputs.quality_csv, quality)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
