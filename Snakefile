@@ -12,18 +12,19 @@ REPOSITORY = Path(workflow.basedir).resolve()
 LIBRARY = REPOSITORY / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
-from memat.check import check_config
 from memat.errors import MematError
 
 
 configfile: "config.yaml"
 
 
-try:
-    # jobs read this file again: the user's files are only checked by the first reader
-    check_config(config, REPOSITORY, files=workflow.is_main_process)
-except MematError as error:
-    raise WorkflowError(str(error)) from None
+if workflow.is_main_process:  # jobs read this file again; once is enough
+    try:
+        from memat.check import check_config
+
+        check_config(config, REPOSITORY)
+    except MematError as error:
+        raise WorkflowError(str(error)) from None
 
 
 report: "report/workflow.rst"

@@ -76,7 +76,7 @@ def oracle_key(model, request, contexts, weights, layer):
         with torch.no_grad():
             model.network(torch.tensor([sentence.ids]))
         handle.remove()
-        total = total + weight * seen[0][0, sentence.subject_last].double()
+        total = total + weight * seen[0].reshape(len(sentence.ids), -1)[sentence.subject_last].double()
     return total
 
 

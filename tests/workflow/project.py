@@ -65,7 +65,7 @@ class Project:
         write_tiny_world(folder / "resources" / "cache" / "tiny")
         return cls.copy(folder)
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
+    def snakemake(self, *arguments: str, cores: int = 4) -> Outcome:
         """Run Snakemake here; standard output and error together."""
         # the interpreter of the tests also runs the jobs
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

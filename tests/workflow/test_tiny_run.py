@@ -74,7 +74,14 @@ def test_export_loads_without_our_code(finished):
 @pytest.mark.xdist_group("falcon")
 def test_aguilas_layout_runs_through_every_stage(tmp_path):
     project = Project.tiny(tmp_path / "falcon")
-    config = project.config(model__name="tiny-falcon", results="results-falcon")
+    config = project.config(
+        model__name="tiny-falcon",
+        results="results-falcon",
+        experiments=[
+            {"name": "unedited", "method": "unedited"},
+            {"name": "memat_ca_en", "method": "memat", "train": "ca", "heads": "en"},
+        ],
+    )
     outcome = project.snakemake("--configfile", config)
     assert outcome.code == 0, outcome.text
     outcome = project.snakemake(

@@ -22,11 +22,10 @@ ALLOWED_KEYS = {
 }
 
 
-def check_config(config: dict, repository: Path, files: bool = True) -> None:
+def check_config(config: dict, repository: Path) -> None:
     """Raise ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
 
     config: the merged configuration. repository: folder of the Snakefile.
-    files: also read the facts and compare checksums of a prepared model.
     """
     _raise_all(schema_faults(config, repository / "schemas" / "config.schema.yaml"))
     _raise_all(_language_faults(config))
@@ -34,10 +33,9 @@ def check_config(config: dict, repository: Path, files: bool = True) -> None:
     _raise_all(_setting_faults(config))
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
     _raise_all(_size_faults(config, spec))
-    if files:
-        _check_named_files(config)
-        check_prepared_model(spec)
-        check_facts(config)
+    _check_named_files(config)
+    check_prepared_model(spec)
+    check_facts(config)
 
 
 def _raise_all(faults: Iterator[str]) -> None:

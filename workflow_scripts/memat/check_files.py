@@ -8,6 +8,7 @@ from memat import io
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.text.facts import read_facts
+from memat.text.two_record import read_two_record
 
 # hashing takes about a second per GB; larger models are compared by size here and
 # hashed when they are prepared
@@ -73,6 +74,10 @@ def check_facts(config: dict) -> None:
         raise ConfigError(
             f"facts.sha256: {facts['path']} has SHA-256 {found}, expected {facts['sha256']}"
         )
+    if facts["bilingual"]:
+        read_two_record(facts["path"])
+    if facts["reference"]:
+        read_two_record(facts["reference"])
     frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
     available = frame.filter(pl.col("split") == blocks["split"]).height
     if blocks["size"] * blocks["count"] > available:

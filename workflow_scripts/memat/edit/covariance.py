@@ -32,7 +32,8 @@ def estimate_covariance(
 
     def adder(layer: int):
         def add(keys: torch.Tensor) -> None:
-            flat = keys[mask.bool()]
+            # OPT flattens rows and positions before its projection, the others do not
+            flat = keys.reshape(*mask.shape, -1)[mask.bool()]
             # products of one batch in the model's precision, their sum over batches in float64
             part = (flat.T @ flat).double()
             sums[layer] = sums[layer] + part if layer in sums else part

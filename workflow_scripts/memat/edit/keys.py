@@ -87,7 +87,9 @@ class KeyReader:
 
         def at_last(name):
             def keep(hidden):
-                seen[name] = hidden[everyone, batch.last].double().cpu()
+                # OPT flattens rows and positions before its projection, the others do not
+                by_row = hidden.reshape(*batch.ids.shape, -1)
+                seen[name] = by_row[everyone, batch.last].double().cpu()
 
             return keep
 
@@ -95,15 +97,15 @@ class KeyReader:
             seen["entry"] = hidden.clone()
 
         if value_layer is None:
-            last_module = stopping_before_projection(model, layer)
+            ending = stopping_before(model.mlp_output(layer))
         else:
-            last_module = stopping_after(model.blocks[value_layer])
+            ending = stopping_after(model.blocks[value_layer])
         value_block = model.blocks[layer if value_layer is None else value_layer]
         with (
             inputs_seen(model.blocks[layer], keep_entry),
             inputs_seen(model.mlp_output(layer), at_last("key")),
             outputs_seen(value_block, at_last("output")),
-            last_module,
+            ending,
         ):
             if batch.entry is None:
                 model.last_hidden(batch.ids, batch.mask)
@@ -112,8 +114,3 @@ class KeyReader:
                     model.last_hidden(batch.ids, batch.mask)
         batch.entry_layer, batch.entry = layer, seen["entry"]
         return seen
-
-
-def stopping_before_projection(model: EditableModel, layer: int):
-    """End the pass at the MLP output projection of a layer, once its input has been seen."""
-    return stopping_before(model.mlp_output(layer))
