@@ -7,6 +7,16 @@ from memat import provenance
 from memat.model.spec import read_model_spec
 from memat.plan import plan_experiments
 
+
+def in_order(value):
+    """The same settings with sorted keys: params are compared as text."""
+    if isinstance(value, dict):
+        return {key: in_order(value[key]) for key in sorted(value)}
+    return [in_order(item) for item in value] if isinstance(value, list) else value
+
+
+config.update(in_order(config))
+
 RESULTS = config["results"]
 SEED = config["seed"]
 COMPUTE = config["compute"]
@@ -19,12 +29,18 @@ MANIFEST = f"resources/models/{config['model']['name']}/manifest.json"
 # facts given by url are downloaded once to this place (rule fetch_facts)
 FACTS_FILE = config["facts"]["path"] or f"resources/cache/facts/{Path(config['facts']['url']).name}"
 
+# given translations are an input of the engine that looks them up
+TRANSLATION_TABLE = (
+    config["translate"]["table"]["path"] if config["translate"]["engine"] == "table" else None
+)
 # a corpus on disk is an input; sampled and downloaded text has none
 COVARIANCE_CORPUS = (
     [config["covariance"]["path"]] if config["covariance"]["source"] == "text" else []
 )
 # k is part of the path: another default must not touch experiments with their own k
 CORRECTION_SETTINGS = {key: value for key, value in config["corrections"].items() if key != "k"}
+
+MEASURES_TRANSLATION = bool(config["facts"]["reference"] and not config["facts"]["bilingual"])
 
 DATASET = f"{RESULTS}/dataset"
 # what `snakemake dataset` makes: everything about the facts, and tables for people
@@ -36,8 +52,8 @@ DATASET_OUTPUTS = [
         "overlap.parquet",
         "rejected.parquet",
         "funnel.csv",
-        "review.csv",
-        *(["quality.csv"] if config["facts"]["reference"] else []),
+        *([] if config["facts"]["bilingual"] else ["review.csv"]),
+        *(["quality.csv"] if MEASURES_TRANSLATION else []),
     )
 ]
 BILINGUAL = f"{DATASET}/bilingual.parquet"
@@ -69,6 +85,11 @@ wildcard_constraints:
 def code_tag(script):
     """Hash of what a script in workflow_scripts/ and its imports do, comments aside."""
     return provenance.code_tag(LIBRARY / script, LIBRARY)
+
+
+def optional_inputs(**paths):
+    """Named inputs without those the config leaves at null."""
+    return {name: path for name, path in paths.items() if path}
 
 
 def language_file(code):
@@ -166,6 +187,24 @@ def all_scores():
 def report_outputs():
     """Table, summary and every figure: the targets of rule report."""
     return [*rules.summarise.output, *FIGURES]
+
+
+def figure_path(name, suffix):
+    return f"{RESULTS}/figures/{name}.{suffix}"
+
+
+def head_panels():
+    """One head map per edit and language: how many blocks it has, how many heads are located."""
+    located = [c for c in PLAN.corrections if c.select == "located"]
+    return [
+        {
+            "edit": heads.edit.id,
+            "language": heads.language,
+            "blocks": PLAN.n_blocks,
+            "k": max((c.k for c in located if c.heads == heads), default=0),
+        }
+        for heads in PLAN.heads
+    ]
 
 
 def all_values():

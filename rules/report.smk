@@ -1,24 +1,5 @@
 # Figures of the report. Each is drawn from result files only, as PNG and as SVG.
 
-
-def figure_path(name, suffix):
-    return f"{RESULTS}/figures/{name}.{suffix}"
-
-
-def head_panels():
-    """One head map per edit and language: how many blocks it has, how many heads are located."""
-    located = [c for c in PLAN.corrections if c.select == "located"]
-    return [
-        {
-            "edit": heads.edit.id,
-            "language": heads.language,
-            "blocks": PLAN.n_blocks,
-            "k": max((c.k for c in located if c.heads == heads), default=0),
-        }
-        for heads in PLAN.heads
-    ]
-
-
 FIGURE_NAMES = ["funnel", "overlap", "losses", "metrics"]
 if PLAN.heads:  # nothing to map where no experiment probes heads
     FIGURE_NAMES += ["head_maps", "head_maps_sorted"]

@@ -74,6 +74,7 @@ def tiny_records() -> tuple[list[dict], dict[str, str]]:
             }
         )
         for target in targets:
+            catalan[f"{target}."] = f"{target}."  # targets are also looked up alone
             for english, translated in (prompts[:2], prompts[2:]):
                 for name in (company, *others):
                     sentence = f"{english.format(name)} {target}."

@@ -1,8 +1,7 @@
 """Aligns the words of each sentence with those of its translation (simalign)."""
 
-from pathlib import Path
-
 from memat import io
+from memat.model.manifest import model_folder
 from memat.stage import Stage, run_stage
 from memat.text.align import Aligner, align_translations
 
@@ -10,7 +9,7 @@ from memat.text.align import Aligner, align_translations
 def main(stage: Stage) -> None:
     edited = getattr(stage.inputs, "manifest", None)
     aligner = Aligner(
-        Path(edited).parent if edited else stage.cfg["model"],
+        model_folder(edited) if edited else stage.cfg["model"],
         layer=stage.cfg["layer"],
         method=stage.cfg["method"],
         batch_size=stage.cfg["batch_size"],

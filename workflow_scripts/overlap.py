@@ -1,16 +1,15 @@
 """Token overlap of the two languages (Jaccard), and the subsets made from it."""
 
-from pathlib import Path
-
 from transformers import AutoTokenizer
 
 from memat import io
+from memat.model.manifest import model_folder
 from memat.stage import Stage, run_stage
 from memat.text.overlap import overlap_table, subsets
 
 
 def main(stage: Stage) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(Path(stage.inputs.manifest).parent)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder(stage.inputs.manifest))
     overlap = overlap_table(
         io.read_table(stage.inputs.bilingual),
         lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],

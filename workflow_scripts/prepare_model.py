@@ -12,7 +12,7 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> None:
     spec = yaml.safe_load(Path(stage.inputs.spec).read_text(encoding="utf-8"))
     manifest = Path(stage.outputs.manifest)
-    lock = manifest.parent.with_suffix(".lock.json")
+    lock = Path(f"{manifest.parent}.lock.json")
     content = prepare_model(spec, manifest.parent, lock)
     io.write_json(manifest, content, stage.provenance)
 

@@ -2,7 +2,7 @@
 
 from memat import io
 from memat.stage import Stage, run_stage
-from memat.text.review import review_table
+from memat.text.review import column_table, review_table
 
 
 def main(stage: Stage) -> None:
@@ -13,6 +13,7 @@ def main(stage: Stage) -> None:
         stage.params.seed,
     )
     io.write_csv(stage.outputs.review, review)
+    io.write_csv(stage.outputs.columns, column_table())
 
 
 if __name__ == "__main__":

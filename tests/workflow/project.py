@@ -65,12 +65,16 @@ class Project:
         write_tiny_world(folder / "resources" / "cache" / "tiny")
         return cls.copy(folder)
 
-    def snakemake(self, *arguments: str, cores: int = 4) -> Outcome:
-        """Run Snakemake here; standard output and error together."""
+    def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
+        """Run Snakemake here; standard output and error come together."""
         # the interpreter of the tests also runs the jobs
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", str(cores), "--nocolor", *arguments],
+            [
+                *(sys.executable, "-m", "snakemake", "--nocolor"),
+                # one thread a job: tiny models gain nothing from more, and jobs run side by side
+                *("--cores", str(cores), "--max-threads", "1", *arguments),
+            ],
             cwd=self.folder,
             env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"},
             stdout=subprocess.PIPE,

@@ -31,5 +31,5 @@ def make_templates(model: EditableModel, openers: Sequence[str], tokens: int) ->
         )
         text = model.tokenizer.decode(grown[0], skip_special_tokens=True)
         text = " ".join(text.replace("{", " ").replace("}", " ").split())
-        templates.append(f"{text}. {PLAIN}")
+        templates.append(f"{text.rstrip(' .,;:')}. {PLAIN}")
     return templates

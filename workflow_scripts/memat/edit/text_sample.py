@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from memat.errors import FactError
+from memat.model.batching import pad
 from memat.model.editable import EditableModel
 
 log = logging.getLogger("memat")
@@ -34,30 +35,31 @@ def sample_text(
     """
     torch.manual_seed(seed)
     n_texts = -(-tokens // sequence_length)
-    starts = [openers[i % len(openers)] for i in range(n_texts)]
-    by_length: dict[int, list[tuple[int, list[int]]]] = {}
-    for number, start in enumerate(starts):
-        ids = model.tokenizer(start)["input_ids"]
-        by_length.setdefault(len(ids), []).append((number, ids))
-    texts: dict[int, str] = {}
+    starts = [model.tokenizer(openers[i % len(openers)])["input_ids"] for i in range(n_texts)]
+    texts = []
     with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
-        for group in by_length.values():
-            for first in range(0, len(group), batch_size):
-                part = group[first : first + batch_size]
-                ids = torch.tensor([row for _, row in part], device=model.device)
-                grown = model.network.generate(
-                    ids,
-                    attention_mask=torch.ones_like(ids),
-                    max_new_tokens=sequence_length,
-                    do_sample=True,
-                    temperature=temperature,
-                    top_k=0,
-                    pad_token_id=0,
-                )
-                for (number, _), row in zip(part, grown, strict=True):
-                    texts[number] = model.tokenizer.decode(row, skip_special_tokens=True)
-                progress.update(len(part))
-    return [texts[number] for number in range(n_texts)]
+        for first in range(0, n_texts, batch_size):
+            ids, mask = _left_padded(starts[first : first + batch_size], model.device)
+            grown = model.network.generate(
+                ids,
+                attention_mask=mask,
+                max_new_tokens=sequence_length,
+                do_sample=True,
+                temperature=temperature,
+                top_k=0,
+                pad_token_id=0,
+            )
+            for row, real in zip(grown, mask.sum(1).tolist(), strict=True):
+                text = row[ids.shape[1] - real :]
+                texts.append(model.tokenizer.decode(text, skip_special_tokens=True))
+            progress.update(len(ids))
+    return texts
+
+
+def _left_padded(rows: list[list[int]], device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask with the padding in front, so that all rows grow at the same place."""
+    ids, mask = pad([row[::-1] for row in rows], device)
+    return ids.flip(1), mask.flip(1)
 
 
 def read_corpus(path: str | Path) -> list[str]:

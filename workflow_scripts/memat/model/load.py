@@ -9,13 +9,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from memat.errors import ModelError
 from memat.io import read_json, sha256_of
 from memat.model.editable import EditableModel
+from memat.model.manifest import model_folder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
-
-
-def model_folder(manifest: str | Path) -> Path:
-    """Folder with the model that a manifest describes (relative paths start at the manifest)."""
-    return (Path(manifest).parent / read_json(manifest)["folder"]).resolve()
 
 
 def load_model(manifest: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
@@ -41,11 +37,17 @@ def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32")
         network = AutoModelForCausalLM.from_pretrained(
             folder, dtype=DTYPES[dtype], trust_remote_code=False, local_files_only=True
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: cannot be loaded as a causal language model: {error}") from error
+        raise ModelError(
+            f"{folder}: cannot be loaded as a causal language model: {error}"
+        ) from error
     if not tokenizer.is_fast:
-        raise ModelError(f"{folder}: its tokenizer gives no character offsets (a fast tokenizer is needed)")
+        raise ModelError(
+            f"{folder}: its tokenizer gives no character offsets (a fast tokenizer is needed)"
+        )
     return EditableModel.wrap(network.to(device), tokenizer)
 
 
@@ -58,7 +60,9 @@ def verify_model(manifest: str | Path) -> None:
             raise ModelError(f"{manifest}: {path} is missing; delete the manifest and run again")
         found = sha256_of(path)
         if found != facts["sha256"]:
-            raise ModelError(f"{path}: SHA-256 is {found}, but {manifest} records {facts['sha256']}")
+            raise ModelError(
+                f"{path}: SHA-256 is {found}, but {manifest} records {facts['sha256']}"
+            )
 
 
 def read_model_config(folder: str | Path) -> dict:

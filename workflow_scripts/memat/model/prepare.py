@@ -6,7 +6,6 @@ its SHA-256; where none can be known in advance, the first download writes it to
 a lock file and a later difference is an error.
 """
 
-import json
 import logging
 import shutil
 import subprocess
@@ -19,13 +18,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from memat.errors import ModelError
+from memat.hub import hub_snapshot
 from memat.io import sha256_of
 from memat.model.architecture import architecture_of
 from memat.model.load import read_model_config
 
 log = logging.getLogger("memat")
-
-WANTED_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt")
 
 
 def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
@@ -94,33 +92,17 @@ def dequantise(gguf: Path, folder: Path) -> None:
 
 
 def _from_hub(spec: dict, folder: Path, lock: Path) -> None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        snapshot = Path(
-            snapshot_download(spec["repo"], revision=spec["revision"], allow_patterns=list(WANTED_FILES))
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(f"{spec['repo']}@{spec['revision']} could not be downloaded: {error}") from error
-    expected = spec.get("files") or (json.loads(lock.read_text()) if lock.is_file() else {})
-    found = {p.name: sha256_of(p) for p in sorted(snapshot.iterdir()) if p.is_file()}
-    for name, checksum in expected.items():
-        if found.get(name) != checksum:
-            raise ModelError(f"{spec['repo']}: {name} has SHA-256 {found.get(name)}, {checksum} is recorded")
-    if not expected:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    snapshot = hub_snapshot(spec["repo"], spec["revision"], lock, spec.get("files"))
     _native_config(snapshot, spec)
     _replace_folder(folder, lambda target: _as_safetensors(snapshot, spec, target))
 
 
 def _native_config(snapshot: Path, spec: dict) -> None:
-    config = read_model_config(snapshot)
-    if config.get("model_type") != spec.get("model_type", config.get("model_type")):
+    found = read_model_config(snapshot).get("model_type")
+    expected = spec["architecture"]["model_type"]
+    if found != expected:
         raise ModelError(
-            f"{spec['repo']}@{spec['revision']} is a '{config.get('model_type')}' model, "
-            f"the spec says '{spec['model_type']}'"
+            f"{spec['repo']}@{spec['revision']} is a '{found}' model, the spec says '{expected}'"
         )
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+from simalign import SentenceAligner
 from tqdm import tqdm
 
 from memat.errors import ModelError
+from memat.text.embeddings import WordVectors
 from memat.text.hub import model_folder
 from memat.text.words import words_of
 
@@ -34,10 +36,6 @@ class Aligner:
         device: str = "cpu",
         revision: str | None = None,
     ) -> None:
-        from simalign import SentenceAligner
-
-        from memat.text.embeddings import WordVectors
-
         self.method = method
         try:
             self.aligner = SentenceAligner(

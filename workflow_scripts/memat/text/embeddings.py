@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 from simalign.simalign import EmbeddingLoader
+from tqdm import tqdm
 
 
 class WordVectors:
@@ -29,7 +30,8 @@ class WordVectors:
         """Vectors of these sentences, replacing those of the call before."""
         distinct = sorted(set(sentences), key=lambda words: sum(map(len, words)))
         self._vectors = {}
-        for start in range(0, len(distinct), self.batch_size):
+        starts = range(0, len(distinct), self.batch_size)
+        for start in tqdm(starts, desc="word vectors", unit="batch"):
             batch = distinct[start : start + self.batch_size]
             self._vectors |= dict(zip(batch, self._embed(batch), strict=True))
 

@@ -133,12 +133,15 @@ def _counterfact_row(where: Where, record: dict) -> dict:
         raise where.fault(
             "requested_rewrite", f"target_new and target_true are equal: {targets['target_new']!r}"
         )
+    subject = where.text(rewrite.get("subject"), "requested_rewrite.subject")
+    if "{}" in subject:
+        raise where.fault("requested_rewrite.subject", f"must not hold '{{}}': {subject!r}")
     # CounterFact has the relation inside the rewrite, appendix A of the paper beside it
     relation = rewrite.get("relation_id", record.get("relation_id"))
     return {
         "case_id": record["case_id"],
         "relation_id": where.text(relation, "requested_rewrite.relation_id"),
-        "subject": where.text(rewrite.get("subject"), "requested_rewrite.subject"),
+        "subject": subject,
         "prompt": where.template(rewrite.get("prompt"), "requested_rewrite.prompt"),
         **targets,
         "paraphrase_prompts": where.prompts(record.get("paraphrase_prompts"), "paraphrase_prompts"),

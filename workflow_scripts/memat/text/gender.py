@@ -30,7 +30,7 @@ BILINGUAL_SCHEMA = {
     "joined": pl.Boolean,
 }
 STAGE = "gender"
-LEAST_STEM = 3
+LEAST_STEM = 2
 Key = tuple[str, int]
 
 
@@ -119,63 +119,102 @@ def single_form(rows: list[dict], language: Language) -> tuple[list[dict], list[
     form = record_form(rows, language)
     kept, lost = [], []
     for row in rows:
-        if row["target"] == form:
-            kept.append(row)
-        elif _fits(row, form, language):
-            kept.append(row | {"target": form, "flags": [*row["flags"], "target_form_replaced"]})
+        agreed = _with_form(row, form, language)
+        if agreed is None:
+            detail = f"{row['target']}, not {form}"
+            lost.append(_reject(row, row["role"], "target_form_differs", detail))
         else:
-            lost.append(
-                _reject(row, row["role"], "target_form_differs", f"{row['target']}, not {form}")
-            )
+            kept.append(agreed)
     return kept, lost
 
 
-def record_form(rows: list[dict], language: Language) -> str:
-    """The form of the target for one record.
+def _with_form(row: dict, form: str, language: Language) -> dict | None:
+    """The row with this form of its target; None where its prompt cannot agree with it."""
+    if row["target"] == form:
+        return row
+    texts = {}
+    for name in ("prompt", "template"):
+        text = row[name]
+        if text is not None:
+            text = agreeing_text(text, row["target"], form, row["joined"], language)
+            if text is None:
+                return None
+        texts[name] = text
+    return row | texts | {"target": form, "flags": [*row["flags"], "target_form_replaced"]}
 
-    A reviewed form first; else the form of the target translated alone, if the
-    sentences show it or another ending of it; else the most frequent one.
+
+def record_form(rows: list[dict], language: Language) -> str:
+    """The form of the target for one record: that of its rewrite prompt.
+
+    A reviewed form stands as it is; others give way to the target translated alone,
+    where that is another ending of the same word (francesa → francès).
     """
-    forms = Counter(row["target"] for row in rows)
-    for row in rows:
-        if "reviewed" in row["flags"]:
-            return row["target"]
-    frequent = max(forms, key=lambda form: (forms[form], form == rows[0]["target"]))
-    plain = rows[0]["plain_target"]
-    if frequent[:1].islower():
+    first = min(rows, key=lambda row: (row["kind"] != "rewrite", "reviewed" not in row["flags"]))
+    plain = first["plain_target"]
+    if first["target"][:1].islower():
         plain = plain[:1].lower() + plain[1:]
-    seen = {form.lower() for form in forms}
-    return plain if plain.lower() in seen or same_word(plain, frequent, language) else frequent
+    if "reviewed" not in first["flags"] and same_word(plain, first["target"], language):
+        return plain
+    return first["target"]
+
+
+def agreeing_text(
+    text: str, target: str, form: str, joined: bool, language: Language
+) -> str | None:
+    """What stands before a target, before another form of it; None if they cannot agree.
+
+    An article before the target takes the form that goes with the new ending
+    (és la | portuguesa → és el | portuguès).
+    """
+    if target.lower() == form.lower():
+        return text
+    endings = ending_positions(target, form, language)
+    if endings is None:
+        return None
+    if joined:
+        # the same first letters, hence the same elision
+        return text if target[:2].lower() == form[:2].lower() else None
+    last = words_of(text)[-1:]
+    if not last or not is_article(last[0], language):
+        return text
+    if language.starts_with_vowel(form):
+        return None
+    old, new = endings
+    fitting = [
+        forms
+        for forms in language.agreement
+        if max(old, new) < len(forms) and text.endswith(f" {forms[old]}")
+    ]
+    if not fitting:
+        return None
+    forms = max(fitting, key=lambda forms: len(forms[old]))  # "de la" rather than "la"
+    return text.removesuffix(forms[old]) + forms[new]
 
 
 def same_word(first: str, second: str, language: Language) -> bool:
-    """Whether two texts differ only in the ending of a word class (francès, francesa)."""
+    """Whether two texts are equal or differ only in an ending (francès, francesa)."""
+    return first.lower() == second.lower() or ending_positions(first, second, language) is not None
+
+
+def ending_positions(first: str, second: str, language: Language) -> tuple[int, int] | None:
+    """Positions of the endings of two forms of one word in their class of endings.
+
+    None if they are not one word. Of texts of several words only one may differ.
+    """
     one, two = first.lower().split(), second.lower().split()
-    if len(one) != len(two):
-        return False
-    return all(a == b or _inflected(a, b, language) for a, b in zip(one, two, strict=True))
-
-
-def _inflected(first: str, second: str, language: Language) -> bool:
+    different = [(a, b) for a, b in zip(one, two, strict=False) if a != b]
+    if len(one) != len(two) or len(different) != 1:
+        return None
+    a, b = different[0]
     for endings in language.inflections:
-        for ending in endings:
-            stem = first.removesuffix(ending) if first.endswith(ending) else ""
-            if len(stem) >= LEAST_STEM and any(second == stem + other for other in endings):
-                return True
-    return False
-
-
-def _fits(row: dict, form: str, language: Language) -> bool:
-    """Whether the record's form can stand in this prompt."""
-    if row["target"].lower() == form.lower():
-        return True
-    if not same_word(row["target"], form, language):
-        return False
-    if row["joined"]:
-        return language.starts_with_vowel(form)
-    # an article before the target was chosen for the other ending
-    last = words_of(row["prompt"])[-1:]
-    return not (last and is_article(last[0], language))
+        for old, ending in enumerate(endings):
+            stem = a.removesuffix(ending)
+            if not a.endswith(ending) or len(stem) < LEAST_STEM:
+                continue
+            for new, other in enumerate(endings):
+                if b == stem + other:
+                    return old, new
+    return None
 
 
 def _reject(row: dict, role: str | None, reason: str, detail: str = "") -> Rejection:

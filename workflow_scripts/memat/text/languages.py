@@ -28,6 +28,7 @@ class Language:
     elisions: tuple[tuple[str, str], ...] = ()  # ("de", "d'"): before a vowel
     contractions: tuple[tuple[str, str], ...] = ()  # ("de el", "del")
     inflections: tuple[tuple[str, ...], ...] = ()  # endings of one word's forms
+    agreement: tuple[tuple[str, ...], ...] = ()  # words before a noun, in the order of its endings
     duplicate_by_target: bool = True
     stand_ins: tuple[str, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
@@ -83,7 +84,7 @@ def _value(path: str | Path, key: str, value: object) -> object:
         pairs = _checked(path, key, value, dict, "a mapping of texts").items()
         return tuple((_text(path, key, a), _text(path, key, b)) for a, b in pairs)
     items = _checked(path, key, value, list, "a list")
-    if key == "inflections":
+    if key in ("inflections", "agreement"):
         return tuple(
             tuple(_text(path, key, ending) for ending in _checked(path, key, item, list, "lists"))
             for item in items

@@ -5,12 +5,12 @@ the target stands; forms of the same target found elsewhere in the data settle
 sentences in which the alignment slips. What cannot be repaired is a row with a reason.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 
 import polars as pl
 
+from memat.text.evidence import Evidence, Unrepairable, target_forms
 from memat.text.languages import Language
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.reviewed import Correction, Reviewed
@@ -19,9 +19,7 @@ from memat.text.spans import (
     AlignedSentence,
     aligned_subject,
     ends_with_word,
-    is_article,
     occurrences,
-    target_start,
     without_final_punctuation,
 )
 from memat.text.words import words_of
@@ -73,52 +71,6 @@ class RepairedPrompt:
     flags: list[str] = field(default_factory=list)
 
 
-class Unrepairable(Exception):
-    """Why a sentence cannot be used; becomes a row of the rejected table."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything the earlier stages say about the translations of the facts."""
-
-    translations: dict[tuple[str, str | None], dict]
-    alignments: dict[tuple[str, str], dict]
-    language: Language
-
-    @classmethod
-    def of(
-        cls, translations: pl.DataFrame, alignments: pl.DataFrame, language: Language
-    ) -> "Evidence":
-        by_source = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
-        by_pair = {(r["source"], r["translation"]): r for r in alignments.iter_rows(named=True)}
-        return cls(by_source, by_pair, language)
-
-    def translation(self, sentence: Sentence) -> dict:
-        row = self.translations.get((sentence.source, sentence.prompt.subject))
-        if row is None or not row["translation"].strip():
-            raise Unrepairable("empty_translation", sentence.source)
-        return row
-
-    def aligned(self, sentence: Sentence, row: dict) -> AlignedSentence:
-        core = row["translation"][row["translation_core"] :]
-        alignment = self.alignments.get((sentence.source[sentence.prompt.core :], core))
-        if alignment is None:
-            raise Unrepairable("not_aligned", core)
-        return AlignedSentence.of(core, alignment)
-
-    def plain_target(self, target: str) -> str:
-        """The target translated alone; "" where the engine was not asked."""
-        row = self.translations.get((f"{target}.", None))
-        return without_final_punctuation(row["translation"]) if row else ""
-
-    def target_by_alignment(self, sentence: Sentence, aligned: AlignedSentence) -> int | None:
-        return target_start(aligned, len(words_of(sentence.target)), self.language)
-
-
 def repair_facts(
     facts: pl.DataFrame,
     translations: pl.DataFrame,
@@ -142,25 +94,6 @@ def repair_facts(
         rejections += lost
     rows = [asdict(prompt) for prompt in prompts]
     return pl.DataFrame(rows, schema=REPAIRED_SCHEMA), rejected_table(rejections)
-
-
-def target_forms(sentences: Iterable[Sentence], evidence: Evidence) -> dict[str, Counter]:
-    """How often each form of each target stands at the end of a sentence, by alignment."""
-    forms: dict[str, Counter] = defaultdict(Counter)
-    seen = set()
-    for sentence in sentences:
-        if sentence.source in seen:
-            continue
-        seen.add(sentence.source)
-        try:
-            aligned = evidence.aligned(sentence, evidence.translation(sentence))
-        except Unrepairable:
-            continue
-        start = evidence.target_by_alignment(sentence, aligned)
-        if start is not None:
-            form = without_final_punctuation(aligned.text[start:])
-            forms[sentence.target][form] += 1
-    return forms
 
 
 def _repair_fact(
@@ -281,25 +214,21 @@ def _find_target(
     """Offset of the target at the end of the sentence, and flags."""
     start = evidence.target_by_alignment(sentence, aligned)
     form = without_final_punctuation(aligned.text[start:]) if start is not None else ""
-    known = [sentence.target, plain, *(f for f, count in forms.items() if count >= SUPPORT)]
-    if form and (
-        forms[form] >= SUPPORT or form.lower() in (plain.lower(), sentence.target.lower())
-    ):
+    # the target translated alone, or left as it is, is the best witness of its extent
+    for known in (plain, sentence.target):
+        at = ends_with_word(aligned.text, known)
+        if at is not None:
+            return at, [] if form.lower() == known.lower() else ["target_by_form"]
+    if form and forms[form] >= SUPPORT:
         return start, []
-    ends = [at for f in known if (at := ends_with_word(aligned.text, f)) is not None]
+    supported = (form for form, count in forms.items() if count >= SUPPORT)
+    ends = [at for form in supported if (at := ends_with_word(aligned.text, form)) is not None]
     if ends:
         # the longest known form: "comèdia de situació" rather than "situació"
-        return _after_articles(aligned, min(ends), evidence.language), ["target_by_form"]
+        return min(ends), ["target_by_form"]
     if start is None:
         raise Unrepairable("target_not_final", aligned.text)
     return start, ["rare_target_form"]
-
-
-def _after_articles(aligned: AlignedSentence, start: int, language: Language) -> int:
-    for (a, _), word in zip(aligned.offsets, aligned.words, strict=True):
-        if a >= start and not is_article(word, language):
-            return a
-    return start
 
 
 def _find_subject(sentence: Sentence, row: dict, aligned: AlignedSentence, core: str) -> str | None:

@@ -51,6 +51,11 @@ def review_table(
     return pl.concat(parts)
 
 
+def column_table() -> pl.DataFrame:
+    """What each column of the review table means."""
+    return pl.DataFrame(list(COLUMN_MEANINGS.items()), schema=["column", "meaning"], orient="row")
+
+
 def _columns(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
         (pl.col(name) if name in frame.columns else pl.lit("")).cast(kind).alias(name)

@@ -87,8 +87,9 @@ def _checked(place: str, row: dict, prompts: dict[int, dict]) -> tuple[Key, Corr
     if case_id not in prompts:
         raise CorrectionsFileError(f"{place}: case_id {case_id} is not among the facts")
     if not 0 <= index < prompts[case_id][kind]:
+        count = prompts[case_id][kind]
         raise CorrectionsFileError(
-            f"{place}: case_id {case_id} has {prompts[case_id][kind]} {kind} prompts, no index {index}"
+            f"{place}: case_id {case_id} has {count} {kind} prompts, no index {index}"
         )
     if bool(prompt) != bool(target):
         raise CorrectionsFileError(f"{place}: prompt and target must both be given, or neither")

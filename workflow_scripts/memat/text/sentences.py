@@ -145,6 +145,18 @@ def _sentence_start(text: str, before: int) -> int:
     return ends[-1] if ends else 0
 
 
+def core_start_in_translation(source: str, core: int, translation: str) -> int:
+    """Where the translation of source[core:] starts, when the whole was translated at once.
+
+    Counts sentences from the end: the core has as many in both languages.
+    """
+    if core == 0:
+        return 0
+    inside = len(list(SENTENCE_END.finditer(source.rstrip(), core)))
+    ends = [match.end() for match in SENTENCE_END.finditer(translation.rstrip())]
+    return ends[-1 - inside] if len(ends) > inside else 0
+
+
 def _left_over(template: Template, text: str) -> tuple[int, int] | None:
     before, after = template
     start, end = len(before), len(text) - len(after)

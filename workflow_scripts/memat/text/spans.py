@@ -44,7 +44,8 @@ class AlignedSentence:
 
 
 def is_article(word: str, language: Language) -> bool:
-    return word.lower().replace("’", "'") in (*language.articles, *language.elided_endings)
+    """Whether a word is an article; a capital makes it part of a name (La Haia)."""
+    return word.replace("’", "'") in (*language.articles, *language.elided_endings)
 
 
 def target_start(sentence: AlignedSentence, target_words: int, language: Language) -> int | None:

@@ -6,14 +6,14 @@ two parts are translated apart and put together again.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from memat.text.engines.interface import Engine, Translation
 from memat.text.languages import Language, apply_rules
 from memat.text.protect import Masked, kept_targets, known_names, restore
-from memat.text.sentences import Sentence, fact_sentences
+from memat.text.sentences import Sentence, core_start_in_translation, fact_sentences
 
 log = logging.getLogger(__name__)
 
@@ -58,41 +58,81 @@ def translate_facts(
     source_core, translation_core: where the sentence starts after the noise.
     """
     sentences = [s for _, of_fact in fact_sentences(facts) for s in of_fact]
+    if engine.whole_sources:
+        rows = _translate_whole(sentences, engine)
+    else:
+        translator = Translator(engine, target_language, source_language.stand_ins)
+        rows = _translate_parts(sentences, translator, protect_subject)
+    log.info("%d distinct sentences translated by %s", len(rows), engine.name)
+    return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
+
+
+def _translate_whole(sentences: Sequence[Sentence], engine: Engine) -> list[dict]:
+    """Each source as it stands; where its noise ends is told from the translation."""
+    distinct = {(s.source, s.prompt.subject): s for s in sentences}
+    sources = sorted({source for source, _ in distinct})
+    answers = dict(zip(sources, engine.translate(sources), strict=True))
+    return [
+        _row(
+            sentence,
+            answers[source],
+            core_start_in_translation(source, sentence.prompt.core, answers[source].text),
+            engine.name,
+        )
+        for (source, _), sentence in distinct.items()
+    ]
+
+
+def _translate_parts(
+    sentences: Sequence[Sentence], translator: "Translator", protect: bool
+) -> list[dict]:
+    """Noise and sentence apart, names protected, and each target alone."""
     units = list(dict.fromkeys(map(Unit.of, sentences)))
-    translator = Translator(engine, source_language, target_language, protect_subject, units)
+    if protect:
+        translator.learn_names(units)
     cores = translator.translate_units(units)
     leads = translator.translate_texts({s.source[: s.prompt.core] for s in sentences} - {""})
     rows = {}
     for sentence in sentences:
-        source, core = sentence.source, sentence.prompt.core
-        key = (source, sentence.prompt.subject)
-        if key not in rows:
-            rows[key] = _row(
-                sentence, cores[Unit.of(sentence)], leads.get(source[:core], ""), engine
-            )
-            rows[key]["translated_subject"] = translator.names.get(key[1], key[1])
+        source, subject = sentence.source, sentence.prompt.subject
+        if (source, subject) not in rows:
+            core = cores[Unit.of(sentence)]
+            lead = _lead(source[: sentence.prompt.core], leads)
+            text = lead + core.text if core.text else ""
+            row = _row(sentence, replace(core, text=text), len(lead), translator.engine.name)
+            row["translated_subject"] = translator.names.get(subject, subject)
+            rows[source, subject] = row
     plain = translator.translate_texts({f"{s.target}." for s in sentences})
-    rows |= {(source, None): _plain_row(source, text, engine) for source, text in plain.items()}
-    log.info("%d distinct sentences translated by %s", len(rows), engine.name)
-    return pl.DataFrame(list(rows.values()), schema=TRANSLATION_SCHEMA)
+    rows |= {
+        (source, None): _plain_row(source, text, translator.engine.name)
+        for source, text in plain.items()
+    }
+    return list(rows.values())
 
 
-def _row(sentence: Sentence, core: Translation, lead: str, engine: Engine) -> dict:
-    separator = "\n" if sentence.source[: sentence.prompt.core].endswith("\n") else " "
-    lead = f"{lead}{separator}" if lead else ""
+def _lead(source: str, leads: dict[str, str]) -> str:
+    """The translated noise with the blank that separates it from the sentence."""
+    if not leads.get(source):
+        return ""
+    return leads[source] + ("\n" if source.endswith("\n") else " ")
+
+
+def _row(sentence: Sentence, answer: Translation, core: int, engine: str) -> dict:
+    """core: where the sentence starts in the translation."""
     return {
         "source": sentence.source,
         "subject": sentence.prompt.subject,
-        "translation": lead + core.text if core.text else "",
+        "translation": answer.text,
+        "translated_subject": sentence.prompt.subject,
         "source_core": sentence.prompt.core,
-        "translation_core": len(lead),
-        "engine": engine.name,
-        "score": core.score,
-        "unknown": list(core.unknown),
+        "translation_core": core,
+        "engine": engine,
+        "score": answer.score,
+        "unknown": list(answer.unknown),
     }
 
 
-def _plain_row(source: str, text: str, engine: Engine) -> dict:
+def _plain_row(source: str, text: str, engine: str) -> dict:
     """A target translated alone: its dictionary form."""
     row = dict.fromkeys(TRANSLATION_SCHEMA)
     return row | {
@@ -100,40 +140,42 @@ def _plain_row(source: str, text: str, engine: Engine) -> dict:
         "translation": text,
         "source_core": 0,
         "translation_core": 0,
-        "engine": engine.name,
+        "engine": engine,
         "unknown": [],
     }
 
 
 class Translator:
-    """An engine with the languages' rules and the names of one set of units."""
+    """An engine with the rules of the language it translates into, and protected names.
 
-    def __init__(
-        self,
-        engine: Engine,
-        source_language: Language,
-        target_language: Language,
-        protect: bool,
-        units: Sequence[Unit],
-    ) -> None:
-        self.engine, self.language = engine, target_language
-        ruled = engine.name in target_language.rules_for
-        self.source_rules = source_language.source_rules if ruled else ()
-        self.translation_rules = target_language.translation_rules if ruled else ()
-        self.stand_ins = source_language.stand_ins if protect else ()
+    names: subject → its form in the other language. kept: targets that are protected too.
+    """
+
+    def __init__(self, engine: Engine, language: Language, stand_ins: Sequence[str]) -> None:
+        self.engine, self.language, self.stand_ins = engine, language, stand_ins
+        ruled = engine.name in language.rules_for
+        self.source_rules = language.source_rules if ruled else ()
+        self.translation_rules = language.translation_rules if ruled else ()
+        self.protects = False
         self.names: dict[str | None, str] = {}
-        self.kept: set[str] = set()
-        if self.stand_ins:
-            subjects = {unit.subject for unit in units if unit.subject}
-            targets = {unit.target for unit in units}
-            self.names |= known_names(engine.translate, subjects, target_language)
-            self.kept = kept_targets(engine.translate, targets, target_language)
+        self.kept: dict[str, str] = {}
+
+    def learn_names(self, units: Sequence[Unit]) -> None:
+        """From now on, protect the subjects of these units and the targets that are names."""
+        listed = dict(self.language.names)
+        subjects = {unit.subject for unit in units if unit.subject}
+        targets = {unit.target for unit in units}
+        self.protects = True
+        self.names |= known_names(self.engine.translate, subjects, self.language)
+        kept = kept_targets(self.engine.translate, targets, self.language)
+        self.kept = {target: target for target in kept}
+        self.kept |= {target: listed[target] for target in targets if target in listed}
 
     def translate_texts(self, texts: Iterable[str]) -> dict[str, str]:
         """Free text (noise), sentence by sentence as it stands."""
         texts = sorted(texts)
         return {
-            text: translation.text
+            text: translation.text.strip()
             for text, translation in zip(texts, self.engine.translate(texts), strict=True)
         }
 
@@ -144,7 +186,7 @@ class Translator:
         through; a unit that loses all of them is translated as it stands.
         """
         done: dict[Unit, Translation] = {}
-        for attempt in range(len(self.stand_ins)):
+        for attempt in range(len(self.stand_ins) if self.protects else 0):
             open_units = [unit for unit in units if unit not in done]
             masked = {unit: self._mask(unit, attempt) for unit in open_units}
             masked = {unit: mask for unit, mask in masked.items() if mask}
@@ -179,7 +221,7 @@ class Translator:
         pairs = [(person, self.names.get(unit.subject, unit.subject))]
         if unit.target in self.kept and count > 1:
             after = after.removesuffix(f"{unit.target}.") + f"{other}."
-            pairs.append((other, unit.target))
+            pairs.append((other, self.kept[unit.target]))
         # the rules see the subject as one word, whatever name stands there
         return Masked(apply_rules(self.source_rules, before + person + after), tuple(pairs))
 

@@ -23,6 +23,7 @@ class ApertiumEngine:
     """
 
     name = "apertium"
+    whole_sources = False
 
     def __init__(self, pair: str, program: str = "apertium") -> None:
         self.pair, self.program = pair, program
@@ -56,10 +57,11 @@ class ApertiumEngine:
             check=False,
         )
         output = done.stdout.split("\n")[:-1]
+        said = (done.stderr or done.stdout).strip()[-300:]
         if done.returncode or len(output) != len(lines):
             raise TranslationError(
-                f"engine apertium ({self.pair}): {len(lines)} lines went in, {len(output)} came out, "
-                f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}"
+                f"engine apertium ({self.pair}): {len(lines)} lines went in, "
+                f"{len(output)} came out, exit status {done.returncode}: {said}"
             )
         return output
 

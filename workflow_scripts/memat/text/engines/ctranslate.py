@@ -17,6 +17,7 @@ class CTranslate2Engine:
     """
 
     name = "ctranslate2"
+    whole_sources = False
 
     def __init__(
         self,

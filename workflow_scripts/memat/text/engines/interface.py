@@ -22,9 +22,14 @@ class Translation:
 
 
 class Engine(Protocol):
-    """A translator of single sentences."""
+    """A translator of single sentences.
+
+    whole_sources: it can only answer sources as the facts give them, noise included,
+    not their parts, names or sentences with stand-ins.
+    """
 
     name: str
+    whole_sources: bool
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
         """Translations in the order of `sentences`. Raises TranslationError."""

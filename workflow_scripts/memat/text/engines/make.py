@@ -30,8 +30,11 @@ def make_engine(settings: dict, threads: int = 1) -> Engine:
             threads=threads,
         )
     if name == "transformers":
+        import torch
+
         from memat.text.engines.seq2seq import TransformersEngine
 
+        torch.set_num_threads(threads)
         folder = model_folder(own["model"], own.get("revision"), "translate.transformers.model")
         return TransformersEngine(str(folder), beam_size=own["beam_size"], batch_size=batch_size)
     if name == "table":

@@ -14,6 +14,7 @@ class TransformersEngine:
     """Beam search with the model of a folder; no custom code is run."""
 
     name = "transformers"
+    whole_sources = False
 
     def __init__(
         self,

@@ -11,9 +11,13 @@ from memat.text.engines.interface import Translation
 
 
 class TableEngine:
-    """CSV or Parquet with the columns source and translation, or a JSON object of both."""
+    """CSV or Parquet with the columns source and translation, or a JSON object of both.
+
+    It knows whole sources, noise included, and no names or single words.
+    """
 
     name = "table"
+    whole_sources = True
 
     def __init__(self, path: str | Path) -> None:
         self.path = path
@@ -25,13 +29,13 @@ class TableEngine:
             ) from error
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
-        missing = [text for text in sentences if text not in self.known]
-        if missing:
+        """Sentences that the table does not hold come back empty, and are rejected later."""
+        if sentences and not any(text in self.known for text in sentences):
             raise TranslationError(
-                f"{self.path}: has no translation for {len(missing)} of {len(sentences)} sentences, "
-                f"the first: {missing[0]!r}"
+                f"{self.path}: has none of the {len(sentences)} sentences, "
+                f"the first: {sentences[0]!r}"
             )
-        return [Translation(self.known[text]) for text in sentences]
+        return [Translation(self.known.get(text, "")) for text in sentences]
 
 
 def _read(path: Path) -> dict[str, str]:

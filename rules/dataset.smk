@@ -1,0 +1,341 @@
+# Facts in, bilingual dataset out: read, translate, align, repair, pair, measure, cut in blocks.
+
+LANGUAGE_FILES = {
+    "source_language": language_file(SOURCE),
+    "target_language": language_file(TARGET),
+}
+FACTS = f"{DATASET}/facts.parquet"
+FACTS_REJECTED = f"{DATASET}/facts_rejected.parquet"
+REPAIRED = f"{DATASET}/repaired.parquet"
+REPAIRED_REJECTED = f"{DATASET}/repaired_rejected.parquet"
+BILINGUAL_REJECTED = f"{DATASET}/bilingual_rejected.parquet"
+
+
+if config["facts"]["url"]:
+
+    rule fetch_facts:
+        output:
+            facts=protected(FACTS_FILE),
+        log:
+            log_path("fetch_facts"),
+        benchmark:
+            benchmark_path("fetch_facts")
+        conda:
+            "../envs/memat.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=30,
+        params:
+            cfg={key: config["facts"][key] for key in ("url", "sha256")},
+            code=code_tag("fetch_facts.py"),
+        message:
+            "Facts from {params.cfg[url]}"
+        script:
+            "../workflow_scripts/fetch_facts.py"
+
+
+rule read_facts:
+    input:
+        **optional_inputs(
+            keep_ids=config["facts"]["keep_ids"],
+            tuning_ids=config["facts"]["tuning_ids"],
+        ),
+        facts=FACTS_FILE,
+    output:
+        facts=FACTS,
+        rejected=FACTS_REJECTED,
+    log:
+        log_path("read_facts"),
+    benchmark:
+        benchmark_path("read_facts")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=config["facts"],
+        code=code_tag("read_facts.py"),
+    message:
+        "Facts of {input.facts}: read and validate"
+    script:
+        "../workflow_scripts/read_facts.py"
+
+
+if config["facts"]["bilingual"]:
+
+    rule import_bilingual:
+        input:
+            **LANGUAGE_FILES,
+            facts=FACTS,
+            two_record=FACTS_FILE,
+        output:
+            bilingual=BILINGUAL,
+            rejected=BILINGUAL_REJECTED,
+        log:
+            log_path("import_bilingual"),
+        benchmark:
+            benchmark_path("import_bilingual")
+        conda:
+            "../envs/memat.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            cfg=config["repair"],
+            code=code_tag("import_bilingual.py"),
+        message:
+            "Bilingual dataset from {input.two_record}"
+        script:
+            "../workflow_scripts/import_bilingual.py"
+
+else:
+
+    rule translate:
+        input:
+            **LANGUAGE_FILES,
+            **optional_inputs(table=TRANSLATION_TABLE),
+            facts=FACTS,
+        output:
+            translations=f"{DATASET}/translations.parquet",
+        log:
+            log_path("translate"),
+        benchmark:
+            benchmark_path("translate")
+        conda:
+            "../envs/memat.yaml"
+        threads: 2
+        resources:
+            mem_mb=4000,
+            runtime=720,
+        params:
+            cfg=config["translate"],
+            code=code_tag("translate.py"),
+        message:
+            "Translation from {SOURCE} to {TARGET} by {params.cfg[engine]}"
+        script:
+            "../workflow_scripts/translate.py"
+
+    rule align:
+        input:
+            **optional_inputs(manifest=MANIFEST if config["align"]["model"] == "edited" else None),
+            translations=rules.translate.output.translations,
+        output:
+            alignments=f"{DATASET}/alignments.parquet",
+        log:
+            log_path("align"),
+        benchmark:
+            benchmark_path("align")
+        conda:
+            "../envs/memat.yaml"
+        threads: 2
+        resources:
+            mem_mb=model_memory,
+            runtime=720,
+        params:
+            cfg=config["align"],
+            code=code_tag("align.py"),
+        message:
+            "Words of both languages aligned by {params.cfg[model]}, layer {params.cfg[layer]}"
+        script:
+            "../workflow_scripts/align.py"
+
+    rule repair:
+        input:
+            **LANGUAGE_FILES,
+            **optional_inputs(corrections=config["repair"]["corrections"]),
+            facts=FACTS,
+            translations=rules.translate.output.translations,
+            alignments=rules.align.output.alignments,
+        output:
+            repaired=REPAIRED,
+            rejected=REPAIRED_REJECTED,
+        log:
+            log_path("repair"),
+        benchmark:
+            benchmark_path("repair")
+        conda:
+            "../envs/memat.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            cfg=config["repair"],
+            code=code_tag("repair.py"),
+        message:
+            "Translations cut into prompt, subject and target"
+        script:
+            "../workflow_scripts/repair.py"
+
+    rule gender:
+        input:
+            **LANGUAGE_FILES,
+            repaired=REPAIRED,
+            facts=FACTS,
+        output:
+            bilingual=BILINGUAL,
+            rejected=BILINGUAL_REJECTED,
+        log:
+            log_path("gender"),
+        benchmark:
+            benchmark_path("gender")
+        conda:
+            "../envs/memat.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            cfg=config["repair"],
+            code=code_tag("gender.py"),
+        message:
+            "Two records a fact, one for each target"
+        script:
+            "../workflow_scripts/gender.py"
+
+    rule review:
+        input:
+            repaired=REPAIRED,
+            rejected=REPAIRED_REJECTED,
+        output:
+            review=f"{DATASET}/review.csv",
+            columns=f"{DATASET}/review_columns.csv",
+        log:
+            log_path("review"),
+        benchmark:
+            benchmark_path("review")
+        conda:
+            "../envs/memat.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            cfg=config["review"],
+            seed=SEED,
+            code=code_tag("review.py"),
+        message:
+            "Prompts for a person to look at"
+        script:
+            "../workflow_scripts/review.py"
+
+    if config["facts"]["reference"]:
+
+        rule translation_quality:
+            input:
+                translations=rules.translate.output.translations,
+                facts=FACTS,
+                reference=config["facts"]["reference"],
+                target_language=language_file(TARGET),
+            output:
+                quality=f"{DATASET}/quality.parquet",
+                quality_csv=f"{DATASET}/quality.csv",
+            log:
+                log_path("translation_quality"),
+            benchmark:
+                benchmark_path("translation_quality")
+            conda:
+                "../envs/memat.yaml"
+            threads: 1
+            resources:
+                mem_mb=2000,
+                runtime=10,
+            params:
+                cfg={"reference": config["facts"]["reference"]},
+                code=code_tag("translation_quality.py"),
+            message:
+                "Translation against {input.reference}"
+            script:
+                "../workflow_scripts/translation_quality.py"
+
+
+rule funnel:
+    input:
+        **optional_inputs(
+            repaired_rejected=None if config["facts"]["bilingual"] else REPAIRED_REJECTED
+        ),
+        facts=FACTS,
+        facts_rejected=FACTS_REJECTED,
+        bilingual=BILINGUAL,
+        bilingual_rejected=BILINGUAL_REJECTED,
+    output:
+        funnel=f"{DATASET}/funnel.parquet",
+        funnel_csv=f"{DATASET}/funnel.csv",
+        rejected=f"{DATASET}/rejected.parquet",
+    log:
+        log_path("funnel"),
+    benchmark:
+        benchmark_path("funnel")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        cfg={"stages": ["facts", "repair", "gender"]},
+        code=code_tag("funnel.py"),
+    message:
+        "Records left after each step"
+    script:
+        "../workflow_scripts/funnel.py"
+
+
+rule overlap:
+    input:
+        bilingual=BILINGUAL,
+        manifest=MANIFEST,
+    output:
+        overlap=f"{DATASET}/overlap.parquet",
+        all=f"{DATASET}/subset/all.parquet",
+        same=f"{DATASET}/subset/same.parquet",
+        different=f"{DATASET}/subset/different.parquet",
+    log:
+        log_path("overlap"),
+    benchmark:
+        benchmark_path("overlap")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        cfg=config["overlap"],
+        source=SOURCE,
+        target=TARGET,
+        code=code_tag("overlap.py"),
+    message:
+        "Token overlap of {SOURCE} and {TARGET}"
+    script:
+        "../workflow_scripts/overlap.py"
+
+
+rule assign_blocks:
+    input:
+        bilingual=BILINGUAL,
+        subset=SUBSET,
+    output:
+        blocks=BLOCKS,
+    log:
+        log_path("assign_blocks"),
+    benchmark:
+        benchmark_path("assign_blocks")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=config["blocks"],
+        seed=SEED,
+        code=code_tag("assign_blocks.py"),
+    message:
+        "{params.cfg[count]} block(s) of {params.cfg[size]} facts of the split {params.cfg[split]}"
+    script:
+        "../workflow_scripts/assign_blocks.py"

@@ -1,0 +1,91 @@
+"""Small facts, languages and a made-up translator, shared by the tests of memat.text."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from memat.text.engines.interface import Translation
+from memat.text.facts import read_facts
+from memat.text.languages import Language, load_language
+from memat.text.two_record import read_two_record
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = REPOSITORY.parent / "shared" / "data"
+DEMO = REPOSITORY / "resources" / "facts"
+
+
+def language(code: str) -> Language:
+    return load_language(REPOSITORY / "resources" / "languages" / f"{code}.yaml")
+
+
+def record(case_id: int = 0, **changes) -> dict:
+    """A CounterFact record.
+
+    changes: subject, prompt, relation, new, true, paraphrases, neighbours.
+    """
+    subject = changes.get("subject", "Toko Yasuda")
+    return {
+        "case_id": case_id,
+        "requested_rewrite": {
+            "prompt": changes.get("prompt", "{} plays the"),
+            "relation_id": changes.get("relation", "P1303"),
+            "target_new": {"str": changes.get("new", "piano")},
+            "target_true": {"str": changes.get("true", "guitar")},
+            "subject": subject,
+        },
+        "paraphrase_prompts": changes.get(
+            "paraphrases", [f"It rained. {subject} performs on the", f"{subject} is good at the"]
+        ),
+        "neighborhood_prompts": changes.get(
+            "neighbours", ["Jimi Hendrix plays the", "Keith Richards plays the"]
+        ),
+    }
+
+
+def write_records(folder: Path, *records: dict) -> Path:
+    path = folder / "facts.json"
+    path.write_text(json.dumps(list(records)), encoding="utf-8")
+    return path
+
+
+def facts_of(folder: Path, *records: dict) -> pl.DataFrame:
+    return read_facts(write_records(folder, *records))[0]
+
+
+def demo_pairs(count: int) -> list[tuple[str, str]]:
+    """English rewrite sentences of the demo with their reference translation."""
+    facts, _ = read_facts(DEMO / "demo.json")
+    reference = read_two_record(DEMO / "demo_reference_ca.json")
+    prompts = {(r["case_id"], r["role"]): r for r in reference.filter(kind="rewrite").to_dicts()}
+    pairs = []
+    for fact in facts.head(count).to_dicts():
+        other = prompts[fact["case_id"], "target_true"]
+        space = "" if other["joined"] else " "
+        source = f"{fact['prompt'].replace('{}', fact['subject'])} {fact['target_true']}."
+        pairs.append((source, f"{other['prompt']}{space}{other['target']}."))
+    return pairs
+
+
+class MadeUpEngine:
+    """Translates by a function; counts what it was asked."""
+
+    name = "made_up"
+    whole_sources = False
+
+    def __init__(self, translate: Callable[[str], str]) -> None:
+        self.function, self.asked = translate, []
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        self.asked += sentences
+        return [Translation(self.function(sentence)) for sentence in sentences]
+
+
+def replace_all(replacements: dict[str, str]) -> Callable[[str], str]:
+    def translate(text: str) -> str:
+        for word, translated in replacements.items():
+            text = text.replace(word, translated)
+        return text
+
+    return translate

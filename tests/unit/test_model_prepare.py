@@ -1,0 +1,98 @@
+"""Preparing and loading models: checksums, pins, manifests, BOS and offsets."""
+
+import json
+
+import pytest
+import torch
+from memat import io
+from memat.errors import ModelError, UnsupportedArchitecture
+from memat.hub import check_files, hub_snapshot
+from memat.model.load import load_model, verify_model
+from memat.model.prepare import prepare_model
+from memat.model.sentences import EditRequest, request_sentence, tokenise
+from memat.provenance import Provenance
+from small_models import small_model, small_tokenizer
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    model = small_model("llama", torch.float32)
+    folder = tmp_path / "model"
+    model.network.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    spec = {"kind": "local", "path": str(folder)}
+    content = prepare_model(spec, tmp_path / "unused", tmp_path / "lock.json")
+    path = tmp_path / "manifest.json"
+    io.write_json(path, content, Provenance("prepare_model", {}, "tag"))
+    return path
+
+
+def test_a_prepared_model_loads_and_verifies(manifest):
+    verify_model(manifest)
+    model = load_model(manifest)
+    assert (model.n_layers, model.n_heads, model.head_dim, model.d_model) == (4, 4, 6, 24)
+    assert model.dtype == torch.float32
+
+
+def test_a_flipped_byte_is_found_and_named(manifest):
+    weights = manifest.parent / "model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.safetensors: SHA-256 is"):
+        verify_model(manifest)
+
+
+def test_a_truncated_or_missing_file_is_found_on_loading(manifest):
+    weights = manifest.parent / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(ModelError, match="bytes, .* are recorded"):
+        load_model(manifest)
+    weights.unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        load_model(manifest)
+
+
+def test_an_unsupported_local_model_is_refused_before_any_weight_is_read(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gemma3_text"}))
+    with pytest.raises(UnsupportedArchitecture, match="gemma3_text"):
+        prepare_model({"kind": "local", "path": str(tmp_path)}, tmp_path / "x", tmp_path / "l.json")
+
+
+def test_a_hub_model_without_revision_or_network_is_an_error(tmp_path):
+    with pytest.raises(ModelError, match="needs a pinned revision"):
+        hub_snapshot("someone/model", None, tmp_path / "lock.json")
+    with pytest.raises(ModelError, match=r"someone/model@abc.*could not be downloaded"):
+        hub_snapshot("someone/model", "abc", tmp_path / "lock.json")
+
+
+def test_a_first_download_locks_its_checksums_and_a_later_difference_is_an_error(tmp_path):
+    folder, lock = tmp_path / "snapshot", tmp_path / "model.lock.json"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"weights")
+    check_files(folder, "someone/model", lock, None)
+    check_files(folder, "someone/model", lock, None)
+    (folder / "model.bin").write_bytes(b"other weights")
+    with pytest.raises(ModelError, match=r"model\.bin has SHA-256 .* is recorded in .*lock\.json"):
+        check_files(folder, "someone/model", lock, None)
+
+
+@pytest.mark.parametrize("bos", [False, True])
+def test_subject_and_target_are_found_by_offsets(bos):
+    tokenizer = small_tokenizer(bos)
+    request = EditRequest(1, "La llengua d'{} és l'", "Anna Karènina", "anglès", joined=True)
+    sentence = request_sentence(tokenizer, request, "The sky is blue. {}")
+    text = tokenizer.decode(sentence.ids, skip_special_tokens=True)
+    assert text == "The sky is blue. La llengua d'Anna Karènina és l'anglès"
+    until_subject = tokenizer.decode(sentence.ids[: sentence.subject_last + 1], skip_special_tokens=True)
+    assert until_subject.endswith("d'Anna Karènina")
+    assert tokenizer.decode(sentence.target_ids) == "anglès"
+    assert (sentence.ids[0] == tokenizer.bos_token_id) == bos
+    assert tokenizer.bos_token_id not in sentence.target_ids
+
+
+def test_a_target_after_a_space_takes_its_space_along():
+    tokenizer = small_tokenizer()
+    sentence = tokenise(tokenizer, "Miles Davis plays the", "trumpet", joined=False)
+    assert tokenizer.decode(sentence.target_ids) == " trumpet"
+    assert tokenizer.decode(sentence.ids[: sentence.target_start]) == "Miles Davis plays the"

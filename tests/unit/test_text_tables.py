@@ -1,0 +1,207 @@
+"""Funnel, quality, review, overlap, blocks, download: what is counted adds up."""
+
+import hashlib
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memat.errors import FactError, NotEnoughFacts
+from memat.text.blocks import assign_blocks
+from memat.text.fetch import fetch_file, lock_path
+from memat.text.funnel import funnel_table
+from memat.text.gender import BILINGUAL_SCHEMA
+from memat.text.overlap import jaccard, overlap_table, subsets
+from memat.text.quality import translation_quality
+from memat.text.rejections import Rejection, rejected_table
+from memat.text.repair import REPAIRED_SCHEMA
+from memat.text.review import COLUMN_MEANINGS, REVIEW_SCHEMA, review_table
+from memat.text.translate import translate_facts
+from memat.text.two_record import PROMPT_SCHEMA
+from text_samples import MadeUpEngine, facts_of, language, record, replace_all
+
+
+def test_the_funnel_adds_up(tmp_path):
+    facts = facts_of(tmp_path, *[record(i) for i in range(7)])
+    rejected = rejected_table(
+        [
+            Rejection(90, "facts", "record", "not_in_keep_ids"),
+            Rejection(1, "repair", "record", "target_not_final"),
+            Rejection(1, "repair", "rewrite", "target_not_final", 0, "target_new"),
+            Rejection(2, "repair", "record", "subject_not_found"),
+            Rejection(3, "gender", "paraphrase", "target_form_differs", 1, "target_true"),
+            Rejection(4, "gender", "record", "too_few_paraphrases"),
+        ]
+    )
+    funnel = funnel_table(facts, rejected)
+    assert funnel["step"].to_list() == ["source", "facts", "repair", "gender"]
+    assert funnel["records"].to_list() == [8, 7, 5, 4]
+    for row in funnel.iter_rows(named=True):
+        assert sum(json.loads(row["reasons"]).values()) == row["dropped"]
+        assert sum(json.loads(row["prompt_reasons"]).values()) == row["prompts_dropped"]
+    assert funnel["dropped"].sum() + funnel["prompts_dropped"].sum() == rejected.height
+
+
+def reference_of(*rows):
+    return pl.DataFrame(
+        [
+            dict(zip(("role", "kind", "index", "prompt", "target", "joined"), row, strict=True))
+            | {"case_id": 1, "relation_id": "P1303", "subject": "Toko Yasuda", "template": None}
+            for row in rows
+        ],
+        schema=PROMPT_SCHEMA,
+    )
+
+
+def test_quality_is_full_for_a_perfect_translation_and_less_for_another(tmp_path):
+    catalan = {"plays the": "toca el", "performs on the": "actua al"}
+    facts = facts_of(tmp_path, record(1))
+    frame = translate_facts(
+        facts, MadeUpEngine(replace_all(catalan)), language("en"), language("ca")
+    )
+    new = ("target_new", "rewrite", 0)
+    perfect = reference_of((*new, "Toko Yasuda toca el", "piano", False))
+    other = reference_of(
+        (*new, "Toko Yasuda toca el", "piano", False),
+        ("target_true", "rewrite", 0, "Toko Yasuda toca la", "guitarra", False),
+    )
+    best = translation_quality(facts, frame, perfect, language("ca")).row(0, named=True)
+    assert best["relation_id"] == "all"
+    assert (best["sentences"], best["ends_with_target"], best["keeps_subject"]) == (1, 1, 1)
+    assert best["chrf"] == pytest.approx(100)
+    less = translation_quality(facts, frame, other, language("ca"))
+    assert less["relation_id"].to_list() == ["all", "P1303"]
+    assert less["ends_with_target"].to_list() == [0.5, 0.5]
+    assert less["chrf"][0] < 100
+    nothing = perfect.with_columns(case_id=pl.lit(99, pl.Int64))
+    with pytest.raises(FactError, match="none of the facts"):
+        translation_quality(facts, frame, nothing, language("ca"))
+
+
+def repaired_rows(count):
+    return pl.DataFrame(
+        [
+            dict.fromkeys(REPAIRED_SCHEMA)
+            | {
+                "case_id": i,
+                "role": "target_new",
+                "kind": "paraphrase",
+                "index": 0,
+                "prompt": f"p{i}",
+                "target": "t",
+                "flags": ["rare_target_form"] if i % 5 == 0 else [],
+            }
+            for i in range(count)
+        ],
+        schema=REPAIRED_SCHEMA,
+    )
+
+
+def test_the_review_holds_all_flagged_all_dropped_and_a_fixed_sample():
+    rejected = rejected_table(
+        [
+            Rejection(70, "repair", "paraphrase", "target_not_final", 0, "target_new", "text"),
+            Rejection(71, "repair", "record", "target_not_final"),
+        ]
+    )
+    review = review_table(repaired_rows(20), rejected, sample=3, seed=1)
+    assert review.columns == list(REVIEW_SCHEMA) == list(COLUMN_MEANINGS)
+    assert review["why"].value_counts().sort("why").rows() == [
+        ("rare_target_form", 4),
+        ("sample", 3),
+        ("target_not_final", 1),
+    ]
+    assert review.equals(review_table(repaired_rows(20), rejected, sample=3, seed=1))
+    assert not review.equals(review_table(repaired_rows(20), rejected, sample=3, seed=2))
+    assert review_table(repaired_rows(20), rejected, sample=999, seed=1).height == 21
+
+
+@given(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)))
+def test_jaccard_is_a_symmetric_share(one, two):
+    value = jaccard(one, two)
+    assert 0 <= value <= 1
+    assert value == jaccard(two, one)
+    assert (value == 1) == (one == two)
+
+
+def bilingual(*facts):
+    rows = []
+    for case_id, english, catalan, split in facts:
+        for code, subject in (("en", english), ("ca", catalan)):
+            for role in ("target_new", "target_true"):
+                rows.append(
+                    dict.fromkeys(BILINGUAL_SCHEMA)
+                    | {
+                        "case_id": case_id,
+                        "relation_id": "P1",
+                        "split": split,
+                        "language": code,
+                        "role": role,
+                        "kind": "rewrite",
+                        "index": 0,
+                        "subject": subject,
+                        "template": "{} is" if code == "en" else "{} és",
+                        "prompt": "",
+                        "target": "piano",
+                        "joined": False,
+                    }
+                )
+    return pl.DataFrame(rows, schema=BILINGUAL_SCHEMA)
+
+
+def words(text):
+    return [hash(word) for word in text.split()]
+
+
+def test_overlap_and_subsets_follow_the_subject():
+    frame = bilingual(
+        (1, "Toko Yasuda", "Toko Yasuda", "report"),
+        (2, "United States", "Estats Units", "report"),
+        (3, "Norway coast trip", "Noruega coast trip", "report"),
+    )
+    overlap = overlap_table(frame, words, "en", "ca")
+    assert overlap["subject"].to_list() == [1.0, 0.0, 0.5]
+    assert overlap["target"].to_list() == [1.0] * 3
+    assert overlap["relation"].to_list() == [0.0] * 3
+    found = subsets(overlap, same=1.0, different=0.5)
+    ids = {name: frame["case_id"].to_list() for name, frame in found.items()}
+    assert ids == {"all": [1, 2, 3], "same": [1], "different": [2, 3]}
+
+
+def test_blocks_are_disjoint_seeded_and_of_one_split():
+    frame = bilingual(*[(i, "a", "a", "tuning" if i < 5 else "report") for i in range(30)])
+    subset = pl.DataFrame({"case_id": list(range(28))})
+    blocks = assign_blocks(frame, subset, "report", size=6, count=3, seed=0)
+    assert blocks["case_id"].n_unique() == 18
+    assert set(blocks["case_id"].to_list()) <= set(range(5, 28))
+    assert blocks.group_by("block").len().sort("block").rows() == [(0, 6), (1, 6), (2, 6)]
+    assert blocks.equals(assign_blocks(frame, subset, "report", 6, 3, seed=0))
+    assert not blocks.equals(assign_blocks(frame, subset, "report", 6, 3, seed=1))
+    # the order of the rows does not matter, and a longer run begins like a shorter one
+    turned = assign_blocks(frame.reverse(), subset.reverse(), "report", 6, 3, seed=0)
+    assert blocks.equals(turned)
+    assert assign_blocks(frame, subset, "report", 6, 1, seed=0).equals(blocks.head(6))
+    with pytest.raises(NotEnoughFacts, match="4 of 6 need 24 facts; split 'report' has 23"):
+        assign_blocks(frame, subset, "report", size=6, count=4, seed=0)
+
+
+def test_a_download_is_checked_and_locked(tmp_path):
+    source, target = tmp_path / "facts.json", tmp_path / "cache" / "facts.json"
+    source.write_text("[]")
+    url, good = source.as_uri(), hashlib.sha256(b"[]").hexdigest()
+    assert fetch_file(url, target, good) == good
+    assert not lock_path(target).exists()
+    target.unlink()
+    assert fetch_file(url, target, None) == good
+    assert lock_path(target).read_text().strip() == good
+    source.write_text("[1]")
+    target.unlink()
+    with pytest.raises(FactError, match=r"expected .* \(.*facts\.json\.sha256\)"):
+        fetch_file(url, target, None)
+    assert not target.exists()
+    with pytest.raises(FactError, match=r"facts\.sha256"):
+        fetch_file(url, target, good)
+    with pytest.raises(FactError, match="cannot be downloaded"):
+        fetch_file((tmp_path / "none.json").as_uri(), target, None)
