@@ -68,7 +68,7 @@ HEADS = f"{RESULTS}/heads/{{edit}}/{{language}}/block_{{block}}"
 CORRECTIONS = (
     f"{RESULTS}/corrections/{{edit}}_{{language}}_{{select}}-{{k}}/block_{{block}}.safetensors"
 )
-SCORES = f"{RESULTS}/scores/{{experiment}}/block_{{block}}_{{language}}.parquet"
+SCORES = f"{RESULTS}/scores/{{experiment}}/block_{{block}}.parquet"
 EXPORT = f"{RESULTS}/export/{{experiment}}/manifest.json"
 
 
@@ -176,7 +176,7 @@ def heads_path(heads, block, name):
 
 
 def scores_path(score):
-    return SCORES.format(experiment=score.experiment, block=score.block, language=score.language)
+    return SCORES.format(experiment=score.experiment, block=score.block)
 
 
 def all_scores():

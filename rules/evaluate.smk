@@ -11,9 +11,9 @@ rule score:
     output:
         scores=SCORES,
     log:
-        log_path("score", "{experiment}/block_{block}_{language}"),
+        log_path("score", "{experiment}/block_{block}"),
     benchmark:
-        benchmark_path("score", "{experiment}/block_{block}_{language}")
+        benchmark_path("score", "{experiment}/block_{block}")
     conda:
         "../envs/memat.yaml"
     threads: 2
@@ -22,12 +22,12 @@ rule score:
         runtime=60,
     params:
         cfg=config["evaluate"],
-        language="{language}",
+        languages=LANGUAGES,
         block=block_number,
         compute=COMPUTE,
         code=code_tag("score.py"),
     message:
-        "Scores of {wildcards.experiment} in {wildcards.language}, block {wildcards.block}"
+        "Scores of {wildcards.experiment} in {params.languages}, block {wildcards.block}"
     script:
         "../workflow_scripts/score.py"
 

@@ -72,11 +72,15 @@ def oracle_key(model, request, contexts, weights, layer):
     for context, weight in zip(contexts, weights, strict=True):
         sentence = request_sentence(model.tokenizer, request, context)
         seen = []
-        handle = model.mlp_output(layer).register_forward_pre_hook(lambda _m, args, s=seen: s.append(args[0]))
+        handle = model.mlp_output(layer).register_forward_pre_hook(
+            lambda _m, args, s=seen: s.append(args[0])
+        )
         with torch.no_grad():
             model.network(torch.tensor([sentence.ids]))
         handle.remove()
-        total = total + weight * seen[0].reshape(len(sentence.ids), -1)[sentence.subject_last].double()
+        total = (
+            total + weight * seen[0].reshape(len(sentence.ids), -1)[sentence.subject_last].double()
+        )
     return total
 
 
@@ -84,7 +88,9 @@ def oracle_output(model, request, layer):
     """Block output at the subject's last token under the plain template."""
     sentence = request_sentence(model.tokenizer, request)
     seen = []
-    handle = model.blocks[layer].register_forward_hook(lambda _m, _a, out: seen.append(hidden_of(out)))
+    handle = model.blocks[layer].register_forward_hook(
+        lambda _m, _a, out: seen.append(hidden_of(out))
+    )
     with torch.no_grad():
         model.network(torch.tensor([sentence.ids]))
     handle.remove()
@@ -152,7 +158,9 @@ def oracle_correction_loss(model, request, contexts, kl_prompt, heads, omega, se
         sentence = request_sentence(model.tokenizer, request, context)
         start = sentence.target_start
         found = log_probs(list(sentence.ids[:-1]), start - 1 if settings.position == "last" else 0)
-        loss = loss - sum(found[start - 1 + i, t] for i, t in enumerate(sentence.target_ids)) / len(contexts)
+        loss = loss - sum(found[start - 1 + i, t] for i, t in enumerate(sentence.target_ids)) / len(
+            contexts
+        )
     kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
     now = log_probs(list(kl.ids), len(kl.ids) - 1 if settings.position == "last" else 0)[-1]
     with torch.no_grad():
@@ -161,10 +169,14 @@ def oracle_correction_loss(model, request, contexts, kl_prompt, heads, omega, se
     plain = request_sentence(model.tokenizer, request)
     for number, (layer, head) in enumerate(heads):
         seen = []
-        handle = model.attention_output(layer).register_forward_pre_hook(lambda _m, a, s=seen: s.append(a[0]))
+        handle = model.attention_output(layer).register_forward_pre_hook(
+            lambda _m, a, s=seen: s.append(a[0])
+        )
         with torch.no_grad():
             model.network(torch.tensor([plain.ids]))
         handle.remove()
-        part = seen[0][0, plain.target_start - 1, head * model.head_dim : (head + 1) * model.head_dim]
+        part = seen[0][
+            0, plain.target_start - 1, head * model.head_dim : (head + 1) * model.head_dim
+        ]
         loss = loss + settings.norm_weight / len(heads) * (omega[number].norm() / part.norm()) ** 2
     return loss

@@ -1,6 +1,7 @@
 """Head activations of an edited model at the end of true and new sentences."""
 
 import torch
+
 from memat import io
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests
 from memat.edit.storage import carrying

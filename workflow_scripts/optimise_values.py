@@ -1,6 +1,7 @@
 """Value vectors z of one shard of a block's facts."""
 
 import torch
+
 from memat import io
 from memat.edit.requests import NEW, facts_of_block, rewrite_requests
 from memat.edit.values import ValueSettings, optimise_values

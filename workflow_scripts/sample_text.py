@@ -1,6 +1,7 @@
 """Text for the covariance: sampled from the model, a local file, or a hub corpus."""
 
 import polars as pl
+
 from memat import io
 from memat.edit.text_sample import read_corpus, read_hub_corpus, sample_text
 from memat.model.for_stage import model_for

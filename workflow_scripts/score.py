@@ -1,6 +1,7 @@
 """Scores of all prompts of a block's facts with the model of one experiment."""
 
 import polars as pl
+
 from memat import io
 from memat.edit.requests import facts_of_block
 from memat.edit.storage import carrying
@@ -15,7 +16,9 @@ def main(stage: Stage) -> None:
     params, inputs = stage.params, stage.inputs
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
-    rows = facts_of_block(bilingual, blocks, params.block, params.language)
+    rows = pl.concat(
+        facts_of_block(bilingual, blocks, params.block, language) for language in params.languages
+    )
     prompts = [PromptTarget(*row) for row in rows.select("prompt", "target", "joined").iter_rows()]
     with carrying(model, inputs.deltas, inputs.corrections):
         scores = score_prompts(model, prompts, stage.cfg["batch_tokens"])
@@ -24,8 +27,8 @@ def main(stage: Stage) -> None:
         pl.Series("nll", scores.nll.numpy()),
         pl.Series("n_tokens", scores.n_tokens.numpy()),
         pl.Series("hit", scores.hit.numpy()),
-    )
-    io.write_table(stage.outputs.scores, frame.select(*COLUMNS, "nll", "n_tokens", "hit"), stage.provenance)
+    ).select(*COLUMNS, "nll", "n_tokens", "hit")
+    io.write_table(stage.outputs.scores, frame, stage.provenance)
 
 
 if __name__ == "__main__":

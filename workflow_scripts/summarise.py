@@ -12,14 +12,13 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> None:
     # score files lie in a folder named after their experiment
     scores = [(Path(path).parent.name, io.read_table(path)) for path in stage.inputs.scores]
-    experiments = stage.params.experiments
+    experiments, languages = stage.params.experiments, stage.params.languages
     settings = BootstrapSettings(
         resamples=stage.cfg["bootstrap"],
         confidence=stage.cfg["confidence"],
         seed=stage.params.seed,
     )
     metrics = metrics_frame(scores, experiments, stage.cfg["probability"])
-    languages = metrics["eval_language"].unique(maintain_order=True).to_list()
     summary = summary_frame(metrics, experiments, languages, settings)
     io.write_table(stage.outputs.metrics, metrics, stage.provenance)
     io.write_csv(stage.outputs.summary, summary)

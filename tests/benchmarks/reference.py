@@ -6,9 +6,10 @@ what its fast counterpart returns, so that speed and agreement are one row.
 """
 
 import torch
+from sklearn.linear_model import LogisticRegression
+
 from memat.model.hooks import hidden_of, inputs_seen
 from memat.model.sentences import request_sentence, subject_prompt_sentence
-from sklearn.linear_model import LogisticRegression
 
 
 def padded(rows):
@@ -23,9 +24,7 @@ def padded(rows):
 
 def values(model, requests, contexts, kl_prompt, layer, settings):
     """z, (n_facts, d_model): one fact at a time, output head over all positions twice."""
-    return torch.stack(
-        [_value(model, r, contexts, kl_prompt, layer, settings) for r in requests]
-    )
+    return torch.stack([_value(model, r, contexts, kl_prompt, layer, settings) for r in requests])
 
 
 def _value(model, request, contexts, kl_prompt, layer, settings):
@@ -167,7 +166,7 @@ def activations(model, requests):
         seen = {}
         handles = [
             model.attention_output(layer).register_forward_pre_hook(
-                lambda _m, args, n=layer: seen.update({n: args[0]})
+                lambda _m, args, n=layer, s=seen: s.update({n: args[0]})
             )
             for layer in range(model.n_layers)
         ]
@@ -225,7 +224,9 @@ def _correction_loss(model, request, contexts, kl_prompt, heads, omega, settings
             )
             for layer in {layer for layer, _ in heads}
         ]
-        before = model.network(input_ids=ids, attention_mask=mask).logits[-1, first[-1]].log_softmax(-1)
+        before = (
+            model.network(input_ids=ids, attention_mask=mask).logits[-1, first[-1]].log_softmax(-1)
+        )
         for handle in handles:
             handle.remove()
 

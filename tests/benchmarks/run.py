@@ -23,6 +23,7 @@ sys.path[:0] = [str(REPOSITORY / "workflow_scripts"), str(Path(__file__).parent)
 import polars as pl  # noqa: E402
 import reference  # noqa: E402
 import torch  # noqa: E402
+
 from memat.edit.covariance import estimate_covariance  # noqa: E402
 from memat.edit.keys import template_weights  # noqa: E402
 from memat.edit.templates import make_templates  # noqa: E402
@@ -94,7 +95,11 @@ def _cases(model, records, everything):
         lambda: optimise_values(model, new, contexts, kl, LAYERS[-1], VALUES, BUDGET).z,
         _row_error,
     )
-    texts = [f"{p} {r['requested_rewrite']['target_true']['str']}." for r in everything for p in r["neighborhood_prompts"]]
+    texts = [
+        f"{p} {r['requested_rewrite']['target_true']['str']}."
+        for r in everything
+        for p in r["neighborhood_prompts"]
+    ]
     tokens = 400 * len(new) ** 0 if len(new) < 10 else 6000
     yield Case(
         "covariance",
@@ -104,7 +109,15 @@ def _cases(model, records, everything):
         lambda a, b: max(_error(a[n], b[n]) for n in LAYERS),
     )
     moments, _count = estimate_covariance(model, texts, LAYERS, 6000, 128, BUDGET)
-    z = optimise_values(model, new, contexts[:2], kl, LAYERS[-1], ValueSettings(0.5, 3, 0.75, 0.5, 0.06, 0.05), BUDGET).z
+    z = optimise_values(
+        model,
+        new,
+        contexts[:2],
+        kl,
+        LAYERS[-1],
+        ValueSettings(0.5, 3, 0.75, 0.5, 0.06, 0.05),
+        BUDGET,
+    ).z
     weights = template_weights(len(contexts), "uniform")
     yield Case(
         "keys, spread, solve",
@@ -128,7 +141,9 @@ def _cases(model, records, everything):
     yield Case(
         "probes",
         model.n_layers * model.n_heads,
-        lambda: reference.probe_accuracies(scaled, dumped.labels.numpy(), split.train, split.validation, 1.0)[0],
+        lambda: reference.probe_accuracies(
+            scaled, dumped.labels.numpy(), split.train, split.validation, 1.0
+        )[0],
         lambda: train_probes(dumped, dumped.case_ids, PROBES, 0).accuracy,
         lambda a, b: float((a - b).abs().max()),
     )
@@ -153,7 +168,9 @@ def _cases(model, records, everything):
 
 def _request(record: dict, role: str) -> EditRequest:
     rewrite = record["requested_rewrite"]
-    return EditRequest(record["case_id"], rewrite["prompt"], rewrite["subject"], rewrite[role]["str"])
+    return EditRequest(
+        record["case_id"], rewrite["prompt"], rewrite["subject"], rewrite[role]["str"]
+    )
 
 
 def _scored_rows(record: dict) -> list[tuple[str, str]]:

@@ -5,13 +5,14 @@ import random
 
 import pytest
 import torch
+from test_edit_values import CONTEXTS, REQUESTS
+
 from memat.edit.covariance import estimate_covariance
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.update import DeltaSettings, edited, solve_keys, spread
 from memat.errors import NonFiniteValue, NotEnoughFacts
 from oracles import oracle_key, oracle_output, oracle_spread
 from small_models import SHAPES, TEXTS, small_model
-from test_edit_values import CONTEXTS, REQUESTS
 
 LAYERS = [0, 1, 2]
 
@@ -52,7 +53,9 @@ def test_keys_and_outputs_follow_the_weights_as_they_change():
     for layer in LAYERS:
         keys, outputs = reader.read(layer, 2)
         for i, request in enumerate(REQUESTS):
-            torch.testing.assert_close(keys[i], oracle_key(model, request, CONTEXTS, weights, layer))
+            torch.testing.assert_close(
+                keys[i], oracle_key(model, request, CONTEXTS, weights, layer)
+            )
             torch.testing.assert_close(outputs[i], oracle_output(model, request, 2))
         with torch.no_grad():
             model.mlp_matrix(layer).add_(torch.randn_like(model.mlp_matrix(layer)) * 0.1)
@@ -66,7 +69,9 @@ def test_a_light_covariance_makes_the_edit_exact():
     deltas = spread(model, REQUESTS, values, ["{}"], moments(model), [2], settings, 48)
     with edited(model, deltas):
         for i, request in enumerate(REQUESTS):
-            torch.testing.assert_close(oracle_output(model, request, 2), values[i], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(
+                oracle_output(model, request, 2), values[i], rtol=1e-4, atol=1e-4
+            )
 
 
 def test_frozen_residual_measures_the_unedited_model_in_every_layer():
@@ -140,7 +145,9 @@ def test_covariance_is_the_mean_of_outer_products(name):
     assert count == sum(map(len, rows)) == 50
     for layer in (0, 2):
         keys = []
-        handle = model.mlp_output(layer).register_forward_pre_hook(lambda _m, a, k=keys: k.append(a[0].reshape(-1, a[0].shape[-1])))
+        handle = model.mlp_output(layer).register_forward_pre_hook(
+            lambda _m, a, k=keys: k.append(a[0].reshape(-1, a[0].shape[-1]))
+        )
         with torch.no_grad():
             for row in rows:
                 model.network(torch.tensor([row]))

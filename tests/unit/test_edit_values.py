@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+
 from conftest import REPOSITORY
 from memat.edit.values import ValueSettings, optimise_values
 from memat.errors import ConfigError, NonFiniteValue
@@ -100,7 +101,8 @@ def test_real_model_in_float32_agrees_with_the_loop():
     records = json.loads(FACTS.read_text())[:2]
     rewrites = [record["requested_rewrite"] for record in records]
     requests = [
-        EditRequest(i, r["prompt"], r["subject"], r["target_new"]["str"]) for i, r in enumerate(rewrites)
+        EditRequest(i, r["prompt"], r["subject"], r["target_new"]["str"])
+        for i, r in enumerate(rewrites)
     ]
     settings = ValueSettings(0.5, 4, 0.75, 0.5, 0.0625, 0.05)
     found = optimise_values(model, requests, CONTEXTS, "{} is a", 10, settings, 2048)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from memat.errors import NonFiniteValue
 from memat.evaluate.scores import PromptTarget, score_prompts
 from oracles import oracle_nll
@@ -40,7 +41,9 @@ def test_a_bos_token_is_scored_with_the_prompt_never_with_the_target():
     model = small_model("llama", bos=True)
     scores = score_prompts(model, ROWS, 40)
     for i, row in enumerate(ROWS):
-        assert float(scores.nll[i]) == pytest.approx(oracle_nll(model, row.prompt, row.target, row.joined)[0])
+        assert float(scores.nll[i]) == pytest.approx(
+            oracle_nll(model, row.prompt, row.target, row.joined)[0]
+        )
 
 
 def test_out_of_memory_halves_the_batch_says_so_and_changes_nothing(monkeypatch, caplog):

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from test_edit_values import CONTEXTS, REQUESTS
+
 from memat.errors import EmptySplit
 from memat.heads.activations import HeadActivations, dump_activations
 from memat.heads.corrections import CorrectionSettings, fit_corrections
@@ -17,9 +20,7 @@ from memat.heads.probes import (
 )
 from memat.model.sentences import request_sentence
 from oracles import oracle_correction_loss, oracle_nll
-from sklearn.linear_model import LogisticRegression
 from small_models import SHAPES, small_model
-from test_edit_values import CONTEXTS, REQUESTS
 
 PROBES = ProbeSettings(c=1.0, train=0.6, validation=0.2)
 
@@ -40,7 +41,10 @@ def test_activations_are_the_projection_inputs_of_each_sentence_alone(name):
             handle.remove()
             expected = seen[0][0, -1].view(model.n_heads, model.head_dim).float()
             torch.testing.assert_close(found.values[i, layer], expected, rtol=1e-5, atol=1e-6)
-        assert bool(found.predicted[i]) == oracle_nll(model, request.prompt, request.target, request.joined)[2]
+        assert (
+            bool(found.predicted[i])
+            == oracle_nll(model, request.prompt, request.target, request.joined)[2]
+        )
 
 
 def planted(n_facts=60, seed=0):
@@ -64,7 +68,9 @@ def test_all_probes_at_once_agree_with_scikit_learn():
             reference = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000)
             reference.fit(features[split.train], labels[split.train])
             np.testing.assert_allclose(probes.weights[layer, head], reference.coef_[0], atol=1e-3)
-            np.testing.assert_allclose(probes.biases[layer, head], reference.intercept_[0], atol=1e-3)
+            np.testing.assert_allclose(
+                probes.biases[layer, head], reference.intercept_[0], atol=1e-3
+            )
             accuracy = reference.score(features[split.validation], labels[split.validation])
             assert float(probes.accuracy[layer, head]) == pytest.approx(accuracy, abs=1e-12)
 
@@ -77,7 +83,9 @@ def test_standardised_probes_are_the_pipeline_folded_into_raw_weights():
     features, labels = activations.values[:, 1, 2].double(), activations.labels.numpy()
     inside = features[split.train]
     scaled = ((features - inside.mean(0)) / inside.std(0)).numpy()
-    reference = LogisticRegression(C=0.5, tol=1e-10, max_iter=10_000).fit(scaled[split.train], labels[split.train])
+    reference = LogisticRegression(C=0.5, tol=1e-10, max_iter=10_000).fit(
+        scaled[split.train], labels[split.train]
+    )
     expected = reference.decision_function(scaled)
     found = (features @ probes.weights[1, 2] + probes.biases[1, 2]).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -145,7 +153,8 @@ def test_corrections_follow_plain_adam_on_equation_12(name, position):
     for epoch in range(3):
         adam.zero_grad()
         losses = [
-            oracle_correction_loss(model, r, CONTEXTS, "{} is a", HEADS, omega, settings) for r in REQUESTS
+            oracle_correction_loss(model, r, CONTEXTS, "{} is a", HEADS, omega, settings)
+            for r in REQUESTS
         ]
         loss = sum(losses) / len(REQUESTS)
         assert float(found.losses[epoch]) == pytest.approx(float(loss.detach()), rel=1e-6)
@@ -160,7 +169,9 @@ def test_the_starting_loss_has_no_divergence_and_no_penalty():
     found = fit_corrections(model, REQUESTS, ["{}"], "{} is a", HEADS, settings, 64, seed=0)
     big = CorrectionSettings(1e-12, 1, 2, 0.0, 0.0)
     plain = fit_corrections(model, REQUESTS, ["{}"], "{} is a", HEADS, big, 64, seed=0)
-    expected = sum(oracle_nll(model, r.prompt, r.target, r.joined)[0] for r in REQUESTS) / len(REQUESTS)
+    expected = sum(oracle_nll(model, r.prompt, r.target, r.joined)[0] for r in REQUESTS) / len(
+        REQUESTS
+    )
     assert float(plain.losses[0]) == pytest.approx(expected, rel=1e-6)
     assert float(found.losses[0]) >= float(plain.losses[0]) - 1e-6
 
@@ -168,5 +179,7 @@ def test_the_starting_loss_has_no_divergence_and_no_penalty():
 def test_training_lowers_the_loss():
     model = small_model("llama")
     settings = CorrectionSettings(0.05, 10, 2, 0.01, 0.1)
-    losses = fit_corrections(model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0).losses
+    losses = fit_corrections(
+        model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0
+    ).losses
     assert losses[-1] < losses[0] - 0.05

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from memat.edit.update import Delta, edited
 from memat.errors import UnsupportedArchitecture
 from memat.evaluate.export import export_model
@@ -72,7 +73,9 @@ def test_a_delta_on_and_off_restores_every_bit(name, dtype):
     model = small_model(name, dtype)
     before = {key: value.clone() for key, value in model.network.state_dict().items()}
     with edited(model, some_deltas(model)):
-        changed = [k for k, v in model.network.state_dict().items() if not torch.equal(v, before[k])]
+        changed = [
+            k for k, v in model.network.state_dict().items() if not torch.equal(v, before[k])
+        ]
         assert len(changed) == 2
     for key, value in model.network.state_dict().items():
         assert torch.equal(value, before[key]), key
@@ -147,7 +150,7 @@ def test_a_norm_after_the_mlp_is_refused_by_name(kind):
 
 
 def test_an_unknown_type_is_refused_with_those_known():
-    with pytest.raises(UnsupportedArchitecture, match="'mamba'.*falcon.*llama"):
+    with pytest.raises(UnsupportedArchitecture, match=r"'mamba'.*falcon.*llama"):
         architecture_of({"model_type": "mamba"})
 
 
@@ -157,6 +160,8 @@ def test_opt_with_norms_after_its_blocks_is_refused():
 
 
 def test_the_shape_is_read_from_both_spellings():
-    assert ModelShape.from_config({"model_type": "falcon", "n_layer": 32, "n_head": 71}).n_heads == 71
+    assert (
+        ModelShape.from_config({"model_type": "falcon", "n_layer": 32, "n_head": 71}).n_heads == 71
+    )
     config = {"model_type": "llama", "num_hidden_layers": 30, "num_attention_heads": 9}
     assert ModelShape.from_config(config).n_layers == 30

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+
 from memat import io
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
@@ -46,7 +47,7 @@ def test_a_flipped_byte_is_found_and_named(manifest):
 def test_a_truncated_or_missing_file_is_found_on_loading(manifest):
     weights = manifest.parent / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(ModelError, match="bytes, .* are recorded"):
+    with pytest.raises(ModelError, match=r"bytes, .* are recorded"):
         load_model(manifest)
     weights.unlink()
     with pytest.raises(ModelError, match="is missing"):
@@ -84,7 +85,9 @@ def test_subject_and_target_are_found_by_offsets(bos):
     sentence = request_sentence(tokenizer, request, "The sky is blue. {}")
     text = tokenizer.decode(sentence.ids, skip_special_tokens=True)
     assert text == "The sky is blue. La llengua d'Anna Karènina és l'anglès"
-    until_subject = tokenizer.decode(sentence.ids[: sentence.subject_last + 1], skip_special_tokens=True)
+    until_subject = tokenizer.decode(
+        sentence.ids[: sentence.subject_last + 1], skip_special_tokens=True
+    )
     assert until_subject.endswith("d'Anna Karènina")
     assert tokenizer.decode(sentence.target_ids) == "anglès"
     assert (sentence.ids[0] == tokenizer.bos_token_id) == bos

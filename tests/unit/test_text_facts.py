@@ -249,6 +249,10 @@ def test_the_two_record_form_gives_one_row_a_prompt_and_target(tmp_path):
     assert rewrites["target_new"]["joined"] is False
     assert rewrites["target_true"]["target"] == "arpa"
     assert rewrites["target_true"]["joined"] is True
+    merged = record(2) | two_record_entry()
+    del merged["relation_id"]
+    assert read_two_record(write_records(tmp_path, merged)).equals(frame)
+    assert read_facts(write_records(tmp_path, merged))[0].height == 1
     broken = two_record_entry()
     del broken["eval_target_true"]["requested_rewrite"]["target_true"]
     with pytest.raises(FactError, match=r"eval_target_true\.requested_rewrite\.target_true"):

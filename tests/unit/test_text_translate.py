@@ -53,6 +53,15 @@ def test_a_protected_name_survives_a_translator_that_would_change_it(tmp_path):
         assert ("Bird Blobs" in row["translation"]) is kept
 
 
+def test_a_target_that_is_a_name_is_kept_in_the_sentence_and_alone(tmp_path):
+    forms = {"Apple": "Poma", "apple": "poma", "guitar": "guitarra"}
+    one = record(new="Apple", paraphrases=["Toko Yasuda performs on the"])
+    frame = translate(tmp_path, MadeUpEngine(replace_all(CATALAN | forms)), one)
+    rows = {row["source"]: row["translation"] for row in frame.iter_rows(named=True)}
+    assert rows["Toko Yasuda plays the Apple."] == "Toko Yasuda toca l'Apple."
+    assert rows["Apple."] == "Apple."
+
+
 def test_a_stand_in_that_gets_lost_gives_way_to_the_next(tmp_path):
     first, second = language("en").stand_ins[:2]
 

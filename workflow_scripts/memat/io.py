@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+import pyarrow
+from pyarrow import parquet
 
 from memat.errors import DamagedFile
 from memat.provenance import Provenance
@@ -42,7 +44,18 @@ def read_table(path: str | Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DamagedFile(f"{path}: not a readable Parquet table ({error}); delete it and run again") from error
+        raise DamagedFile(
+            f"{path}: not a readable Parquet table ({error}); delete it and run again"
+        ) from error
+
+
+def read_provenance(path: str | Path) -> dict:
+    """What made a Parquet table: stage, settings, code tag, versions. Raises DamagedFile(path)."""
+    try:
+        metadata = parquet.read_metadata(path).metadata or {}
+        return json.loads(metadata[PROVENANCE_KEY.encode()])
+    except (pyarrow.ArrowException, OSError, KeyError, ValueError) as error:
+        raise DamagedFile(f"{path}: holds no provenance ({error})") from error
 
 
 def write_csv(path: str | Path, frame: pl.DataFrame) -> None:
@@ -55,7 +68,9 @@ def write_json(path: str | Path, content: dict, provenance: Provenance) -> None:
     """Write a JSON object; the provenance is its last key."""
     with atomic_path(path) as temporary:
         body = content | {PROVENANCE_KEY: json.loads(provenance.to_json())}
-        temporary.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def read_json(path: str | Path) -> dict:
@@ -63,7 +78,9 @@ def read_json(path: str | Path) -> dict:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise DamagedFile(f"{path}: not readable JSON ({error}); delete it and run again") from error
+        raise DamagedFile(
+            f"{path}: not readable JSON ({error}); delete it and run again"
+        ) from error
     content.pop(PROVENANCE_KEY, None)
     return content
 

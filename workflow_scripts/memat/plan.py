@@ -76,11 +76,10 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Score:
-    """One file of scores: an experiment's model, edited with one block, read in one language."""
+    """One file of scores: an experiment's model, edited with one block, read in all languages."""
 
     experiment: str
     block: int
-    language: str
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,9 @@ class Plan:
     @property
     def scores(self) -> tuple[Score, ...]:
         return tuple(
-            Score(experiment.name, block, language)
+            Score(experiment.name, block)
             for experiment in self.experiments
             for block in self.blocks
-            for language in self.languages
         )
 
     def experiment(self, name: str) -> Experiment:

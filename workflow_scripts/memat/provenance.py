@@ -60,7 +60,9 @@ def _import_closure(script: Path, library_root: Path) -> set[Path]:
         module = pending.pop()
         if module not in seen:
             seen.add(module)
-            pending.extend(_imported_files(module, module.stat().st_mtime_ns, library_root.resolve()))
+            pending.extend(
+                _imported_files(module, module.stat().st_mtime_ns, library_root.resolve())
+            )
     return seen
 
 

@@ -49,7 +49,10 @@ def run_stage(snakemake, main: Callable[[Stage], None]) -> None:
         params=SimpleNamespace(**params),
         threads=snakemake.threads,
         provenance=Provenance(
-            stage=snakemake.rule, settings={"cfg": cfg} | params, code=code, versions=recorded_versions()
+            stage=snakemake.rule,
+            settings={"cfg": cfg} | params,
+            code=code,
+            versions=recorded_versions(),
         ),
     )
     try:
@@ -86,9 +89,7 @@ class _Tee:
 def _log_to(path: str | None) -> None:
     if path:
         sys.stderr = _Tee(sys.stderr, open(path, "w", encoding="utf-8", buffering=1))  # noqa: SIM115
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
     for noisy in ("transformers", "simalign", "matplotlib", "filelock", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

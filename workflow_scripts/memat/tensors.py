@@ -28,8 +28,10 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as file:
             header = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise DamagedFile(f"{path}: not a readable safetensors file ({error}); delete it and run again") from error
+        raise DamagedFile(
+            f"{path}: not a readable safetensors file ({error}); delete it and run again"
+        ) from error
     header.pop(PROVENANCE_KEY, None)
     return tensors, {key: json.loads(value) for key, value in header.items()}

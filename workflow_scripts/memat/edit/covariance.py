@@ -43,14 +43,18 @@ def estimate_covariance(
     with ExitStack() as hooks:
         for layer in layers:
             hooks.enter_context(inputs_seen(model.mlp_output(layer), adder(layer)))
-        for batch in tqdm(length_batches([len(r) for r in rows], token_budget), desc="covariance", mininterval=5):
+        for batch in tqdm(
+            length_batches([len(r) for r in rows], token_budget), desc="covariance", mininterval=5
+        ):
             ids, mask = pad([rows[i] for i in batch], model.device)
             with stopping_after(model.blocks[max(layers)]):
                 model.last_hidden(ids, mask)
     count = sum(len(row) for row in rows)
     for layer, total in sums.items():
         if not bool(total.isfinite().all()):
-            raise NonFiniteValue(f"covariance of layer {layer} is not finite: check the model's weights")
+            raise NonFiniteValue(
+                f"covariance of layer {layer} is not finite: check the model's weights"
+            )
     return {layer: (total / count).float().cpu() for layer, total in sums.items()}, count
 
 

@@ -8,7 +8,9 @@ from memat.model.sentences import EditRequest
 NEW, TRUE = "target_new", "target_true"
 
 
-def facts_of_block(bilingual: pl.DataFrame, blocks: pl.DataFrame, block: int, language: str) -> pl.DataFrame:
+def facts_of_block(
+    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: int, language: str
+) -> pl.DataFrame:
     """All rows of one block's facts in one language, facts in the order of `blocks`.
 
     Raises NotEnoughFacts(block) if there are none.

@@ -22,7 +22,9 @@ def write_deltas(path: str, deltas: dict[int, Delta], provenance: Provenance) ->
 def read_deltas(path: str) -> dict[int, Delta]:
     """The deltas of one edit and block, by layer."""
     tensors, notes = read_tensors(path)
-    return {n: Delta(tensors[f"layer.{n}.left"], tensors[f"layer.{n}.right"]) for n in notes["layers"]}
+    return {
+        n: Delta(tensors[f"layer.{n}.left"], tensors[f"layer.{n}.right"]) for n in notes["layers"]
+    }
 
 
 def write_corrections(path: str, corrections: Corrections, provenance: Provenance) -> None:

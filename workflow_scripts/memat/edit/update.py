@@ -73,7 +73,11 @@ def spread(
             _check(keys, "key", layer, requests)
             share = (values.double() - outputs) / (len(layers) - number)
             _check(share, "residual", layer, requests)
-            log.info("layer %d: mean residual norm %.3f", layer, float(share.norm(dim=1).mean()) * (len(layers) - number))
+            log.info(
+                "layer %d: mean residual norm %.3f",
+                layer,
+                float(share.norm(dim=1).mean()) * (len(layers) - number),
+            )
             right = solve_keys(keys, covariance[layer].double(), settings.covariance_weight, layer)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
@@ -81,7 +85,9 @@ def spread(
     return deltas
 
 
-def solve_keys(keys: torch.Tensor, covariance: torch.Tensor, weight: float, layer: int) -> torch.Tensor:
+def solve_keys(
+    keys: torch.Tensor, covariance: torch.Tensor, weight: float, layer: int
+) -> torch.Tensor:
     """Kᵀ(λC + KKᵀ)⁻¹ with facts as rows, (n_facts, d_ff), float64.
 
     Through the n×n system: with A = (λC)⁻¹K, (λC + KKᵀ)⁻¹K = A(I + KᵀA)⁻¹. A key
@@ -108,7 +114,9 @@ def _cholesky(moment: torch.Tensor, layer: int) -> torch.Tensor:
     ridge = 1e-10 * float(moment.diagonal().mean())
     while int(failed) and ridge < float(moment.diagonal().mean()):
         log.warning("layer %d: second moment is singular, ridge %.3g added", layer, ridge)
-        factor, failed = torch.linalg.cholesky_ex(moment + ridge * torch.eye(len(moment), dtype=moment.dtype))
+        factor, failed = torch.linalg.cholesky_ex(
+            moment + ridge * torch.eye(len(moment), dtype=moment.dtype)
+        )
         ridge *= 10
     if int(failed):
         raise NonFiniteValue(f"second moment of layer {layer} has no Cholesky factor")

@@ -87,7 +87,9 @@ def optimise_values(
     Raises NonFiniteValue(case id), ConfigError (value layer is the model's last).
     """
     if layer + 1 >= model.n_layers:
-        raise ConfigError(f"the value layer {layer} must be below the last layer, {model.n_layers - 1}")
+        raise ConfigError(
+            f"the value layer {layer} must be below the last layer, {model.n_layers - 1}"
+        )
     rows = _rows_of(model, requests, contexts, kl_prompt)
     batches = prepare_suffixes(model, rows.rows, layer + 1, token_budget)
     initial = _plain_outputs(batches, len(requests), len(contexts))
@@ -242,7 +244,9 @@ def _check_finite(loss, gradient, active, requests, step: int) -> None:
     bad = active & ~(loss.isfinite() & gradient.isfinite().all(1))
     if bool(bad.any()):
         cases = ", ".join(str(requests[i].case_id) for i in bad.nonzero()[:5, 0].tolist())
-        raise NonFiniteValue(f"value optimisation, step {step}: loss or gradient of case {cases} is not finite")
+        raise NonFiniteValue(
+            f"value optimisation, step {step}: loss or gradient of case {cases} is not finite"
+        )
 
 
 class _FactwiseAdam:

@@ -49,8 +49,14 @@ def _with_biases(model: EditableModel) -> torch.nn.Module:
     kind = architecture.export_as or config.model_type
     if architecture.export_as:
         _check_sister(config)
-        settings = {k: v for k, v in settings.items() if k not in ("model_type", "architectures", "layer_types")}
-    new_config = AutoConfig.for_model(kind, **{k: v for k, v in settings.items() if k != "model_type"})
+        settings = {
+            k: v
+            for k, v in settings.items()
+            if k not in ("model_type", "architectures", "layer_types")
+        }
+    new_config = AutoConfig.for_model(
+        kind, **{k: v for k, v in settings.items() if k != "model_type"}
+    )
     return _filled(new_config, state, model)
 
 

@@ -68,9 +68,13 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
 
 def _score_batch(model, prefixes, owners, targets, scores: Scores) -> None:
     ids, mask = pad(prefixes, model.device)
-    longer = [(place, row) for place, rows in enumerate(owners) for row in rows if len(targets[row]) > 1]
+    longer = [
+        (place, row) for place, rows in enumerate(owners) for row in rows if len(targets[row]) > 1
+    ]
     mask_or_none = None if bool(mask.all()) else mask
-    output = model.network.base_model(input_ids=ids, attention_mask=mask_or_none, use_cache=bool(longer))
+    output = model.network.base_model(
+        input_ids=ids, attention_mask=mask_or_none, use_cache=bool(longer)
+    )
     last = mask.sum(1) - 1
     hidden = output.last_hidden_state[torch.arange(len(ids), device=ids.device), last]
     log_probs = model.log_probabilities(hidden)
@@ -100,7 +104,9 @@ def _score_rest(model, longer, targets, mask, lengths, cache, scores: Scores) ->
         use_cache=True,
     )
     spots = [(i, j, t) for i, row in enumerate(rows) for j, t in enumerate(targets[row][1:])]
-    at, position, token = (torch.tensor(column, device=ids.device) for column in zip(*spots, strict=True))
+    at, position, token = (
+        torch.tensor(column, device=ids.device) for column in zip(*spots, strict=True)
+    )
     log_probs = model.log_probabilities(hidden[at, position])
     nll = -log_probs.gather(1, token[:, None])[:, 0].double().cpu()
     hit = (log_probs.argmax(-1) == token).cpu()

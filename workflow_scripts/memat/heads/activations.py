@@ -69,4 +69,6 @@ def _check(values: torch.Tensor, requests) -> None:
     bad = ~values.flatten(1).isfinite().all(1)
     if bool(bad.any()):
         cases = sorted({requests[i].case_id for i in bad.nonzero()[:5, 0].tolist()})
-        raise NonFiniteValue(f"head activations are not finite for case {', '.join(map(str, cases))}")
+        raise NonFiniteValue(
+            f"head activations are not finite for case {', '.join(map(str, cases))}"
+        )

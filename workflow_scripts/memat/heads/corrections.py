@@ -82,15 +82,28 @@ def fit_corrections(
     """
     first_layer = min(layer for layer, _ in heads)
     accurate = torch.float64 if model.dtype == torch.float64 else torch.float32
-    omega = torch.zeros(len(heads), model.head_dim, dtype=accurate, device=model.device, requires_grad=True)
+    omega = torch.zeros(
+        len(heads), model.head_dim, dtype=accurate, device=model.device, requires_grad=True
+    )
     adam = torch.optim.Adam([omega], lr=settings.learning_rate)
     parts = [
-        _prepare(model, requests[i : i + settings.batch_size], contexts, kl_prompt, heads, first_layer, settings, token_budget)
+        _prepare(
+            model,
+            requests[i : i + settings.batch_size],
+            contexts,
+            kl_prompt,
+            heads,
+            first_layer,
+            settings,
+            token_budget,
+        )
         for i in range(0, len(requests), settings.batch_size)
     ]
     order = torch.Generator().manual_seed(seed)
     losses = []
-    for epoch in tqdm(range(settings.epochs), desc=f"corrections of {len(heads)} heads", mininterval=5):
+    for epoch in tqdm(
+        range(settings.epochs), desc=f"corrections of {len(heads)} heads", mininterval=5
+    ):
         total = 0.0
         for number in torch.randperm(len(parts), generator=order).tolist():
             adam.zero_grad()
@@ -103,7 +116,9 @@ def fit_corrections(
     return Corrections(list(heads), omega.detach().cpu(), torch.tensor(losses, dtype=torch.float64))
 
 
-def _prepare(model, requests, contexts, kl_prompt, heads, first_layer, settings, token_budget) -> _Fact:
+def _prepare(
+    model, requests, contexts, kl_prompt, heads, first_layer, settings, token_budget
+) -> _Fact:
     rows, places = [], []
     for fact, request in enumerate(requests):
         for context in contexts:
@@ -111,7 +126,12 @@ def _prepare(model, requests, contexts, kl_prompt, heads, first_layer, settings,
             start = sentence.target_start - 1 if settings.position == "last" else 0
             read = sentence.target_start - 1 - start
             rows.append(SuffixRow.split(sentence.ids[:-1], start))
-            places.append([(fact, read + i, token, len(sentence.target_ids)) for i, token in enumerate(sentence.target_ids)])
+            places.append(
+                [
+                    (fact, read + i, token, len(sentence.target_ids))
+                    for i, token in enumerate(sentence.target_ids)
+                ]
+            )
         kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
         start = len(kl.ids) - 1 if settings.position == "last" else 0
         rows.append(SuffixRow.split(kl.ids, start))
@@ -138,8 +158,15 @@ def _unchanged(model, batches, places, heads, n_facts, n_contexts):
                 reference = found.new_zeros(n_facts, len(found)) if reference is None else reference
                 reference[fact] = found
             elif row % (n_contexts + 1) == 0:  # the plain prompt: its last token gives head₋₁
-                size = [_slice(model, seen[layer][place, position], head).float().norm() for layer, head in heads]
-                norms = torch.zeros(n_facts, len(heads), device=hidden.device) if norms is None else norms
+                size = [
+                    _slice(model, seen[layer][place, position], head).float().norm()
+                    for layer, head in heads
+                ]
+                norms = (
+                    torch.zeros(n_facts, len(heads), device=hidden.device)
+                    if norms is None
+                    else norms
+                )
                 norms[fact] = torch.stack(size)
     return reference, norms
 
@@ -155,7 +182,9 @@ def _slice(model: EditableModel, concatenated: torch.Tensor, head: int) -> torch
     return concatenated[..., head * model.head_dim : (head + 1) * model.head_dim]
 
 
-def _accumulate(model, part: _Fact, omega, heads, n_contexts, settings: CorrectionSettings) -> float:
+def _accumulate(
+    model, part: _Fact, omega, heads, n_contexts, settings: CorrectionSettings
+) -> float:
     """Add the gradient of the batch's mean loss to ω; returns the summed loss of its facts."""
     total = 0.0
     for batch in part.batches:
@@ -170,9 +199,15 @@ def _accumulate(model, part: _Fact, omega, heads, n_contexts, settings: Correcti
     return total + float(penalty.detach())
 
 
-def _row_losses(model, hidden, batch: SuffixBatch, part: _Fact, n_contexts: int, settings) -> torch.Tensor:
-    spots = [(place, *spot) for place, row in enumerate(batch.rows.tolist()) for spot in part.places[row]]
-    place, fact, position, token, _count = (torch.tensor(c, device=hidden.device) for c in zip(*spots, strict=True))
+def _row_losses(
+    model, hidden, batch: SuffixBatch, part: _Fact, n_contexts: int, settings
+) -> torch.Tensor:
+    spots = [
+        (place, *spot) for place, row in enumerate(batch.rows.tolist()) for spot in part.places[row]
+    ]
+    place, fact, position, token, _count = (
+        torch.tensor(c, device=hidden.device) for c in zip(*spots, strict=True)
+    )
     now = model.log_probabilities(hidden[place, position])
     kl = token < 0
     surprise = -now[~kl].gather(1, token[~kl, None]).sum() / n_contexts
@@ -202,7 +237,9 @@ def _adder(shift: torch.Tensor):
     return lambda heads: heads + shift.to(heads.dtype)
 
 
-def correction_biases(model: EditableModel, heads: Heads, omega: torch.Tensor) -> dict[int, torch.Tensor]:
+def correction_biases(
+    model: EditableModel, heads: Heads, omega: torch.Tensor
+) -> dict[int, torch.Tensor]:
     """W_O·ω summed over a layer's heads, {layer: (d_model,)} float64: eq. (6) as a bias."""
     biases: dict[int, torch.Tensor] = {}
     for (layer, head), vector in zip(heads, omega, strict=True):

@@ -84,12 +84,18 @@ def train_probes(
     labels = activations.labels.double()
     inside = features[:, split.train]
     centre = inside.mean(1, keepdim=True) if settings.standardise else torch.zeros(1, 1, 1).double()
-    scale = inside.std(1, keepdim=True).clamp_min(1e-12) if settings.standardise else torch.ones(1, 1, 1).double()
+    scale = (
+        inside.std(1, keepdim=True).clamp_min(1e-12)
+        if settings.standardise
+        else torch.ones(1, 1, 1).double()
+    )
     scaled = (features - centre) / scale
     weights, biases, converged = fit_logistic(scaled[:, split.train], labels[split.train], settings)
     if not bool(converged.all()):
         layer, head = divmod(int((~converged).nonzero()[0]), n_heads)
-        raise NotConverged(f"probe of layer {layer}, head {head} did not converge in {settings.max_iterations} steps")
+        raise NotConverged(
+            f"probe of layer {layer}, head {head} did not converge in {settings.max_iterations} steps"
+        )
     right = ((scaled @ weights[:, :, None])[:, :, 0] + biases[:, None] > 0) == (labels > 0.5)
     accuracies = [
         right[:, side].double().mean(1).view(n_layers, n_heads)
@@ -125,7 +131,9 @@ def fit_logistic(features: torch.Tensor, labels: torch.Tensor, settings: ProbeSe
             break
         part, current, gradient = part[unsolved], current[unsolved], gradient[unsolved]
         curvature = settings.c * (probability * (1 - probability))[unsolved]
-        hessian = part.transpose(1, 2) @ (curvature[:, :, None] * part) + torch.diag(penalty + 1e-12)
+        hessian = part.transpose(1, 2) @ (curvature[:, :, None] * part) + torch.diag(
+            penalty + 1e-12
+        )
         direction = torch.linalg.solve(hessian, gradient)
         step = torch.ones(len(part), dtype=features.dtype)
         before = objective[open_problems]

@@ -99,16 +99,24 @@ REFUSED: dict[str, str] = {
 
 def architecture_of(config) -> Architecture:
     """Map of a Hugging Face config (object or dict). Raises UnsupportedArchitecture by name."""
-    read = config.get if isinstance(config, dict) else lambda key, default=None: getattr(config, key, default)
+    read = (
+        config.get
+        if isinstance(config, dict)
+        else lambda key, default=None: getattr(config, key, default)
+    )
     model_type = read("model_type")
     if model_type in REFUSED:
-        raise UnsupportedArchitecture(f"model type '{model_type}' is not edited: {REFUSED[model_type]}")
+        raise UnsupportedArchitecture(
+            f"model type '{model_type}' is not edited: {REFUSED[model_type]}"
+        )
     if model_type not in ARCHITECTURES:
         raise UnsupportedArchitecture(
             f"model type '{model_type}' has no architecture map; known: {', '.join(sorted(ARCHITECTURES))}"
         )
     if model_type == "opt" and read("do_layer_norm_before", True) is False:
-        raise UnsupportedArchitecture(f"this 'opt' model (do_layer_norm_before: false) is not edited: {_NORM_AFTER_MLP}")
+        raise UnsupportedArchitecture(
+            f"this 'opt' model (do_layer_norm_before: false) is not edited: {_NORM_AFTER_MLP}"
+        )
     return ARCHITECTURES[model_type]
 
 
@@ -123,8 +131,12 @@ class ModelShape:
     @classmethod
     def from_config(cls, config: dict) -> "ModelShape":
         """Read a `config.json` as a dict; the older Falcon spellings count too."""
-        layers = next((config[k] for k in ("num_hidden_layers", "n_layer", "n_layers") if k in config), None)
-        heads = next((config[k] for k in ("num_attention_heads", "n_head", "n_heads") if k in config), None)
+        layers = next(
+            (config[k] for k in ("num_hidden_layers", "n_layer", "n_layers") if k in config), None
+        )
+        heads = next(
+            (config[k] for k in ("num_attention_heads", "n_head", "n_heads") if k in config), None
+        )
         if layers is None or heads is None:
             raise UnsupportedArchitecture(
                 f"config.json of model type '{config.get('model_type')}' names no layer or head count"

@@ -25,7 +25,9 @@ def length_batches(lengths: Sequence[int], token_budget: int) -> list[list[int]]
     return batches
 
 
-def pad(rows: Sequence[Sequence[int]], device: str | torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(
+    rows: Sequence[Sequence[int]], device: str | torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Right-padded ids and attention mask, both (n_rows, longest), int64."""
     width = max(len(row) for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)

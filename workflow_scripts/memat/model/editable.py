@@ -84,7 +84,9 @@ class EditableModel:
         """View of the attention output weight as (d_model, n_heads * head_dim)."""
         return _matrix(self.attention_output(layer), self.architecture)
 
-    def last_hidden(self, ids: torch.Tensor, mask: torch.Tensor | None = None, **more) -> torch.Tensor:
+    def last_hidden(
+        self, ids: torch.Tensor, mask: torch.Tensor | None = None, **more
+    ) -> torch.Tensor:
         """Final normed hidden states, (n_rows, n_positions, d_model); no output head."""
         return self.network.base_model(input_ids=ids, attention_mask=mask, **more).last_hidden_state
 
@@ -95,7 +97,9 @@ class EditableModel:
         return logits.log_softmax(-1)
 
 
-def entering_at(model: EditableModel, layer: int, hidden: torch.Tensor) -> AbstractContextManager[None]:
+def entering_at(
+    model: EditableModel, layer: int, hidden: torch.Tensor
+) -> AbstractContextManager[None]:
     """Forward passes start at block `layer`, whose input is `hidden`, (n_rows, n_positions, d_model)."""
     if layer == 0:
         return input_changed(model.blocks[0], lambda _embedded: hidden)

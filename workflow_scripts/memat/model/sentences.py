@@ -102,7 +102,9 @@ def tokenise(
     if target:
         inside = _overlapping(offsets, len(text) - len(target), len(text))
         if not inside or inside[0] == 0:
-            raise FactError(f"case {case_id}: no token of {text!r} belongs to the target {target!r} alone")
+            raise FactError(
+                f"case {case_id}: no token of {text!r} belongs to the target {target!r} alone"
+            )
         target_start = inside[0]
     return Sentence(tuple(encoded["input_ids"]), subject_last, target_start)
 

@@ -132,7 +132,9 @@ def run_suffixes(model: EditableModel, batch: SuffixBatch, hidden: torch.Tensor)
         )
 
 
-def _cache_of(layers: tuple[tuple[torch.Tensor, torch.Tensor], ...], first_layer: int) -> DynamicCache:
+def _cache_of(
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...], first_layer: int
+) -> DynamicCache:
     """A fresh cache over the stored tensors; steps append to it without touching them.
 
     Skipped blocks get a thin stand-in, because the length of the cache is read off

@@ -15,4 +15,5 @@ def model_folder(model: str, revision: str | None, key: str) -> Path:
     try:
         return hub_snapshot(model, revision, LOCKS / f"{model.replace('/', '--')}.lock.json")
     except ModelError as error:
-        raise ModelError(f"{key} {model!r}: no such folder, and not from the hub: {error}") from error
+        problem = f"{key} {model!r}: no such folder, and not from the hub: {error}"
+        raise ModelError(problem) from error

@@ -103,6 +103,7 @@ def _translate_parts(
             row["translated_subject"] = translator.names.get(subject, subject)
             rows[source, subject] = row
     plain = translator.translate_texts({f"{s.target}." for s in sentences})
+    plain |= {f"{target}.": f"{form}." for target, form in translator.kept.items()}
     rows |= {
         (source, None): _plain_row(source, text, translator.engine.name)
         for source, text in plain.items()

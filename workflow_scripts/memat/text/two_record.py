@@ -34,7 +34,11 @@ def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) ->
     """
     rows = []
     for where, record in load_records(path):
-        relation = where.text(record.get("relation_id"), "relation_id")
+        both = record.get("requested_rewrite")  # a record that holds the source language too
+        relation = record.get(
+            "relation_id", both.get("relation_id") if isinstance(both, dict) else None
+        )
+        relation = where.text(relation, "relation_id")
         for role in ROLES:
             rows += _role_rows(where, record, relation, role, elided)
     return pl.DataFrame(rows, schema=PROMPT_SCHEMA)

@@ -1,10 +1,13 @@
-"""The paper's own run is planned whole, although it cannot run without a hub."""
+"""The paper's own run: planned whole, and its layout run small (it needs a hub itself)."""
 
 import pytest
+import torch
 import yaml
+from transformers import AutoModelForCausalLM
 
 from memat.model.spec import read_model_spec
-from workflow.project import REPOSITORY
+from memat.schema import schema_faults
+from workflow.project import REPOSITORY, Project
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,29 @@ def test_model_is_native_falcon_of_the_papers_size():
 
 @pytest.mark.parametrize("name", ["config.yaml", "configs/aguila.yaml", "configs/tiny.yaml"])
 def test_every_config_file_is_complete_alone(name):
-    from memat.schema import schema_faults
-
     config = yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
     assert list(schema_faults(config, REPOSITORY / "schemas" / "config.schema.yaml")) == []
+
+
+def test_aguilas_layout_runs_through_every_stage(tmp_path):
+    project = Project.tiny(tmp_path / "falcon")
+    config = project.config(
+        model__name="tiny-falcon",
+        results="results-falcon",
+        experiments=[
+            {"name": "unedited", "method": "unedited"},
+            {"name": "memat_ca_en", "method": "memat", "train": "ca", "heads": "en"},
+        ],
+    )
+    outcome = project.snakemake("--configfile", config)
+    assert outcome.code == 0, outcome.text
+    outcome = project.snakemake(
+        "export", "--configfile", config, "--config", "experiment=memat_ca_en"
+    )
+    assert outcome.code == 0, outcome.text
+    folder = project.folder / "results-falcon/export/memat_ca_en"
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    assert model.config.model_type == "falcon"
+    assert model.config.multi_query
+    assert model.config.parallel_attn
+    assert not model.config.new_decoder_architecture
