@@ -4,7 +4,7 @@ import torch
 
 from memat import io
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests
-from memat.edit.storage import carrying
+from memat.edit.storage import edited_by
 from memat.heads.activations import dump_activations
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
@@ -20,7 +20,7 @@ def main(stage: Stage) -> None:
     true, new = rewrite_requests(rows, TRUE), rewrite_requests(rows, NEW)
     labels = [0] * len(true) + [1] * len(new)
     budget = token_budget(model, params.compute["memory_mb"], gradients=False)
-    with carrying(model, [stage.inputs.deltas], []):
+    with edited_by(model, [stage.inputs.deltas]):
         found = dump_activations(model, true + new, labels, budget)
     tensors = {
         "values": found.values,

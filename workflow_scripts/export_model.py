@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from memat import io
-from memat.edit.storage import carrying
 from memat.evaluate.export import export_model
+from memat.heads.deployment import carrying
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
 

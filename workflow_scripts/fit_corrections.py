@@ -2,8 +2,9 @@
 
 from memat import io
 from memat.edit.requests import NEW, facts_of_block, rewrite_requests
-from memat.edit.storage import carrying, write_corrections
+from memat.edit.storage import edited_by
 from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.deployment import write_corrections
 from memat.heads.probes import choose_heads
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
@@ -17,7 +18,7 @@ def main(stage: Stage) -> None:
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     rows = facts_of_block(bilingual, blocks, params.block, params.language)
     heads = choose_heads(io.read_table(inputs.accuracy), params.k, params.select, params.seed)
-    with carrying(model, [inputs.deltas], []):
+    with edited_by(model, [inputs.deltas]):
         corrections = fit_corrections(
             model,
             rewrite_requests(rows, NEW),

@@ -4,8 +4,8 @@ import polars as pl
 
 from memat import io
 from memat.edit.requests import facts_of_block
-from memat.edit.storage import carrying
 from memat.evaluate.scores import PromptTarget, score_prompts
+from memat.heads.deployment import carrying
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
 

@@ -6,7 +6,8 @@ import torch
 from memat.edit.update import Delta, edited
 from memat.errors import UnsupportedArchitecture
 from memat.evaluate.export import export_model
-from memat.heads.corrections import corrected, corrected_inputs, correction_biases
+from memat.heads.corrections import corrected_inputs
+from memat.heads.deployment import corrected, correction_biases
 from memat.model.architecture import ARCHITECTURES, ModelShape, architecture_of
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen, outputs_seen

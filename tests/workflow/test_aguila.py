@@ -34,7 +34,7 @@ def test_dry_run_plans_every_stage(planned):
         "dump_activations": 4,
         "train_probes": 4,
         "fit_corrections": 6,
-        "score": 2 * experiments,
+        "score": experiments,
         "summarise": 1,
     }
     assert planned.jobs.items() >= expected.items()

@@ -1,4 +1,4 @@
-"""Edits and corrections as tensor files, and a model that carries them."""
+"""Values and deltas as tensor files, and a model that carries deltas."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from memat.edit.update import Delta, edited
-from memat.heads.corrections import Corrections, corrected, correction_biases
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
 from memat.tensors import read_tensors, write_tensors
@@ -27,34 +26,12 @@ def read_deltas(path: str) -> dict[int, Delta]:
     }
 
 
-def write_corrections(path: str, corrections: Corrections, provenance: Provenance) -> None:
-    """ω (K, head_dim), its (layer, head) pairs and the training curve."""
-    tensors = {"omega": corrections.omega, "losses": corrections.losses}
-    write_tensors(path, tensors, provenance, heads=corrections.heads)
-
-
-def read_corrections(path: str) -> Corrections:
-    """Heads, ω and curve of one correction file."""
-    tensors, notes = read_tensors(path)
-    heads = [(layer, head) for layer, head in notes["heads"]]
-    return Corrections(heads, tensors["omega"], tensors["losses"])
-
-
 @contextmanager
-def carrying(
-    model: EditableModel, delta_files: Sequence[str], correction_files: Sequence[str]
-) -> Iterator[EditableModel]:
-    """The model with all deltas and corrections of an experiment; taken off on leaving.
-
-    Several delta files add up, and so do the corrections of several files.
-    """
+def edited_by(model: EditableModel, paths: Sequence[str]) -> Iterator[EditableModel]:
+    """The model with the deltas of several files added up; taken off on leaving."""
     with ExitStack() as stack:
-        for path in delta_files:
+        for path in paths:
             stack.enter_context(edited(model, read_deltas(path)))
-        for path in correction_files:
-            found = read_corrections(path)
-            biases = correction_biases(model, found.heads, found.omega)
-            stack.enter_context(corrected(model, biases))
         yield model
 
 

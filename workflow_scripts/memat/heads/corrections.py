@@ -1,4 +1,4 @@
-"""Head corrections ω: eq. (12), and their deployment as a bias, eq. (6).
+"""Head corrections ω, optimised: eq. (12). Their deployment is `memat.heads.deployment`.
 
 ω starts at zero; Adam over all facts in batches. Under `position: last` ω acts at
 the last token of the prompt and the following target positions while training, so
@@ -7,7 +7,7 @@ Under `position: all` it acts everywhere, as deployed.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
+from memat.heads.deployment import Corrections, head_slice
 from memat.model.editable import EditableModel
 from memat.model.hooks import input_changed, inputs_seen
 from memat.model.sentences import EditRequest, request_sentence, subject_prompt_sentence
@@ -40,15 +41,6 @@ class CorrectionSettings:
     norm_weight: float
     kl_weight: float
     position: str = "last"
-
-
-@dataclass(frozen=True)
-class Corrections:
-    """heads: K (layer, head) pairs; omega: (K, head_dim); losses: mean loss per epoch."""
-
-    heads: list[tuple[int, int]]
-    omega: torch.Tensor
-    losses: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -159,7 +151,7 @@ def _unchanged(model, batches, places, heads, n_facts, n_contexts):
                 reference[fact] = found
             elif row % (n_contexts + 1) == 0:  # the plain prompt: its last token gives head₋₁
                 size = [
-                    _slice(model, seen[layer][place, position], head).float().norm()
+                    head_slice(model, seen[layer][place, position], head).float().norm()
                     for layer, head in heads
                 ]
                 norms = (
@@ -176,10 +168,6 @@ def _store(seen: dict, layer: int):
         seen[layer] = heads.detach()
 
     return keep
-
-
-def _slice(model: EditableModel, concatenated: torch.Tensor, head: int) -> torch.Tensor:
-    return concatenated[..., head * model.head_dim : (head + 1) * model.head_dim]
 
 
 def _accumulate(
@@ -235,31 +223,3 @@ def corrected_inputs(model: EditableModel, heads: Heads, omega: torch.Tensor) ->
 
 def _adder(shift: torch.Tensor):
     return lambda heads: heads + shift.to(heads.dtype)
-
-
-def correction_biases(
-    model: EditableModel, heads: Heads, omega: torch.Tensor
-) -> dict[int, torch.Tensor]:
-    """W_O·ω summed over a layer's heads, {layer: (d_model,)} float64: eq. (6) as a bias."""
-    biases: dict[int, torch.Tensor] = {}
-    for (layer, head), vector in zip(heads, omega, strict=True):
-        weight = _slice(model, model.attention_matrix(layer), head).double()
-        bias = weight @ vector.double().to(weight.device)
-        biases[layer] = biases[layer] + bias if layer in biases else bias
-    return biases
-
-
-@contextmanager
-def corrected(model: EditableModel, biases: Mapping[int, torch.Tensor]) -> Iterator[EditableModel]:
-    """The model with biases added to its attention output projections; taken off on leaving."""
-    kept = {layer: model.attention_output(layer).bias for layer in biases}
-    try:
-        for layer, bias in biases.items():
-            projection = model.attention_output(layer)
-            old = 0.0 if projection.bias is None else projection.bias.double()
-            new = (old + bias).to(projection.weight.dtype)
-            projection.bias = nn.Parameter(new, requires_grad=False)
-        yield model
-    finally:
-        for layer, bias in kept.items():
-            model.attention_output(layer).bias = bias
