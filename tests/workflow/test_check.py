@@ -90,6 +90,8 @@ def test_the_tiny_config_is_accepted(project, config):
         ("edit.layers", [-1], ["edit.layers[0]: must be at least 0"]),
         ("edit.layers", [2, 1], ["edit.layers: must be ascending without repeats"]),
         ("edit.layers", [], ["edit.layers: must not be empty"]),
+        ("edit.layers", [1, 3], ["edit.layers: 3 is the last layer of tiny-llama"]),
+        ("align.model", "someone/bert", ["align.revision: missing", "commit id"]),
         ("align.layer", 5, ["align.layer: 5 is out of range", "hidden layers 0 to 4"]),
         ("corrections.k", 17, ["corrections.k: 17 is out of range", "16 heads", "4 layers of 4"]),
         ("experiments.3.k", 99, ["experiments[3] (random_ca_en).k: 99 is out of range"]),

@@ -92,6 +92,7 @@ def _setting_faults(config: dict) -> Iterator[str]:
         yield f"translate.{engine}.{needed}: missing; translate.engine is {engine}"
     if config["covariance"]["source"] != "model" and config["covariance"]["path"] is None:
         yield f"covariance.path: missing; covariance.source is {config['covariance']['source']}"
+    yield from _revision_faults(config)
     if not 0 < probes["train"] + probes["validation"] <= 1 or 0 in (
         probes["train"],
         probes["validation"],
@@ -112,11 +113,33 @@ def _setting_faults(config: dict) -> Iterator[str]:
         )
 
 
+def _revision_faults(config: dict) -> Iterator[str]:
+    """Hub ids without the commit that pins them."""
+    engine = config["translate"]["engine"]
+    models = {"align": config["align"] if config["align"]["model"] != "edited" else None}
+    if engine in ("ctranslate2", "transformers"):
+        models[f"translate.{engine}"] = config["translate"][engine]
+    for key, own in models.items():
+        if own and own["model"] and not Path(own["model"]).is_dir() and not own["revision"]:
+            yield (
+                f"{key}.revision: missing; {own['model']} is no folder here, and a hub model"
+                " needs the commit id that pins it"
+            )
+    covariance = config["covariance"]
+    if covariance["source"] == "hub" and not covariance["revision"]:
+        yield f"covariance.revision: missing; it pins the hub corpus {covariance['path']}"
+
+
 def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
     """Layers and heads beyond the model."""
     for layer in config["edit"]["layers"]:
         if layer >= spec.n_layers:
             yield f"edit.layers: {layer} is out of range; {spec.name} has layers 0 to {spec.n_layers - 1}"
+    if config["edit"]["layers"][-1] == spec.n_layers - 1:
+        yield (
+            f"edit.layers: {spec.n_layers - 1} is the last layer of {spec.name}; values are read"
+            " and optimised below it, at most at the last but one"
+        )
     if config["align"]["model"] == "edited" and config["align"]["layer"] > spec.n_layers:
         yield (
             f"align.layer: {config['align']['layer']} is out of range;"
