@@ -51,17 +51,17 @@ def test_out_of_memory_halves_the_batch_says_so_and_changes_nothing(monkeypatch,
 
     model = small_model("llama")
     expected = score_prompts(model, ROWS, 4096)
-    whole = module._score_batch
+    whole = module._score_part
 
-    def small_only(model, prefixes, *rest):
-        if len(prefixes) > 2:
+    def small_only(model, sentences, part, scores):
+        if len(part) > 2:
             raise torch.OutOfMemoryError("as if")
-        return whole(model, prefixes, *rest)
+        return whole(model, sentences, part, scores)
 
-    monkeypatch.setattr(module, "_score_batch", small_only)
+    monkeypatch.setattr(module, "_score_part", small_only)
     found = score_prompts(model, ROWS, 4096)
     torch.testing.assert_close(found.nll, expected.nll)
-    assert "out of memory with 5 rows: going on with halves" in caplog.text
+    assert "out of memory with 6 rows: going on with halves" in caplog.text
 
 
 def test_a_broken_weight_names_the_prompt():

@@ -1,8 +1,7 @@
 """Scoring prompts: NLL of a target under teacher forcing, and whether it is the argmax.
 
-Every distinct prompt runs once, whatever the number of targets behind it; the
-output head runs at scored positions only. A one-token target needs nothing but
-the prompt's last position; a longer one continues from the prompt's KV cache.
+Prompts and targets run as token trees (`memat.model.trees`): what several rows begin
+with runs once, and the output head runs at scored positions only.
 """
 
 from collections.abc import Sequence
@@ -10,12 +9,12 @@ from dataclasses import dataclass
 
 import torch
 from tqdm import tqdm
-from transformers import DynamicCache
 
 from memat.errors import NonFiniteValue
-from memat.model.batching import length_batches, pad, run_halving
+from memat.model.batching import run_halving
 from memat.model.editable import EditableModel
-from memat.model.sentences import tokenise
+from memat.model.sentences import Sentence, tokenise
+from memat.model.trees import grow_tree, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -41,78 +40,38 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
     """Score every row; equal rows are computed once. Raises NonFiniteValue(prompt)."""
     distinct = {row: number for number, row in enumerate(dict.fromkeys(rows))}
     sentences = [tokenise(model.tokenizer, r.prompt, r.target, r.joined) for r in distinct]
-    by_prefix: dict[tuple[int, ...], list[int]] = {}
-    for number, sentence in enumerate(sentences):
-        by_prefix.setdefault(sentence.ids[: sentence.target_start], []).append(number)
-    prefixes = list(by_prefix)
-    targets = [sentence.target_ids for sentence in sentences]
     scores = Scores(
         torch.zeros(len(sentences), dtype=torch.float64),
-        torch.tensor([len(t) for t in targets], dtype=torch.long),
+        torch.tensor([len(s.target_ids) for s in sentences], dtype=torch.long),
         torch.ones(len(sentences), dtype=torch.bool),
     )
-    batches = length_batches([len(p) for p in prefixes], token_budget)
-
-    def score_part(part: list[int]) -> None:
-        chosen = [prefixes[i] for i in part]
-        _score_batch(model, chosen, [by_prefix[prefix] for prefix in chosen], targets, scores)
-
-    with tqdm(total=len(prefixes), desc="scored prompts", mininterval=5) as progress:
+    # the last target token predicts nothing that is scored
+    batches = tree_batches([s.ids[:-1] for s in sentences], token_budget)
+    with tqdm(total=len(sentences), desc="scored targets", mininterval=5) as progress:
         for batch in batches:
-            run_halving(batch, score_part)
+            run_halving(batch, lambda part: _score_part(model, sentences, part, scores))
             progress.update(len(batch))
     _check(scores.nll, list(distinct))
     index = torch.tensor([distinct[row] for row in rows], dtype=torch.long)
     return Scores(scores.nll[index], scores.n_tokens[index], scores.hit[index])
 
 
-def _score_batch(model, prefixes, owners, targets, scores: Scores) -> None:
-    ids, mask = pad(prefixes, model.device)
-    longer = [
-        (place, row) for place, rows in enumerate(owners) for row in rows if len(targets[row]) > 1
+def _score_part(model, sentences: list[Sentence], part: list[int], scores: Scores) -> None:
+    tree = grow_tree([sentences[number].ids[:-1] for number in part])
+    spots = [
+        (number, node, token)
+        for number, path in zip(part, tree.paths, strict=True)
+        for node, token in zip(
+            path[sentences[number].target_start - 1 :], sentences[number].target_ids, strict=True
+        )
     ]
-    mask_or_none = None if bool(mask.all()) else mask
-    output = model.network.base_model(
-        input_ids=ids, attention_mask=mask_or_none, use_cache=bool(longer)
-    )
-    last = mask.sum(1) - 1
-    hidden = output.last_hidden_state[torch.arange(len(ids), device=ids.device), last]
-    log_probs = model.log_probabilities(hidden)
-    best = log_probs.argmax(-1)
-    for place, rows in enumerate(owners):
-        for row in rows:
-            scores.nll[row] = -log_probs[place, targets[row][0]].double().cpu()
-            scores.hit[row] = bool(best[place] == targets[row][0])
-    if longer:
-        _score_rest(model, longer, targets, mask, last + 1, output.past_key_values, scores)
-
-
-def _score_rest(model, longer, targets, mask, lengths, cache, scores: Scores) -> None:
-    """Second and later target tokens, from the prompts' cache."""
-    place = torch.tensor([p for p, _ in longer], device=mask.device)
-    rows = [row for _, row in longer]
-    ids, suffix_mask = pad([targets[row][:-1] for row in rows], mask.device)
-    chosen = DynamicCache()
-    for number, layer in enumerate(cache.layers):
-        chosen.update(layer.keys[place], layer.values[place], number)
-    positions = lengths[place, None] + torch.arange(ids.shape[1], device=ids.device)
-    hidden = model.last_hidden(
-        ids,
-        torch.cat([mask[place], suffix_mask], 1),
-        position_ids=positions,
-        past_key_values=chosen,
-        use_cache=True,
-    )
-    spots = [(i, j, t) for i, row in enumerate(rows) for j, t in enumerate(targets[row][1:])]
-    at, position, token = (
-        torch.tensor(column, device=ids.device) for column in zip(*spots, strict=True)
-    )
-    log_probs = model.log_probabilities(hidden[at, position])
-    nll = -log_probs.gather(1, token[:, None])[:, 0].double().cpu()
-    hit = (log_probs.argmax(-1) == token).cpu()
-    for number, (i, _j, _t) in enumerate(spots):
-        scores.nll[rows[i]] += nll[number]
-        scores.hit[rows[i]] &= hit[number]
+    row, node, token = (torch.tensor(column) for column in zip(*spots, strict=True))
+    wanted, place = node.unique(return_inverse=True)
+    log_probs = model.log_probabilities(run_tree(model, tree)[wanted.to(model.device)]).cpu()
+    hit = log_probs.argmax(-1)[place] == token
+    scores.nll[part] = 0.0  # a part that ran out of memory may have begun
+    scores.nll.index_add_(0, row, -log_probs[place, token].double())
+    scores.hit[row[~hit]] = False
 
 
 def _check(nll: torch.Tensor, rows: list[PromptTarget]) -> None:

@@ -1,0 +1,90 @@
+"""Token trees: rows that begin alike run their common tokens once.
+
+A tree's nodes are the distinct beginnings of its rows. One forward pass runs all
+nodes side by side: each sees itself and its ancestors only (a 4-D attention mask),
+at the position it has in its row. Prompts of one relation, the two targets of one
+prompt and its variants (`toca el`, `toca la`) share most of their tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from memat.model.editable import EditableModel
+
+
+@dataclass(frozen=True)
+class TokenTree:
+    """tokens, depths, parents: (n_nodes,); a parent is -1 at the root, and always comes earlier.
+
+    paths: for each row, the nodes of its tokens in order.
+    """
+
+    tokens: list[int]
+    depths: list[int]
+    parents: list[int]
+    paths: list[list[int]]
+
+
+def grow_tree(rows: Sequence[Sequence[int]]) -> TokenTree:
+    """The tree of some rows of token ids."""
+    tokens, depths, parents, paths = [], [], [], []
+    children: dict[tuple[int, int], int] = {}
+    for row in rows:
+        node, path = -1, []
+        for depth, token in enumerate(row):
+            key = (node, token)
+            if key not in children:
+                children[key] = len(tokens)
+                tokens.append(token)
+                depths.append(depth)
+                parents.append(node)
+            node = children[key]
+            path.append(node)
+        paths.append(path)
+    return TokenTree(tokens, depths, parents, paths)
+
+
+def tree_batches(rows: Sequence[Sequence[int]], node_budget: int) -> list[list[int]]:
+    """Row numbers in batches whose trees have at most `node_budget` nodes (one row may have more).
+
+    Rows are taken in the order of their tokens, so that those which begin alike meet.
+    """
+    batches: list[list[int]] = []
+    size, previous = 0, ()
+    for number in sorted(range(len(rows)), key=lambda r: tuple(rows[r])):
+        row = tuple(rows[number])
+        new = len(row) - _common(previous, row)
+        if batches and size + new <= node_budget:
+            batches[-1].append(number)
+            size += new
+        else:
+            batches.append([number])
+            size = len(row)
+        previous = row
+    return batches
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return place
+    return min(len(one), len(other))
+
+
+def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
+    """Final normed hidden state of every node, (n_nodes, d_model)."""
+    n = len(tree.tokens)
+    sees = torch.eye(n, dtype=torch.bool)
+    for node, parent in enumerate(tree.parents):
+        if parent >= 0:
+            sees[node] |= sees[parent]
+    mask = torch.zeros(1, 1, n, n, dtype=model.dtype)
+    mask.masked_fill_(~sees, torch.finfo(model.dtype).min)
+    return model.last_hidden(
+        torch.tensor([tree.tokens], device=model.device),
+        mask.to(model.device),
+        position_ids=torch.tensor([tree.depths], device=model.device),
+        use_cache=False,
+    )[0]
