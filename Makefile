@@ -6,6 +6,7 @@ CONFIG ?= config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEMO_MODEL := resources/models/smollm2-135m-instruct/manifest.json
 RESULTS = $(shell $(BIN)/python -c "import yaml; print(yaml.safe_load(open('$(CONFIG)'))['results'])")
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG)
 
@@ -44,7 +45,8 @@ report: $(INSTALLED)  ## results/report.html from what is already made
 
 test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL) || echo "tests on the demo's model are skipped"
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)  ## linters and format checks
 	$(BIN)/ruff check .
