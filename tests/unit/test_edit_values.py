@@ -6,13 +6,13 @@ import json
 import pytest
 import torch
 
-from conftest import REPOSITORY
 from memat.edit.values import ValueSettings, optimise_values
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.load import load_model
 from memat.model.sentences import EditRequest
 from oracles import oracle_value
 from small_models import SHAPES, TOLERANCE, small_model
+from workflow.project import REPOSITORY
 
 REQUESTS = [
     EditRequest(1, "The mother tongue of {} is", "Marie Curie", "French"),

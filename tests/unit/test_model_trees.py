@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from memat.model.trees import grow_tree, run_tree, tree_batches
 from small_models import SHAPES, TOLERANCE, small_model
 
