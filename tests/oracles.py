@@ -118,7 +118,6 @@ def oracle_nll(model, prompt, target, joined=False):
     """NLL of every target token and whether each is the argmax; one row, all positions."""
     text = prompt + target if joined else f"{prompt} {target}"
     ids = model.tokenizer(text)["input_ids"]
-    n_prompt = len(ids)
     offsets = model.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
     n_prompt = next(i for i, (a, b) in enumerate(offsets) if b > len(text) - len(target) and b > a)
     with torch.no_grad():

@@ -100,7 +100,7 @@ def _cases(model, records, everything):
         for r in everything
         for p in r["neighborhood_prompts"]
     ]
-    tokens = 400 * len(new) ** 0 if len(new) < 10 else 6000
+    tokens = 400 if len(new) < 10 else 6000
     yield Case(
         "covariance",
         tokens,

@@ -51,7 +51,6 @@ class _Scored:
 
     row, position: where to read, (n,). token: wanted next token, (n,), or -1 for a KL
     position. fact: whose loss, (n,). weight: 1 / (templates · target tokens), (n,).
-    reference: log-probabilities before the edit, (n_kl, vocabulary).
     """
 
     row: torch.Tensor
