@@ -107,7 +107,7 @@ else:
             benchmark_path("translate")
         conda:
             "../envs/memat.yaml"
-        threads: 2
+        threads: COMPUTE["threads"]
         resources:
             mem_mb=4000,
             runtime=720,
@@ -131,7 +131,7 @@ else:
             benchmark_path("align")
         conda:
             "../envs/memat.yaml"
-        threads: 2
+        threads: COMPUTE["threads"]
         resources:
             mem_mb=model_memory,
             runtime=720,

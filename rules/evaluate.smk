@@ -16,7 +16,7 @@ rule score:
         benchmark_path("score", "{experiment}/block_{block}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=60,

@@ -14,7 +14,7 @@ rule export_model:
         benchmark_path("export_model", "{experiment}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=60,

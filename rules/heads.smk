@@ -15,7 +15,7 @@ rule dump_activations:
         benchmark_path("dump_activations", "{edit}/{language}/block_{block}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=60,
@@ -43,7 +43,7 @@ rule train_probes:
         benchmark_path("train_probes", "{edit}/{language}/block_{block}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=2000,
         runtime=60,
@@ -74,7 +74,7 @@ rule fit_corrections:
         benchmark_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=120,

@@ -16,7 +16,7 @@ rule optimise_values:
         benchmark_path("optimise_values", "memit-{language}/block_{block}_{shard}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=120,
@@ -50,7 +50,7 @@ rule solve_deltas:
         benchmark_path("solve_deltas", "memit-{language}/block_{block}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=120,

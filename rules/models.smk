@@ -13,7 +13,7 @@ rule prepare_model:
         benchmark_path("prepare_model", "{model}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=60,
@@ -38,7 +38,7 @@ rule make_templates:
         benchmark_path("make_templates", "{language}")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=30,
@@ -65,7 +65,7 @@ rule sample_text:
         benchmark_path("sample_text")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=240,
@@ -92,7 +92,7 @@ rule estimate_covariance:
         benchmark_path("estimate_covariance")
     conda:
         "../envs/memat.yaml"
-    threads: 2
+    threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
         runtime=240,

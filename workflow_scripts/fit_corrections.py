@@ -13,7 +13,8 @@ from memat.text.languages import load_language
 
 
 def main(stage: Stage) -> None:
-    params, inputs = stage.params, stage.inputs
+    params, inputs, cfg = stage.params, stage.inputs, dict(stage.cfg)
+    templates = io.read_json(inputs.templates)["templates"][: 1 + cfg.pop("contexts")]
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     rows = facts_of_block(bilingual, blocks, params.block, params.language)
@@ -22,10 +23,10 @@ def main(stage: Stage) -> None:
         corrections = fit_corrections(
             model,
             rewrite_requests(rows, NEW),
-            io.read_json(inputs.templates)["templates"],
+            templates,
             load_language(inputs.language_file).kl_prompt,
             heads,
-            CorrectionSettings(**stage.cfg),
+            CorrectionSettings(**cfg),
             token_budget(model, params.compute["memory_mb"], gradients=True),
             params.seed,
         )

@@ -103,6 +103,9 @@ def _setting_faults(config: dict) -> Iterator[str]:
         )
     if overlap["different"] >= overlap["same"]:
         yield f"overlap.different: must be below overlap.same ({overlap['same']}), found {overlap['different']}"
+    contexts, templates = config["corrections"]["contexts"], config["templates"]["count"]
+    if contexts > templates:
+        yield f"corrections.contexts: at most templates.count ({templates}), found {contexts}"
     layers = config["edit"]["layers"]
     if sorted(set(layers)) != layers:
         yield f"edit.layers: must be ascending without repeats, found {layers}"

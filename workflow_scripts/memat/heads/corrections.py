@@ -3,7 +3,7 @@
 ω starts at zero; Adam over all facts in batches. Under `position: last` ω acts at
 the last token of the prompt and the following target positions while training, so
 everything before that token and below the first corrected layer is computed once.
-Under `position: all` it acts everywhere, as deployed.
+Under `position: all` it acts everywhere, as deployed, and rows run as token trees.
 """
 
 import logging
@@ -20,7 +20,13 @@ from memat.heads.deployment import Corrections, head_slice
 from memat.model.editable import EditableModel
 from memat.model.hooks import input_changed, inputs_seen
 from memat.model.sentences import EditRequest, request_sentence, subject_prompt_sentence
-from memat.model.suffix import SuffixBatch, SuffixRow, prepare_suffixes, run_suffixes
+from memat.model.suffix import (
+    SuffixBatch,
+    SuffixRow,
+    prepare_suffixes,
+    prepare_trees,
+    run_suffixes,
+)
 
 log = logging.getLogger("memat")
 
@@ -44,14 +50,31 @@ class CorrectionSettings:
 
 
 @dataclass(frozen=True)
-class _Fact:
-    """Prepared batches of one optimisation batch of facts, with what its losses need.
+class _Pass:
+    """One forward pass of the optimisation and the spots that its losses read.
 
-    head_norms: ‖head₋₁‖ of every corrected head on every fact, (n_facts, K).
+    row, position: spots in the layout of `batch`, (n_spots,). fact: whose loss, (n_spots,).
+    token: wanted next token, or -1 at the end of a KL prompt. plain: bool, whether a spot is
+    the end of the fact's plain prompt, which gives head₋₁.
     """
 
-    batches: list[SuffixBatch]
-    places: list[list[tuple[int, int, int, int]]]
+    batch: SuffixBatch
+    row: torch.Tensor
+    position: torch.Tensor
+    fact: torch.Tensor
+    token: torch.Tensor
+    plain: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The facts of one update, prepared.
+
+    reference: next-token log-probabilities after each fact's KL prompt without ω,
+    (n_facts, vocabulary). head_norms: ‖head₋₁‖ of every corrected head, (n_facts, K).
+    """
+
+    passes: list[_Pass]
     reference: torch.Tensor
     head_norms: torch.Tensor
     n_facts: int
@@ -110,56 +133,96 @@ def fit_corrections(
 
 def _prepare(
     model, requests, contexts, kl_prompt, heads, first_layer, settings, token_budget
-) -> _Fact:
-    rows, places = [], []
+) -> _Part:
+    rows, starts, spots = [], [], []
     for fact, request in enumerate(requests):
-        for context in contexts:
+        for number, context in enumerate(contexts):
             sentence = request_sentence(model.tokenizer, request, context)
-            start = sentence.target_start - 1 if settings.position == "last" else 0
-            read = sentence.target_start - 1 - start
-            rows.append(SuffixRow.split(sentence.ids[:-1], start))
-            places.append(
+            end = sentence.target_start - 1
+            rows.append(sentence.ids[:-1])
+            starts.append(end)
+            spots.append(
                 [
-                    (fact, read + i, token, len(sentence.target_ids))
+                    (end + i, fact, token, number == 0 and i == 0)
                     for i, token in enumerate(sentence.target_ids)
                 ]
             )
         kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
-        start = len(kl.ids) - 1 if settings.position == "last" else 0
-        rows.append(SuffixRow.split(kl.ids, start))
-        places.append([(fact, len(kl.ids) - 1 - start, -1, 1)])
-    batches = prepare_suffixes(model, rows, first_layer, token_budget)
-    reference, norms = _unchanged(model, batches, places, heads, len(requests), len(contexts))
-    return _Fact(batches, places, reference, norms, len(requests))
+        rows.append(kl.ids)
+        starts.append(len(kl.ids) - 1)
+        spots.append([(len(kl.ids) - 1, fact, -1, False)])
+    if settings.position == "all":
+        laid_out = _as_trees(model, rows, first_layer)
+    else:
+        laid_out = _as_suffixes(model, rows, starts, first_layer, token_budget)
+    passes = []
+    for batch, places in laid_out:
+        found = [
+            (*places[row][position], *rest) for row in places for position, *rest in spots[row]
+        ]
+        columns = (torch.tensor(c, device=model.device) for c in zip(*found, strict=True))
+        passes.append(_Pass(batch, *columns))
+    reference, norms = _unchanged(model, passes, heads, len(requests))
+    return _Part(passes, reference, norms, len(requests))
+
+
+Places = dict[int, dict[int, tuple[int, int]]]
+
+
+def _as_trees(model, rows, first_layer: int) -> list[tuple[SuffixBatch, Places]]:
+    """ω acts everywhere: every distinct beginning of a row is run once in each step."""
+    return [
+        (
+            batch,
+            {
+                row: {position: (0, node) for position, node in enumerate(path)}
+                for row, path in zip(batch.rows.tolist(), paths, strict=True)
+            },
+        )
+        for batch, paths in prepare_trees(model, rows, first_layer)
+    ]
+
+
+def _as_suffixes(
+    model, rows, starts, first_layer: int, token_budget: int
+) -> list[tuple[SuffixBatch, Places]]:
+    """ω acts from `start` on: what comes before is computed once."""
+    split = [SuffixRow.split(row, start) for row, start in zip(rows, starts, strict=True)]
+    return [
+        (
+            batch,
+            {
+                row: {p: (place, p - starts[row]) for p in range(starts[row], len(rows[row]))}
+                for place, row in enumerate(batch.rows.tolist())
+            },
+        )
+        for batch in prepare_suffixes(model, split, first_layer, token_budget)
+    ]
 
 
 @torch.no_grad()
-def _unchanged(model, batches, places, heads, n_facts, n_contexts):
-    """This fact's own next-token distribution and head norms without ω."""
-    reference, norms = None, None
-    for batch in batches:
+def _unchanged(model, passes: list[_Pass], heads, n_facts: int):
+    """Each fact's own next-token distribution and head norms without ω."""
+    reference, norms = None, torch.zeros(n_facts, len(heads), device=model.device)
+    for part in passes:
         seen: dict[int, torch.Tensor] = {}
         with ExitStack() as hooks:
             for layer in {layer for layer, _ in heads}:
                 hooks.enter_context(inputs_seen(model.attention_output(layer), _store(seen, layer)))
-            hidden = run_suffixes(model, batch, batch.hidden)
-        for place, row in enumerate(batch.rows.tolist()):
-            fact, position, token, _count = places[row][0]
-            if token < 0:
-                found = model.log_probabilities(hidden[place, position])
-                reference = found.new_zeros(n_facts, len(found)) if reference is None else reference
-                reference[fact] = found
-            elif row % (n_contexts + 1) == 0:  # the plain prompt: its last token gives head₋₁
-                size = [
-                    head_slice(model, seen[layer][place, position], head).float().norm()
-                    for layer, head in heads
-                ]
-                norms = (
-                    torch.zeros(n_facts, len(heads), device=hidden.device)
-                    if norms is None
-                    else norms
-                )
-                norms[fact] = torch.stack(size)
+            hidden = run_suffixes(model, part.batch, part.batch.hidden)[part.row, part.position]
+        kl = part.token < 0
+        if bool(kl.any()):
+            found = model.log_probabilities(hidden[kl])
+            if reference is None:
+                reference = found.new_zeros(n_facts, found.shape[1])
+            reference[part.fact[kl]] = found
+        for number, (layer, head) in enumerate(heads):
+            # OPT flattens rows and positions before its projection, the others do not
+            by_row = seen[layer].reshape(*part.batch.hidden.shape[:2], -1)
+            at_end = by_row[part.row[part.plain], part.position[part.plain]]
+            norms[part.fact[part.plain], number] = (
+                head_slice(model, at_end, head).float().norm(dim=1)
+            )
     return reference, norms
 
 
@@ -171,36 +234,24 @@ def _store(seen: dict, layer: int):
 
 
 def _accumulate(
-    model, part: _Fact, omega, heads, n_contexts, settings: CorrectionSettings
+    model, part: _Part, omega, heads, n_contexts, settings: CorrectionSettings
 ) -> float:
     """Add the gradient of the batch's mean loss to ω; returns the summed loss of its facts."""
     total = 0.0
-    for batch in part.batches:
+    for step in part.passes:
         with corrected_inputs(model, heads, omega):
-            hidden = run_suffixes(model, batch, batch.hidden)
-        loss = _row_losses(model, hidden, batch, part, n_contexts, settings)
+            hidden = run_suffixes(model, step.batch, step.batch.hidden)
+        now = model.log_probabilities(hidden[step.row, step.position])
+        kl = step.token < 0
+        surprise = -now[~kl].gather(1, step.token[~kl, None]).sum() / n_contexts
+        divergence = (now[kl].exp() * (now[kl] - part.reference[step.fact[kl]])).sum()
+        loss = surprise + settings.kl_weight * divergence
         total += float(loss.detach())
         (loss / part.n_facts).backward()
     size = (omega.norm(dim=1) / part.head_norms.to(omega.dtype)) ** 2
     penalty = settings.norm_weight / len(heads) * size.sum()
     (penalty / part.n_facts).backward()
     return total + float(penalty.detach())
-
-
-def _row_losses(
-    model, hidden, batch: SuffixBatch, part: _Fact, n_contexts: int, settings
-) -> torch.Tensor:
-    spots = [
-        (place, *spot) for place, row in enumerate(batch.rows.tolist()) for spot in part.places[row]
-    ]
-    place, fact, position, token, _count = (
-        torch.tensor(c, device=hidden.device) for c in zip(*spots, strict=True)
-    )
-    now = model.log_probabilities(hidden[place, position])
-    kl = token < 0
-    surprise = -now[~kl].gather(1, token[~kl, None]).sum() / n_contexts
-    divergence = (now[kl].exp() * (now[kl] - part.reference[fact[kl]])).sum()
-    return surprise + settings.kl_weight * divergence
 
 
 @contextmanager

@@ -6,6 +6,9 @@ from memat.model.editable import EditableModel
 # in optimisation only the few suffix tokens of a row are run, so batches must hold more rows.
 CPU_TOKENS = 1024
 CPU_TOKENS_GRADIENTS = 4096
+# a token tree attends to itself with a full mask, whose cost grows with the square of its nodes
+CPU_NODES = 256
+GPU_NODES = 2048
 SHARE = 0.5  # the other half is for what a batch does not scale: weights in use, results, libraries
 
 
@@ -27,3 +30,8 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
         return CPU_TOKENS_GRADIENTS if gradients else CPU_TOKENS
     free = max(memory_mb * 1e6 - weights, memory_mb * 1e6 * 0.25) * SHARE
     return max(256, int(free / per_token))
+
+
+def tree_budget(model: EditableModel) -> int:
+    """Nodes of one token tree (`memat.model.trees`)."""
+    return CPU_NODES if model.device.type == "cpu" else GPU_NODES

@@ -11,11 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from tqdm import tqdm
 from transformers import DynamicCache
 
 from memat.model.batching import length_batches, pad
+from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, stopping_before
+from memat.model.trees import TokenTree, grow_tree, tree_batches, tree_inputs
+
+# a product with fewer rows takes as long as one with so many, for loading the weights
+ENOUGH_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class SuffixBatch:
     """Rows with what stays fixed while they are optimised.
 
     rows: row numbers, (n,). hidden: input of block `first_layer` at the suffix
-    positions, (n, n_suffix, d_model). cache: keys and values of the prefix for the
+    positions, (n, n_suffix, d_model); a token tree is one row of nodes with its own mask. cache: keys and values of the prefix for the
     blocks from `first_layer` on, each (n, kv_heads, n_prefix, head_dim), or None
     where no row has a prefix. mask: (n, n_prefix + n_suffix). positions: (n, n_suffix).
     """
@@ -62,57 +68,174 @@ class SuffixBatch:
         )
 
 
+@dataclass(frozen=True)
+class _Beginnings:
+    """What is computed once for all rows, on the nodes of their token trees.
+
+    hidden: input of block `first_layer` at every node, (n_nodes, d_model). cache: keys
+    and values of every node for the blocks from `first_layer` on, each (kv_heads,
+    n_nodes, head_dim); only those of prefix nodes are filled. paths: the nodes of each row.
+    """
+
+    hidden: torch.Tensor
+    cache: tuple[tuple[torch.Tensor, torch.Tensor], ...] | None
+    paths: list[list[int]]
+
+
 @torch.no_grad()
 def prepare_suffixes(
     model: EditableModel, rows: Sequence[SuffixRow], first_layer: int, token_budget: int
 ) -> list[SuffixBatch]:
-    """Run every row once up to what changes; batches hold rows of like length.
+    """Run every row once up to what changes; batches hold rows with suffixes of like length.
 
     token_budget: padded tokens (prefix + suffix) a batch may have.
     """
-    # rows with equal suffix lengths together first: only suffix tokens cost time later
-    widest = max(len(row.prefix) for row in rows) + 1
-    keys = [len(row.suffix) * widest + len(row.prefix) for row in rows]
-    order = sorted(range(len(rows)), key=lambda r: (keys[r], r))
-    by_length: dict[int, list[int]] = {}
-    for row in order:
-        by_length.setdefault(len(rows[row].suffix), []).append(row)
+    beginnings = _run_beginnings(model, rows, first_layer)
     batches = []
-    for numbers in by_length.values():
+    for numbers in _groups(rows):
         totals = [len(rows[n].prefix) + len(rows[n].suffix) for n in numbers]
         for batch in length_batches(totals, token_budget):
-            batches.append(_prepare(model, rows, [numbers[i] for i in batch], first_layer))
+            part = [numbers[i] for i in batch]
+            batches.append(_batch(rows, part, beginnings, first_layer))
     return batches
 
 
-def _prepare(
-    model: EditableModel, rows: Sequence[SuffixRow], numbers: list[int], first_layer: int
-) -> SuffixBatch:
-    prefixes = [rows[n].prefix for n in numbers]
-    suffix_ids, suffix_mask = pad([rows[n].suffix for n in numbers], model.device)
-    starts = torch.tensor([len(p) for p in prefixes], device=model.device)
-    positions = starts[:, None] + torch.arange(suffix_ids.shape[1], device=model.device)
-    cache, mask = None, suffix_mask
-    if int(starts.max()) > 0:
-        prefix_ids, prefix_mask = pad(prefixes, model.device)
-        full = model.network.base_model(
-            input_ids=prefix_ids, attention_mask=prefix_mask, use_cache=True
-        ).past_key_values
-        cache = tuple((layer.keys, layer.values) for layer in full.layers)
-        mask = torch.cat([prefix_mask, suffix_mask], 1)
-    hidden: list[torch.Tensor] = []
-    first = model.blocks[first_layer]
-    with inputs_seen(first, lambda h: hidden.append(h.clone())), stopping_before(first):
-        model.last_hidden(
-            suffix_ids,
-            mask,
-            position_ids=positions,
-            past_key_values=_cache_of(cache, 0) if cache else None,
-            use_cache=cache is not None,
+@torch.no_grad()
+def prepare_trees(
+    model: EditableModel, rows: Sequence[Sequence[int]], first_layer: int
+) -> list[tuple[SuffixBatch, list[list[int]]]]:
+    """Whole rows as token trees, for changes that are the same at every position.
+
+    Each batch is one tree, laid out as a single row of nodes, and comes with the path of
+    each of its rows: the nodes of its tokens.
+    """
+    prepared = []
+    for numbers in tree_batches(rows, tree_budget(model)):
+        tree = grow_tree([rows[n] for n in numbers])
+        _ids, mask, positions = tree_inputs(model, tree)
+        batch = SuffixBatch(
+            rows=torch.tensor(numbers, device=model.device),
+            hidden=_entering(model, tree, first_layer),
+            cache=None,
+            mask=mask,
+            positions=positions,
+            first_layer=first_layer,
         )
-    upper = cache and cache[first_layer:]
+        prepared.append((batch, tree.paths))
+    return prepared
+
+
+def _groups(rows: Sequence[SuffixRow]) -> list[list[int]]:
+    """Row numbers by suffix length: only suffix tokens cost time later, so padding them is waste.
+
+    Lengths with too few tokens to fill a matrix product go together all the same.
+    """
+    groups: list[list[int]] = []
+    longest = 0
+    for row in sorted(range(len(rows)), key=lambda r: (len(rows[r].suffix), r)):
+        length = len(rows[row].suffix)
+        if groups and (length == longest or len(groups[-1]) * longest < ENOUGH_TOKENS):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+        longest = length
+    return groups
+
+
+def _run_beginnings(
+    model: EditableModel, rows: Sequence[SuffixRow], first_layer: int
+) -> _Beginnings:
+    """Every distinct beginning of a row once: prompts share their contexts, facts their relations."""
+    whole = [row.prefix + row.suffix for row in rows]
+    hidden, caches, paths = [], [], [[] for _ in rows]
+    n_nodes, has_prefix = 0, any(row.prefix for row in rows)
+    for part in tqdm(
+        tree_batches(whole, tree_budget(model)), desc="common beginnings", mininterval=5
+    ):
+        tree = grow_tree([whole[n] for n in part])
+        prefixes: set[int] = set()
+        for number, path in zip(part, tree.paths, strict=True):
+            paths[number] = [n_nodes + node for node in path]
+            prefixes.update(path[: len(rows[number].prefix)])
+        # a tree without prefixes still gives tensors of the right shape, from its first node
+        kept = sorted(prefixes or {0}) if has_prefix else []
+        entering, cache = _run_part(model, tree, kept, first_layer)
+        hidden.append(entering)
+        caches.append(cache)
+        n_nodes += len(tree.tokens)
+    cache = tuple(
+        tuple(torch.cat(parts, 1) for parts in zip(*layer, strict=True))
+        for layer in zip(*caches, strict=True)
+    )
+    return _Beginnings(torch.cat(hidden), cache if has_prefix else None, paths)
+
+
+def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_layer: int):
+    """One tree: all nodes below `first_layer`, the `kept` nodes (prefixes) above it.
+
+    Returns the input of block `first_layer`, (n_nodes, d_model), and per block from
+    there on keys and values, each (kv_heads, n_nodes, head_dim).
+    """
+    hidden = _entering(model, tree, first_layer)
+    if not kept:
+        return hidden[0], ()
+    ids, mask, positions = tree_inputs(model, tree)
+    nodes = torch.tensor(kept, device=model.device)
+    cache = DynamicCache()
+    with entering_at(model, first_layer, hidden[:, nodes]):
+        model.last_hidden(
+            ids[:, nodes],
+            mask[:, :, nodes][..., nodes],
+            position_ids=positions[:, nodes],
+            past_key_values=cache,
+            use_cache=True,
+        )
+    filled = []
+    for layer in cache.layers[first_layer:]:
+        pair = []
+        for tensor in (layer.keys, layer.values):
+            at_nodes = tensor.new_zeros(tensor.shape[1], len(tree.tokens), tensor.shape[3])
+            at_nodes[:, nodes] = tensor[0]
+            pair.append(at_nodes)
+        filled.append(tuple(pair))
+    return hidden[0], tuple(filled)
+
+
+def _entering(model: EditableModel, tree: TokenTree, first_layer: int) -> torch.Tensor:
+    """Input of block `first_layer` at every node, (1, n_nodes, d_model)."""
+    ids, mask, positions = tree_inputs(model, tree)
+    seen: list[torch.Tensor] = []
+    first = model.blocks[first_layer]
+    with inputs_seen(first, lambda h: seen.append(h.clone())), stopping_before(first):
+        model.last_hidden(ids, mask, position_ids=positions, use_cache=False)
+    return seen[0]
+
+
+def _batch(
+    rows: Sequence[SuffixRow], numbers: list[int], beginnings: _Beginnings, first_layer: int
+) -> SuffixBatch:
+    device = beginnings.hidden.device
+    starts = torch.tensor([len(rows[n].prefix) for n in numbers], device=device)
+    paths = [beginnings.paths[n] for n in numbers]
+    prefix_nodes, mask = pad(
+        [p[: len(rows[n].prefix)] for p, n in zip(paths, numbers, strict=True)], device
+    )
+    suffix_nodes, suffix_mask = pad(
+        [p[len(rows[n].prefix) :] for p, n in zip(paths, numbers, strict=True)], device
+    )
+    cache = None
+    if beginnings.cache is not None and prefix_nodes.shape[1]:
+        cache = tuple(
+            (k[:, prefix_nodes].transpose(0, 1), v[:, prefix_nodes].transpose(0, 1))
+            for k, v in beginnings.cache
+        )
     return SuffixBatch(
-        torch.tensor(numbers, device=model.device), hidden[0], upper, mask, positions, first_layer
+        rows=torch.tensor(numbers, device=device),
+        hidden=beginnings.hidden[suffix_nodes],
+        cache=cache,
+        mask=torch.cat([mask, suffix_mask], 1),
+        positions=starts[:, None] + torch.arange(suffix_nodes.shape[1], device=device),
+        first_layer=first_layer,
     )
 
 

@@ -73,8 +73,10 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return min(len(one), len(other))
 
 
-def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
-    """Final normed hidden state of every node, (n_nodes, d_model)."""
+def tree_inputs(
+    model: EditableModel, tree: TokenTree
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids (1, n_nodes), additive mask (1, 1, n_nodes, n_nodes) and positions (1, n_nodes)."""
     n = len(tree.tokens)
     sees = torch.eye(n, dtype=torch.bool)
     for node, parent in enumerate(tree.parents):
@@ -82,9 +84,11 @@ def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
             sees[node] |= sees[parent]
     mask = torch.zeros(1, 1, n, n, dtype=model.dtype)
     mask.masked_fill_(~sees, torch.finfo(model.dtype).min)
-    return model.last_hidden(
-        torch.tensor([tree.tokens], device=model.device),
-        mask.to(model.device),
-        position_ids=torch.tensor([tree.depths], device=model.device),
-        use_cache=False,
-    )[0]
+    ids, depths = (torch.tensor([row], device=model.device) for row in (tree.tokens, tree.depths))
+    return ids, mask.to(model.device), depths
+
+
+def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
+    """Final normed hidden state of every node, (n_nodes, d_model)."""
+    ids, mask, positions = tree_inputs(model, tree)
+    return model.last_hidden(ids, mask, position_ids=positions, use_cache=False)[0]
