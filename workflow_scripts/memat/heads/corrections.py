@@ -217,9 +217,7 @@ def _unchanged(model, passes: list[_Pass], heads, n_facts: int):
                 reference = found.new_zeros(n_facts, found.shape[1])
             reference[part.fact[kl]] = found
         for number, (layer, head) in enumerate(heads):
-            # OPT flattens rows and positions before its projection, the others do not
-            by_row = seen[layer].reshape(*part.batch.hidden.shape[:2], -1)
-            at_end = by_row[part.row[part.plain], part.position[part.plain]]
+            at_end = seen[layer][part.row[part.plain], part.position[part.plain]]
             norms[part.fact[part.plain], number] = (
                 head_slice(model, at_end, head).float().norm(dim=1)
             )
