@@ -13,7 +13,10 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help install demo report test lint format lock clean
+# a few facts and one round only: BENCHMARK=--short
+BENCHMARK :=
+
+.PHONY: help install demo report test benchmark lint format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -47,6 +50,10 @@ test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
 	@$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL) || echo "tests on the demo's model are skipped"
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement, memory
+	$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL)
+	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder $(RESULTS) $(BENCHMARK)
 
 lint: $(INSTALLED)  ## linters and format checks
 	$(BIN)/ruff check .
