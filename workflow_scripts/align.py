@@ -14,6 +14,7 @@ def main(stage: Stage) -> None:
         method=stage.cfg["method"],
         batch_size=stage.cfg["batch_size"],
         revision=None if edited else stage.cfg["revision"],
+        causal=edited is not None,
     )
     alignments = align_translations(io.read_table(stage.inputs.translations), aligner)
     io.write_table(stage.outputs.alignments, alignments, stage.provenance)

@@ -102,18 +102,20 @@ def test_a_sentence_aligns_with_itself_word_by_word(model, request):
         assert aligned == [(i, i) for i in range(len(words))]
 
 
-def test_batches_and_company_do_not_change_an_alignment(decoder):
+@pytest.mark.parametrize("causal", [False, True])
+def test_batches_and_company_do_not_change_an_alignment(decoder, causal):
     pairs = pairs_of(*TEXTS) + pairs_of(TEXTS[3], TEXTS[0])
-    together = Aligner(decoder, layer=2, batch_size=6).align(pairs)
+    together = Aligner(decoder, layer=2, batch_size=6, causal=causal).align(pairs)
     alone = Aligner(decoder, layer=2, batch_size=1)
     assert [alone.align([pair])[0] for pair in pairs] == together
     assert alone.align([([], ["a"]), (["a"], [])]) == [[], []]
 
 
-def test_word_vectors_are_the_hidden_states_of_whole_sentences(decoder):
-    aligner = Aligner(decoder, layer=2)
+@pytest.mark.parametrize("causal", [False, True])
+def test_word_vectors_are_the_hidden_states_of_whole_sentences(decoder, causal):
+    aligner = Aligner(decoder, layer=2, causal=causal)
     words = tuple(words_of(TEXTS[0]))
-    aligner.vectors.prepare([words])
+    aligner.vectors.prepare([words, (*words[:-2], "organ", ".")])
     vectors = aligner.vectors.get_embed_list([words])[0]
     pieces = tokenizer()
     ids = [pieces.bos_token_id, *pieces(" " + " ".join(words))["input_ids"]]

@@ -112,7 +112,7 @@ def prepare_trees(
     prepared = []
     for numbers in tree_batches(rows, tree_budget(model)):
         tree = grow_tree([rows[n] for n in numbers])
-        _ids, mask, positions = tree_inputs(model, tree)
+        _ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
         batch = SuffixBatch(
             rows=torch.tensor(numbers, device=model.device),
             hidden=_entering(model, tree, first_layer),
@@ -179,7 +179,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     hidden = _entering(model, tree, first_layer)
     if not kept:
         return hidden[0], ()
-    ids, mask, positions = tree_inputs(model, tree)
+    ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
     nodes = torch.tensor(kept, device=model.device)
     cache = DynamicCache()
     with entering_at(model, first_layer, hidden[:, nodes]):
@@ -203,7 +203,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
 
 def _entering(model: EditableModel, tree: TokenTree, first_layer: int) -> torch.Tensor:
     """Input of block `first_layer` at every node, (1, n_nodes, d_model)."""
-    ids, mask, positions = tree_inputs(model, tree)
+    ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
     seen: list[torch.Tensor] = []
     first = model.blocks[first_layer]
     with inputs_seen(first, lambda h: seen.append(h.clone())), stopping_before(first):

@@ -74,7 +74,7 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def tree_inputs(
-    model: EditableModel, tree: TokenTree
+    tree: TokenTree, dtype: torch.dtype, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ids (1, n_nodes), additive mask (1, 1, n_nodes, n_nodes) and positions (1, n_nodes)."""
     n = len(tree.tokens)
@@ -82,13 +82,13 @@ def tree_inputs(
     for node, parent in enumerate(tree.parents):
         if parent >= 0:
             sees[node] |= sees[parent]
-    mask = torch.zeros(1, 1, n, n, dtype=model.dtype)
-    mask.masked_fill_(~sees, torch.finfo(model.dtype).min)
-    ids, depths = (torch.tensor([row], device=model.device) for row in (tree.tokens, tree.depths))
-    return ids, mask.to(model.device), depths
+    mask = torch.zeros(1, 1, n, n, dtype=dtype)
+    mask.masked_fill_(~sees, torch.finfo(dtype).min)
+    ids, depths = (torch.tensor([row], device=device) for row in (tree.tokens, tree.depths))
+    return ids, mask.to(device), depths
 
 
 def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
     """Final normed hidden state of every node, (n_nodes, d_model)."""
-    ids, mask, positions = tree_inputs(model, tree)
+    ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
     return model.last_hidden(ids, mask, position_ids=positions, use_cache=False)[0]

@@ -25,7 +25,10 @@ PAIRS_AT_ONCE = 2048  # vectors of so many pairs are held in memory
 
 
 class Aligner:
-    """simalign's `SentenceAligner` with word vectors from any model."""
+    """simalign's `SentenceAligner` with word vectors from any model.
+
+    causal: the model is a decoder, whose words do not see what follows them.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Aligner:
         batch_size: int = 32,
         device: str = "cpu",
         revision: str | None = None,
+        causal: bool = False,
     ) -> None:
         self.method = method
         try:
@@ -50,7 +54,7 @@ class Aligner:
         depth = self.aligner.embed_loader.emb_model.config.num_hidden_layers
         if not 0 <= layer <= depth:
             raise ModelError(f"align.layer {layer}: {model} has hidden layers 0 to {depth}")
-        self.vectors = WordVectors(self.aligner.embed_loader, batch_size)
+        self.vectors = WordVectors(self.aligner.embed_loader, batch_size, causal)
         self.aligner.embed_loader = self.vectors
 
     def align(

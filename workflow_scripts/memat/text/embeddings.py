@@ -13,15 +13,19 @@ import torch
 from simalign.simalign import EmbeddingLoader
 from tqdm import tqdm
 
+from memat.model.batching import pad
+from memat.model.budget import CPU_NODES
+from memat.model.trees import grow_tree, tree_batches, tree_inputs
+
 
 class WordVectors:
     """What `SentenceAligner` asks of its loader: `tokenizer` and `get_embed_list`."""
 
-    def __init__(self, loader: EmbeddingLoader, batch_size: int) -> None:
+    def __init__(self, loader: EmbeddingLoader, batch_size: int, causal: bool) -> None:
         self.model, self.device, self.layer = loader.emb_model, loader.device, loader.layer
         self.model.config.use_cache = False
         self.pieces = loader.tokenizer
-        self.batch_size = batch_size
+        self.batch_size, self.causal = batch_size, causal
         self.tokenizer = WholeWords()
         self._vectors: dict[tuple[str, ...], torch.Tensor] = {}
         keep_layers(self.model, self.layer)
@@ -29,37 +33,41 @@ class WordVectors:
     def prepare(self, sentences: Sequence[tuple[str, ...]]) -> None:
         """Vectors of these sentences, replacing those of the call before."""
         distinct = sorted(set(sentences), key=lambda words: sum(map(len, words)))
+        encoded = [self._encode(words) for words in distinct]
+        if self.causal:  # sentences that begin alike (most do) run their beginning once
+            batches = tree_batches([ids for ids, _places in encoded], CPU_NODES)
+        else:
+            numbers = list(range(len(distinct)))
+            starts = range(0, len(distinct), self.batch_size)
+            batches = [numbers[start : start + self.batch_size] for start in starts]
         self._vectors = {}
-        starts = range(0, len(distinct), self.batch_size)
-        for start in tqdm(starts, desc="word vectors", unit="batch"):
-            batch = distinct[start : start + self.batch_size]
-            self._vectors |= dict(zip(batch, self._embed(batch), strict=True))
+        for batch in tqdm(batches, desc="word vectors", unit="batch"):
+            states = self._states([encoded[number][0] for number in batch])
+            for number, own in zip(batch, states, strict=True):
+                places = encoded[number][1]
+                self._vectors[distinct[number]] = torch.stack([own[p].mean(0) for p in places])
 
     def get_embed_list(self, sent_batch: Sequence[Sequence[str]]) -> torch.Tensor:
         """(sentences, longest sentence, d): one vector a word, zeros after the last word."""
         vectors = [self._vectors[tuple(words)] for words in sent_batch]
         return torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
 
-    def _embed(self, batch: Sequence[tuple[str, ...]]) -> list[torch.Tensor]:
-        """For each sentence its word vectors, (words, d): the mean over a word's pieces."""
-        encoded = [self._encode(words) for words in batch]
-        longest = max(len(ids) for ids, _ in encoded)
-        ids = torch.zeros(len(batch), longest, dtype=torch.long)
-        mask = torch.zeros(len(batch), longest, dtype=torch.long)
-        for row, (pieces, _) in enumerate(encoded):
-            ids[row, : len(pieces)] = torch.tensor(pieces)
-            mask[row, : len(pieces)] = 1
-        with torch.inference_mode():
-            states = self.model(
-                input_ids=ids.to(self.device),
-                attention_mask=mask.to(self.device),
-                output_hidden_states=True,
-            ).hidden_states[self.layer]
-        states = states.float().cpu()
-        return [
-            torch.stack([states[row, places].mean(0) for places in words])
-            for row, (_, words) in enumerate(encoded)
-        ]
+    @torch.inference_mode()
+    def _states(self, rows: list[list[int]]) -> list[torch.Tensor]:
+        """Hidden states of some rows of token ids, each (n_tokens, d)."""
+        if self.causal:
+            tree = grow_tree(rows)
+            ids, mask, positions = tree_inputs(tree, self.model.dtype, self.device)
+            states = self._hidden(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
+            return [states[path] for path in tree.paths]
+        ids, mask = pad(rows, self.device)
+        states = self._hidden(input_ids=ids, attention_mask=mask)
+        return [states[place, : len(row)] for place, row in enumerate(rows)]
+
+    def _hidden(self, **inputs: torch.Tensor) -> torch.Tensor:
+        return (
+            self.model(**inputs, output_hidden_states=True).hidden_states[self.layer].float().cpu()
+        )
 
     def _encode(self, words: tuple[str, ...]) -> tuple[list[int], list[list[int]]]:
         """Token ids of a sentence and, for each word, the positions of its pieces."""
