@@ -68,6 +68,26 @@ def test_facts_do_not_depend_on_their_order_or_batch():
     torch.testing.assert_close(backwards.z.flip(0), found.z, rtol=1e-9, atol=1e-9)
 
 
+def test_out_of_memory_halves_the_batches_for_good_says_so_and_changes_nothing(monkeypatch, caplog):
+    from memat.edit import values as module
+
+    model = small_model("llama")
+    expected, whole, refused = run(model, budget=1000), module.run_suffixes, []
+
+    def small_only(model, batch, hidden):
+        if len(hidden) > 3 and hidden.requires_grad:
+            refused.append(len(hidden))
+            raise torch.OutOfMemoryError("as if")
+        return whole(model, batch, hidden)
+
+    monkeypatch.setattr(module, "run_suffixes", small_only)
+    found = run(model, budget=1000)
+    torch.testing.assert_close(found.z, expected.z, rtol=1e-9, atol=1e-9)
+    assert "out of memory: going on with half batches" in caplog.text
+    # 20 rows in at most 8 batches: refused in the first step only
+    assert 0 < len(refused) <= 20
+
+
 def test_the_change_stays_within_the_clamp():
     model = small_model("llama")
     tight = dataclasses.replace(SETTINGS, clamp=0.1)

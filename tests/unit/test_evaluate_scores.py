@@ -61,7 +61,7 @@ def test_out_of_memory_halves_the_batch_says_so_and_changes_nothing(monkeypatch,
     monkeypatch.setattr(module, "_score_part", small_only)
     found = score_prompts(model, ROWS, 4096)
     torch.testing.assert_close(found.nll, expected.nll)
-    assert "out of memory with 6 rows: going on with halves" in caplog.text
+    assert "out of memory: going on with half batches" in caplog.text
 
 
 def test_a_broken_weight_names_the_prompt():

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from memat.errors import ConfigError, NonFiniteValue
+from memat.model.batching import run_halving
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest, Sentence, request_sentence, subject_prompt_sentence
 from memat.model.suffix import SuffixBatch, SuffixRow, prepare_suffixes, run_suffixes
@@ -171,7 +172,7 @@ def _descend(model, work, initial, reference, requests, settings: ValueSettings)
     progress = tqdm(range(settings.steps), desc=f"values of {len(requests)} facts", mininterval=5)
     for step in progress:
         work = _without_finished(work, active)
-        loss, gradient = _loss_and_gradient(model, work, delta, reference, norms, settings)
+        loss, gradient, work = _loss_and_gradient(model, work, delta, reference, norms, settings)
         _check_finite(loss, gradient, active, requests, step)
         losses[active.cpu(), step] = loss[active].cpu()
         active = active & (loss >= settings.stop_loss)
@@ -188,16 +189,21 @@ def _descend(model, work, initial, reference, requests, settings: ValueSettings)
 
 
 def _loss_and_gradient(model, work, delta, reference, norms, settings: ValueSettings):
-    """Loss of every fact, (n_facts,), and its gradient in δ, (n_facts, d_model)."""
+    """Loss of every fact, (n_facts,), its gradient in δ, (n_facts, d_model), and the batches
+    as they fitted into memory."""
     loss = torch.zeros_like(norms)
     gradient = torch.zeros_like(delta)
-    for batch, scored in work:
-        part = _batch_loss(model, batch, scored, delta, reference, settings.kl_factor)
+
+    def add(item):
+        nonlocal loss, gradient
+        part = _batch_loss(model, *item, delta, reference, settings.kl_factor)
         gradient += torch.autograd.grad(part.sum(), delta)[0]
         loss += part.detach()
+
+    fitting = [part for item in work for part in run_halving(item, add, _halves)]
     decay = settings.weight_decay * delta.norm(dim=1) / norms**2
     gradient += torch.autograd.grad(decay.sum(), delta)[0]
-    return loss + decay.detach(), gradient
+    return loss + decay.detach(), gradient, fitting
 
 
 def _batch_loss(model, batch, scored: _Scored, delta, reference, kl_factor: float) -> torch.Tensor:
@@ -226,17 +232,31 @@ def _without_finished(work, active: torch.Tensor):
         if not bool(wanted.all()):
             stays = torch.zeros(len(batch.rows), dtype=torch.bool, device=wanted.device)
             stays[scored.row[wanted]] = True
-            renumber = stays.cumsum(0) - 1
-            scored = _Scored(
-                renumber[scored.row[wanted]],
-                scored.position[wanted],
-                scored.token[wanted],
-                scored.fact[wanted],
-                scored.weight[wanted],
-            )
-            batch = batch.keep(stays)
+            batch, scored = _keep(batch, scored, stays)
         kept.append((batch, scored))
     return kept
+
+
+def _halves(item: tuple[SuffixBatch, _Scored]):
+    """Both halves of a batch; None if it holds one row."""
+    batch, scored = item
+    number = torch.arange(len(batch.rows), device=batch.rows.device)
+    first = number < len(number) // 2
+    return (_keep(batch, scored, first), _keep(batch, scored, ~first)) if len(number) > 1 else None
+
+
+def _keep(batch: SuffixBatch, scored: _Scored, stays: torch.Tensor) -> tuple[SuffixBatch, _Scored]:
+    """The rows where `stays`, (n,) bool, and what is scored in them."""
+    wanted = stays[scored.row]
+    renumber = stays.cumsum(0) - 1
+    part = _Scored(
+        renumber[scored.row[wanted]],
+        scored.position[wanted],
+        scored.token[wanted],
+        scored.fact[wanted],
+        scored.weight[wanted],
+    )
+    return batch.keep(stays), part
 
 
 def _check_finite(loss, gradient, active, requests, step: int) -> None:

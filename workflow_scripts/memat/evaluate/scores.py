@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
-from memat.model.batching import run_halving
+from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.sentences import Sentence, tokenise
 from memat.model.trees import grow_tree, run_tree, tree_batches
@@ -49,7 +49,7 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
     batches = tree_batches([s.ids[:-1] for s in sentences], token_budget)
     with tqdm(total=len(sentences), desc="scored targets", mininterval=5) as progress:
         for batch in batches:
-            run_halving(batch, lambda part: _score_part(model, sentences, part, scores))
+            run_halving(batch, lambda part: _score_part(model, sentences, part, scores), halve_rows)
             progress.update(len(batch))
     _check(scores.nll, list(distinct))
     index = torch.tensor([distinct[row] for row in rows], dtype=torch.long)

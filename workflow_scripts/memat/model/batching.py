@@ -1,11 +1,14 @@
 """Rows of token ids in batches of similar length, sized by a memory budget."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 
 log = logging.getLogger("memat")
+
+Batch = TypeVar("Batch")
 
 
 def length_batches(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
@@ -38,23 +41,34 @@ def pad(
     return ids.to(device), mask.to(device)
 
 
-def run_halving(batch: list[int], work: Callable[[list[int]], None]) -> None:
-    """Do `work` on a batch of row numbers; on out-of-memory do its halves instead, and say so."""
-    for part in _parts_that_fit(batch, work):
-        log.warning("out of memory with %d rows: going on with halves", len(part))
+def run_halving(
+    batch: Batch,
+    work: Callable[[Batch], None],
+    halve: Callable[[Batch], tuple[Batch, Batch] | None],
+) -> list[Batch]:
+    """Do `work` on a batch; on out-of-memory do its halves instead, and say so.
 
-
-def _parts_that_fit(batch: list[int], work: Callable[[list[int]], None]) -> Iterator[list[int]]:
-    pending = [batch]
+    Returns the batches that fitted. Raises the out-of-memory error where `halve` gives None.
+    """
+    pending, done = [batch], []
     while pending:
         part = pending.pop()
         try:
             work(part)
         except (torch.OutOfMemoryError, MemoryError):
-            if len(part) == 1:
+            halves = halve(part)
+            if halves is None:
                 raise
+            log.warning("out of memory: going on with half batches")
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            yield part
-            middle = len(part) // 2
-            pending += [part[middle:], part[:middle]]
+            pending += reversed(halves)
+        else:
+            done.append(part)
+    return done
+
+
+def halve_rows(rows: list[int]) -> tuple[list[int], list[int]] | None:
+    """Both halves of a list of row numbers; None if it holds one."""
+    middle = len(rows) // 2
+    return (rows[:middle], rows[middle:]) if middle else None

@@ -2,34 +2,32 @@
 
 from memat.model.editable import EditableModel
 
-# On a processor larger forward batches leave the caches (1.5 times slower at 4,096 tokens);
-# in optimisation only the few suffix tokens of a row are run, so batches must hold more rows.
+# on a processor larger batches leave the caches: 1.5 times slower at 4,096 tokens
 CPU_TOKENS = 1024
-CPU_TOKENS_GRADIENTS = 4096
 # a token tree attends to itself with a full mask, whose cost grows with the square of its nodes
 CPU_NODES = 256
 GPU_NODES = 2048
 SHARE = 0.5  # the other half is for what a batch does not scale: weights in use, results, libraries
+LEAST = 64
 
 
 def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
-    """Tokens per batch that fit `memory_mb` beside the weights; at least 256.
+    """Tokens per batch that fit `memory_mb` beside the weights; at least 64.
 
     Counts, per token, what a block keeps (about 12 vectors of d_model and 4 of d_ff;
-    of all blocks where gradients are needed, else of two) and one row of logits.
+    of all blocks where gradients are needed, else of two) and the logits of one position.
     """
     size = model.network.dtype.itemsize
     d_ff = model.mlp_matrix(0).shape[1]
     vocabulary = model.network.get_output_embeddings().weight.shape[0]
     per_block = (12 * model.d_model + 4 * d_ff) * size
-    kept_blocks = model.n_layers if gradients else 2
-    logits = vocabulary * 4 * (4 if gradients else 2) // 4
-    per_token = per_block * kept_blocks + logits
+    # logits are float32: the row itself and its softmax, with gradients those of both as well
+    logits = vocabulary * 4 * (4 if gradients else 2)
+    per_token = per_block * (model.n_layers if gradients else 2) + logits
     weights = sum(p.numel() * p.element_size() for p in model.network.parameters())
-    if model.device.type == "cpu":
-        return CPU_TOKENS_GRADIENTS if gradients else CPU_TOKENS
     free = max(memory_mb * 1e6 - weights, memory_mb * 1e6 * 0.25) * SHARE
-    return max(256, int(free / per_token))
+    tokens = max(LEAST, int(free / per_token))
+    return min(tokens, CPU_TOKENS) if model.device.type == "cpu" else tokens
 
 
 def tree_budget(model: EditableModel) -> int:

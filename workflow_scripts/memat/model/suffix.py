@@ -22,6 +22,8 @@ from memat.model.trees import TokenTree, grow_tree, tree_batches, tree_inputs
 
 # a product with fewer rows takes as long as one with so many, for loading the weights
 ENOUGH_TOKENS = 64
+# prefix tokens that take as much memory as one suffix token with its gradients
+PREFIX_SHARE = 16
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,14 @@ def prepare_suffixes(
 ) -> list[SuffixBatch]:
     """Run every row once up to what changes; batches hold rows with suffixes of like length.
 
-    token_budget: padded tokens (prefix + suffix) a batch may have.
+    token_budget: padded suffix tokens a batch may have; a prefix token, of which only keys
+    and values are kept, counts as a part of one.
     """
     beginnings = _run_beginnings(model, rows, first_layer)
     batches = []
     for numbers in _groups(rows):
-        totals = [len(rows[n].prefix) + len(rows[n].suffix) for n in numbers]
-        for batch in length_batches(totals, token_budget):
+        sizes = [len(rows[n].prefix) + len(rows[n].suffix) * PREFIX_SHARE for n in numbers]
+        for batch in length_batches(sizes, token_budget * PREFIX_SHARE):
             part = [numbers[i] for i in batch]
             batches.append(_batch(rows, part, beginnings, first_layer))
     return batches
