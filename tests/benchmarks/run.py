@@ -11,6 +11,7 @@ the demo's English records.
 """
 
 import argparse
+import dataclasses
 import json
 import random
 import statistics
@@ -83,6 +84,10 @@ def main() -> None:
     frame = pl.DataFrame(rows)
     folder = Path(arguments.folder)
     write_csv(folder / "benchmark.csv", frame)
+    sizes = (2, 4, 8) if arguments.short else (50, 100, 200, 500, 1000)
+    scale = _scale(model, records, sizes, shard=sizes[0])
+    write_csv(folder / "benchmark_scale.csv", scale)
+    print(scale)
     draw_benchmark(frame, folder / "benchmark.png", folder / "benchmark.svg")
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=120):
         print(frame)
@@ -203,6 +208,32 @@ def _probes(model, dumped) -> Case:
         lambda: train_probes(dumped, dumped.case_ids, PROBES, 0).accuracy,
         lambda a, b: float((a - b).abs().max()),
     )
+
+
+def _scale(model, records, sizes: tuple[int, ...], shard: int) -> pl.DataFrame:
+    """Seconds and peak memory of the values of more and more facts, in shards as the workflow's.
+
+    Few steps and one context keep it short; facts are used again where there are too few,
+    which costs the same, because facts do not know of each other.
+    """
+    contexts = make_templates(model, OPENERS[:1], 10)
+    settings = dataclasses.replace(VALUES, steps=3, stop_loss=0.0)
+    budget = token_budget(model, 3000, gradients=True)
+    rows = []
+    for n in sizes:
+        requests = [_request(records[i % len(records)], "target_new") for i in range(n)]
+        _reset_peak()
+        start = time.perf_counter()
+        for first in range(0, n, shard):
+            part = requests[first : first + shard]
+            optimise_values(model, part, contexts, "{} is a", LAYERS[-1], settings, budget)
+        seconds = time.perf_counter() - start
+        rows.append({"n": n, "seconds": seconds, "peak_mb": round(_peak_mb())})
+    frame = pl.DataFrame(rows)
+    slope, intercept = statistics.linear_regression(frame["n"], frame["seconds"])
+    exponent = statistics.linear_regression(frame["n"].log(), frame["seconds"].log()).slope
+    print(f"{slope:.3f} s a fact + {intercept:.1f} s; time grows with n to the {exponent:.2f}")
+    return frame
 
 
 def _request(record: dict, role: str) -> EditRequest:
