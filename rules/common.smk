@@ -5,7 +5,7 @@ import re
 
 from memat import provenance
 from memat.model.spec import read_model_spec
-from memat.plan import plan_experiments
+from memat.plan import BOTH, SOLVERS, plan_experiments
 
 
 def in_order(value):
@@ -68,6 +68,7 @@ HEADS = f"{RESULTS}/heads/{{edit}}/{{language}}/block_{{block}}"
 CORRECTIONS = (
     f"{RESULTS}/corrections/{{edit}}_{{language}}_{{select}}-{{k}}/block_{{block}}.safetensors"
 )
+SHIFTS = CORRECTIONS.replace("{k}/", "{k}_iti-{alpha}/")
 SCORES = f"{RESULTS}/scores/{{experiment}}/block_{{block}}.parquet"
 EXPORT = f"{RESULTS}/export/{{experiment}}/manifest.json"
 
@@ -77,8 +78,10 @@ wildcard_constraints:
     language="|".join(LANGUAGES),
     block=r"\d+",
     shard=r"\d+",
+    solver="|".join(SOLVERS),
     select="located|random",
     k=r"\d+",
+    alpha=r"[\d.e+-]+",
     experiment="|".join(re.escape(experiment.name) for experiment in PLAN.experiments),
 
 
@@ -120,6 +123,10 @@ def shard_number(wildcards):
     return int(wildcards.shard)
 
 
+def strength(wildcards):
+    return float(wildcards.alpha)
+
+
 def number_of_heads(wildcards):
     return int(wildcards.k)
 
@@ -138,6 +145,22 @@ def language_file_of(wildcards):
     return language_file(wildcards.language)
 
 
+def delta_settings(wildcards):
+    """Settings of one solver: those of another must not rerun it."""
+    own = {key: value for key, value in config["deltas"].items() if key != "alphaedit"}
+    if wildcards.solver == "alphaedit":
+        own |= config["deltas"]["alphaedit"] | {"solver": "alphaedit"}
+    return own
+
+
+def deltas_of_both(wildcards):
+    """The deltas of one solver in each language."""
+    return [
+        DELTAS.format(edit=f"{wildcards.solver}-{language}", block=wildcards.block)
+        for language in LANGUAGES
+    ]
+
+
 def values_of_block(wildcards):
     """All shards of the values that one block's deltas are solved from."""
     return [
@@ -154,18 +177,20 @@ def deltas_of_experiment(wildcards):
 
 def corrections_of_experiment(wildcards):
     """Corrections an experiment's model carries in one block; none without heads."""
-    return [
-        corrections_path(correction, _block(wildcards))
-        for correction in PLAN.experiment(wildcards.experiment).corrections
-    ]
+    experiment = PLAN.experiment(wildcards.experiment)
+    block = int(_block(wildcards))
+    if experiment.recycled:
+        block = (block + 1) % PLAN.n_blocks
+    return [corrections_path(correction, block) for correction in experiment.corrections]
 
 
 def corrections_path(correction, block):
-    return CORRECTIONS.format(
+    return (CORRECTIONS if correction.alpha is None else SHIFTS).format(
         edit=correction.heads.edit.id,
         language=correction.heads.language,
         select=correction.select,
         k=correction.k,
+        alpha=f"{correction.alpha or 0:g}",
         block=block,
     )
 
@@ -210,8 +235,8 @@ def head_panels():
 def all_values():
     """Every shard of values of the run (they carry the loss curves)."""
     return [
-        VALUES.format(language=edit.language, block=block, shard=shard)
-        for edit in PLAN.edits
+        VALUES.format(language=language, block=block, shard=shard)
+        for language in PLAN.trained
         for block in PLAN.blocks
         for shard in PLAN.shards
     ]
@@ -219,7 +244,7 @@ def all_values():
 
 def all_corrections():
     """Every correction file of the run (they carry the loss curves)."""
-    return [corrections_path(c, block) for c in PLAN.corrections for block in PLAN.blocks]
+    return [corrections_path(c, block) for c in PLAN.optimised for block in PLAN.blocks]
 
 
 def all_accuracies():

@@ -91,3 +91,32 @@ rule fit_corrections:
         "Corrections of {wildcards.k} {wildcards.select} heads of {wildcards.edit} in {wildcards.language}, block {wildcards.block}"
     script:
         "../workflow_scripts/fit_corrections.py"
+
+
+rule shift_heads:
+    input:
+        activations=rules.dump_activations.output.activations,
+        accuracy=rules.train_probes.output.accuracy,
+    output:
+        corrections=SHIFTS,
+    log:
+        log_path("shift_heads", "{edit}_{language}_{select}-{k}_iti-{alpha}/block_{block}"),
+    benchmark:
+        benchmark_path("shift_heads", "{edit}_{language}_{select}-{k}_iti-{alpha}/block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        cfg=config["probes"],
+        select="{select}",
+        k=number_of_heads,
+        alpha=strength,
+        seed=SEED,
+        code=code_tag("shift_heads.py"),
+    message:
+        "Shifts of {wildcards.k} {wildcards.select} heads of {wildcards.edit} in {wildcards.language}, alpha {wildcards.alpha}, block {wildcards.block}"
+    script:
+        "../workflow_scripts/shift_heads.py"

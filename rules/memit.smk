@@ -43,11 +43,11 @@ rule solve_deltas:
         values=values_of_block,
         covariance=COVARIANCE,
     output:
-        deltas=DELTAS.replace("{edit}", "memit-{language}"),
+        deltas=DELTAS.replace("{edit}", "{solver}-{language}"),
     log:
-        log_path("solve_deltas", "memit-{language}/block_{block}"),
+        log_path("solve_deltas", "{solver}-{language}/block_{block}"),
     benchmark:
-        benchmark_path("solve_deltas", "memit-{language}/block_{block}")
+        benchmark_path("solve_deltas", "{solver}-{language}/block_{block}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -55,13 +55,37 @@ rule solve_deltas:
         mem_mb=model_memory,
         runtime=120,
     params:
-        cfg=config["deltas"],
+        cfg=delta_settings,
         layers=config["edit"]["layers"],
         language="{language}",
         block=block_number,
         compute=COMPUTE,
         code=code_tag("solve_deltas.py"),
     message:
-        "Deltas in {wildcards.language}, block {wildcards.block}"
+        "Deltas of {wildcards.solver} in {wildcards.language}, block {wildcards.block}"
     script:
         "../workflow_scripts/solve_deltas.py"
+
+
+rule add_deltas:
+    input:
+        deltas=deltas_of_both,
+    output:
+        deltas=DELTAS.replace("{edit}", f"{{solver}}-{BOTH}"),
+    log:
+        log_path("add_deltas", "{solver}/block_{block}"),
+    benchmark:
+        benchmark_path("add_deltas", "{solver}/block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=config["edit"],
+        code=code_tag("add_deltas.py"),
+    message:
+        "Deltas of {wildcards.solver} in both languages added up, block {wildcards.block}"
+    script:
+        "../workflow_scripts/add_deltas.py"

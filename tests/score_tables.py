@@ -35,15 +35,19 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
     return pl.DataFrame(rows)
 
 
-def experiment(name, method, train=None, heads=None, select=None, k=None):
+def experiment(
+    name, method, train=None, heads=None, select=None, k=None, solver="memit", recycled=False
+):
     """One row of the plan, as `memat.plan.Experiment.as_row` gives it."""
     return {
         "name": name,
         "method": method,
+        "solver": solver if train else None,
         "train": train,
         "heads": heads,
         "select": select,
         "k": k,
+        "recycled": recycled,
     }
 
 

@@ -6,7 +6,6 @@ from memat import io
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests
 from memat.edit.storage import edited_by
 from memat.heads.activations import dump_activations
-from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
 from memat.tensors import write_tensors
@@ -19,9 +18,8 @@ def main(stage: Stage) -> None:
     rows = facts_of_block(bilingual, blocks, params.block, params.language)
     true, new = rewrite_requests(rows, TRUE), rewrite_requests(rows, NEW)
     labels = [0] * len(true) + [1] * len(new)
-    budget = token_budget(model, params.compute["memory_mb"], gradients=False)
     with edited_by(model, [stage.inputs.deltas]):
-        found = dump_activations(model, true + new, labels, budget)
+        found = dump_activations(model, true + new, labels)
     tensors = {
         "values": found.values,
         "labels": found.labels,

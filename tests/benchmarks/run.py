@@ -142,10 +142,10 @@ def _cases(model, records, few: int, many: int):
         many,
         len(both),
         lambda: reference.activations(model, both[:many]),
-        lambda: dump_activations(model, both, labels, reading).values,
+        lambda: dump_activations(model, both, labels).values,
         lambda a, b: _error(a, b[:many]),
     )
-    yield _probes(model, dump_activations(model, both, labels, reading))
+    yield _probes(model, dump_activations(model, both, labels))
     heads = [(12 + i // 2, (3 * i) % model.n_heads) for i in range(16)]
     part = new[: 3 * few]
     # ω is shared by all facts, so both ways do the same ones

@@ -9,8 +9,16 @@ from test_edit_values import CONTEXTS, REQUESTS
 
 from memat.edit.covariance import estimate_covariance
 from memat.edit.keys import KeyReader, template_weights
-from memat.edit.update import DeltaSettings, edited, solve_keys, spread
-from memat.errors import NonFiniteValue, NotEnoughFacts
+from memat.edit.storage import summed
+from memat.edit.update import (
+    Delta,
+    DeltaSettings,
+    edited,
+    solve_in_null_space,
+    solve_keys,
+    spread,
+)
+from memat.errors import ConfigError, NonFiniteValue, NotEnoughFacts
 from oracles import oracle_key, oracle_output, oracle_spread
 from small_models import SHAPES, TEXTS, small_model
 
@@ -120,6 +128,49 @@ def test_a_singular_moment_is_solved_with_a_recorded_ridge(caplog):
     right = solve_keys(keys, thin @ thin.T, 1.0, layer=7)
     assert right.isfinite().all()
     assert "layer 7: second moment is singular, ridge" in caplog.text
+
+
+def test_alphaedit_is_the_literal_formula_and_leaves_protected_keys_alone():
+    keys = torch.randn(4, 12, dtype=torch.float64)
+    root = torch.randn(12, 5, dtype=torch.float64)  # old keys in 5 of 12 directions
+    covariance = root @ root.T
+    right = solve_in_null_space(keys, covariance, 1e-6, 0.3, layer=0)
+    old = torch.linalg.qr(root).Q
+    projector = torch.eye(12, dtype=torch.float64) - old @ old.T
+    columns = keys.T
+    expected = columns.T @ projector
+    expected = expected @ torch.linalg.inv(columns @ columns.T @ projector + 0.3 * torch.eye(12))
+    torch.testing.assert_close(right, expected)
+    # an old key gives no change; every new one moves towards its share
+    assert (right @ root).abs().max() < 1e-9
+    assert bool(((right @ columns).diagonal() > 0.5).all())
+
+
+def test_alphaedit_without_a_free_direction_says_so():
+    with pytest.raises(ConfigError, match=r"null_threshold: 0.02 leaves no direction of layer 3"):
+        solve_in_null_space(torch.randn(2, 5).double(), torch.eye(5).double(), 0.02, 1.0, layer=3)
+
+
+def test_alphaedits_spread_goes_through_the_model_as_edited_so_far():
+    model = small_model("llama")
+    values, thin = wanted_values(model), {}
+    for layer, moment in moments(model).items():
+        found, directions = torch.linalg.eigh(moment)
+        found[: len(found) // 2] = 0  # half of the directions are free
+        thin[layer] = directions @ found.diag() @ directions.T
+    settings = DeltaSettings(3.0, solver="alphaedit", null_threshold=1e-6, delta_weight=1e-9)
+    deltas = spread(model, REQUESTS, values, ["{}"], thin, [2], settings, 48)
+    with edited(model, deltas):
+        for i, request in enumerate(REQUESTS):
+            torch.testing.assert_close(
+                oracle_output(model, request, 2), values[i], rtol=1e-4, atol=1e-4
+            )
+
+
+def test_the_sum_of_deltas_is_the_sum_of_their_matrices():
+    one, two = ({n: Delta(torch.randn(k, 6), torch.randn(k, 9)) for n in LAYERS} for k in (3, 5))
+    for layer, delta in summed([one, two]).items():
+        torch.testing.assert_close(delta.matrix(), one[layer].matrix() + two[layer].matrix())
 
 
 def test_non_finite_values_name_the_fact():

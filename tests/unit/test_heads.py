@@ -1,5 +1,7 @@
 """Activations, probes and corrections against direct computations and scikit-learn."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from test_edit_values import CONTEXTS, REQUESTS
 from memat.errors import EmptySplit
 from memat.heads.activations import HeadActivations, dump_activations
 from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.iti import iti_shifts
 from memat.heads.probes import (
     ProbeSettings,
     choose_heads,
@@ -26,9 +29,10 @@ PROBES = ProbeSettings(c=1.0, train=0.6, validation=0.2)
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
-def test_activations_are_the_projection_inputs_of_each_sentence_alone(name):
+def test_activations_are_the_projection_inputs_of_each_sentence_alone(name, monkeypatch):
     model = small_model(name)
-    found = dump_activations(model, REQUESTS, [1] * len(REQUESTS), 30)
+    monkeypatch.setattr("memat.heads.activations.tree_budget", lambda _model: 20)
+    found = dump_activations(model, REQUESTS, [1] * len(REQUESTS))
     for i, request in enumerate(REQUESTS):
         sentence = request_sentence(model.tokenizer, request)
         for layer in range(model.n_layers):
@@ -137,6 +141,33 @@ def test_random_heads_are_seeded_distinct_and_not_the_best():
     assert len(set(one)) == 6
     assert one != choose_heads(ranking, 6, "random", seed=4)
     assert set(one) != set(choose_heads(ranking, 6, "located", seed=3))
+
+
+def test_iti_shifts_by_standard_deviations_along_the_difference_of_the_means():
+    activations = planted()
+    inside = torch.rand(len(activations.labels), generator=torch.Generator().manual_seed(1)) < 0.7
+    found = iti_shifts(activations, inside, [(1, 2), (0, 1)], alpha=3.0)
+    for (layer, head), omega in zip(found.heads, found.omega.numpy(), strict=True):
+        rows = {0: [], 1: []}
+        for values, label, used in zip(
+            activations.values.numpy(), activations.labels.tolist(), inside.tolist(), strict=True
+        ):
+            if used:
+                rows[label].append(values[layer, head].astype(np.float64))
+        difference = np.mean(rows[1], 0) - np.mean(rows[0], 0)
+        unit = difference / np.sqrt((difference**2).sum())
+        projections = [float(row @ unit) for row in rows[0] + rows[1]]
+        np.testing.assert_allclose(omega, 3.0 * np.std(projections) * unit, rtol=1e-5)
+
+
+def test_iti_turns_with_the_labels_and_leaves_equal_means_alone():
+    activations = planted()
+    everyone = torch.ones(len(activations.labels), dtype=torch.bool)
+    turned = dataclasses.replace(activations, labels=1 - activations.labels)
+    there, back = (iti_shifts(a, everyone, [(1, 2)], 2.0).omega for a in (activations, turned))
+    torch.testing.assert_close(there, -back)
+    same = dataclasses.replace(activations, values=torch.ones_like(activations.values))
+    assert iti_shifts(same, everyone, [(1, 2)], 2.0).omega.abs().max() == 0
 
 
 HEADS = [(1, 0), (1, 2), (2, 1)]

@@ -11,7 +11,7 @@ from memat.evaluate.intervals import BootstrapSettings
 from memat.evaluate.metrics import METRICS, fact_metrics
 from memat.report.markdown import markdown_table
 from memat.report.tables import comparisons, differences_frame, metrics_frame, summary_frame
-from score_tables import EXPERIMENTS, LANGUAGES, random_run, random_scores
+from score_tables import EXPERIMENTS, LANGUAGES, experiment, random_run, random_scores
 
 SETTINGS = BootstrapSettings(resamples=200, confidence=0.95, seed=0)
 
@@ -87,6 +87,26 @@ def test_the_right_experiments_are_compared():
         ("memat-ca-en", "memit-ca"),
         ("random-ca-en", "memit-ca"),
         ("random-ca-en", "memat-ca-en"),
+    }
+
+
+def test_an_edit_is_compared_with_its_own_kind():
+    found = comparisons(
+        [
+            experiment("memit-en", "memit", "en"),
+            experiment("sum", "memit", "both"),
+            experiment("alpha-en", "memit", "en", solver="alphaedit"),
+            experiment("alpha-memat-en", "memat", "en", "ca", "located", 8, solver="alphaedit"),
+            experiment("memat-en", "memat", "en", "ca", "located", 8),
+            experiment("again-en", "memat", "en", "ca", "located", 8, recycled=True),
+        ]
+    )
+    assert set(found) == {
+        ("alpha-en", "memit-en"),
+        ("alpha-memat-en", "alpha-en"),
+        ("memat-en", "memit-en"),
+        ("again-en", "memit-en"),
+        ("again-en", "memat-en"),
     }
 
 

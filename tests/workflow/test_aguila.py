@@ -5,6 +5,7 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM
 
+from memat.edit.storage import read_deltas
 from memat.model.spec import read_model_spec
 from memat.schema import schema_faults
 from workflow.project import REPOSITORY, Project
@@ -61,10 +62,28 @@ def test_aguilas_layout_runs_through_every_stage(tmp_path):
         experiments=[
             {"name": "unedited", "method": "unedited"},
             {"name": "memat_ca_en", "method": "memat", "train": "ca", "heads": "en"},
+            {"name": "memat_both_en", "method": "memat", "train": "both", "heads": "en"},
+            {"name": "iti_ca_en", "method": "iti", "train": "ca", "heads": "en", "alpha": 2},
+            {"name": "alpha_ca", "method": "memit", "train": "ca", "solver": "alphaedit"},
         ],
     )
     outcome = project.snakemake("--configfile", config)
     assert outcome.code == 0, outcome.text
+    deltas = project.folder / "results-falcon/edits"
+    rows = {
+        path.parents[1].name: [len(delta.left) for delta in read_deltas(path).values()]
+        for path in deltas.rglob("deltas.*")
+    }
+    # the sum of both languages' deltas holds the factors of both
+    assert rows == {
+        name: [n] * 2
+        for name, n in {
+            "memit-en": 12,
+            "memit-ca": 12,
+            "memit-both": 24,
+            "alphaedit-ca": 12,
+        }.items()
+    }
     outcome = project.snakemake(
         "export", "--configfile", config, "--config", "experiment=memat_ca_en"
     )

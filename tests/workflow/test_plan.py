@@ -41,6 +41,18 @@ def test_equal_work_is_shared(config):
     assert plan.experiment("one").corrections == plan.experiment("two").corrections
 
 
+def test_both_languages_need_the_values_of_each(config):
+    config["experiments"] = [
+        {"name": "sum", "method": "memit", "train": "both"},
+        {"name": "alpha", "method": "memit", "train": "ca", "solver": "alphaedit"},
+    ]
+    plan = plan_experiments(config)
+    assert [edit.id for edit in plan.edits] == ["memit-both", "alphaedit-ca"]
+    assert plan.trained == ("en", "ca")
+    config["experiments"] = config["experiments"][1:]
+    assert plan_experiments(config).trained == ("ca",)
+
+
 def test_own_k_is_another_correction_on_the_same_heads(config):
     row = {"method": "memat", "train": "ca", "heads": "en"}
     config["experiments"] = [{"name": f"k{k}", **row, "k": k} for k in (8, 32)]
@@ -68,18 +80,22 @@ def test_rows_are_plain_and_complete(config):
     assert rows["unedited"] == {
         "name": "unedited",
         "method": "unedited",
+        "solver": None,
         "train": None,
         "heads": None,
         "select": None,
         "k": None,
+        "recycled": False,
     }
     assert rows["random_ca_ca"] == {
         "name": "random_ca_ca",
         "method": "memat",
+        "solver": "memit",
         "train": "ca",
         "heads": "ca",
         "select": "random",
         "k": 16,
+        "recycled": False,
     }
 
 

@@ -112,6 +112,21 @@ CONFIG_CHANGES = {
     "bootstrap": ({"summary__bootstrap": 200}, SCORE_FIGURES),
     "repair setting": ({"repair__min_paraphrases": 0}, REPAIR),
     "alignment setting": ({"align__method": "itermax"}, ALIGN),
+    "another solver and both languages": (
+        {
+            "experiments": [
+                {"name": "memit_ca", "method": "memit", "train": "ca"},
+                {"name": "alpha_ca", "method": "memit", "train": "ca", "solver": "alphaedit"},
+                {"name": "sum", "method": "memit", "train": "both"},
+                {"name": "iti", "method": "iti", "train": "ca", "heads": "en"},
+            ]
+        },
+        {
+            **{"optimise_values": 2, "solve_deltas": 2, "add_deltas": 1, "score": 3},
+            **{"shift_heads": 1, "draw_losses": 1, **SCORE_FIGURES},
+        },
+    ),
+    "another solver's setting": ({"deltas__alphaedit__delta_weight": 1.0}, {}),
     "one more experiment": (
         {
             "experiments": [

@@ -11,14 +11,21 @@ from pathlib import Path
 from memat.check_files import check_facts, check_prepared_model, require_file
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
+from memat.plan import BOTH
 from memat.schema import schema_faults
 from memat.suggest import allowed_values
 
-NEEDED_KEYS = {"unedited": (), "memit": ("train",), "memat": ("train", "heads")}
-ALLOWED_KEYS = {
+NEEDED_KEYS = {
     "unedited": (),
     "memit": ("train",),
-    "memat": ("train", "heads", "select", "k"),
+    "memat": ("train", "heads"),
+    "iti": ("train", "heads"),
+}
+ALLOWED_KEYS = {
+    "unedited": (),
+    "memit": ("train", "solver"),
+    "memat": ("train", "solver", "heads", "select", "k", "recycled"),
+    "iti": ("train", "solver", "heads", "select", "k", "alpha"),
 }
 
 
@@ -72,9 +79,14 @@ def _experiment_faults(config: dict) -> Iterator[str]:
                 yield f"{place}.{key}: missing; method {row['method']} needs one of {', '.join(languages)}"
         for key in row.keys() - {"name", "method", *ALLOWED_KEYS[row["method"]]}:
             yield f"{place}.{key}: method {row['method']} takes no such key"
-        for key in ("train", "heads"):
-            if key in row and row[key] not in languages:
-                yield f"{place}.{key}: {allowed_values(row[key], languages)}"
+        if row.get("recycled") and config["blocks"]["count"] < 2:
+            yield (
+                f"{place}.recycled: corrections of another block need blocks.count of at least 2,"
+                f" found {config['blocks']['count']}"
+            )
+        for key, allowed in {"train": [*languages, BOTH], "heads": languages}.items():
+            if key in row and row[key] not in allowed:
+                yield f"{place}.{key}: {allowed_values(row[key], allowed)}"
     if "experiment" in config and config["experiment"] not in first_seen:
         yield f"experiment: {allowed_values(config['experiment'], first_seen)}"
 

@@ -13,7 +13,9 @@ from typing import TypeVar
 from memat.errors import ConfigError
 from memat.suggest import allowed_values
 
-METHODS = ("unedited", "memit", "memat")
+METHODS = ("unedited", "memit", "memat", "iti")
+SOLVERS = ("memit", "alphaedit")
+BOTH = "both"  # the sum of the deltas of both languages
 SELECTIONS = ("located", "random")
 
 Item = TypeVar("Item")
@@ -21,14 +23,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Edit:
-    """MLP weights rewritten by one method with the sentences of one language (L1)."""
+    """MLP weights rewritten by one solver with the sentences of one language (L1), or both."""
 
-    method: str
+    solver: str
     language: str
 
     @property
     def id(self) -> str:
-        return f"{self.method}-{self.language}"
+        return f"{self.solver}-{self.language}"
 
 
 @dataclass(frozen=True)
@@ -41,36 +43,48 @@ class Heads:
 
 @dataclass(frozen=True)
 class Correction:
-    """Vectors added to `k` heads of an edited model, selected and trained in L2."""
+    """Vectors added to `k` heads of an edited model, selected and found in L2.
+
+    alpha: strength of ITI's shift; None where the vectors are optimised (MEMAT).
+    """
 
     heads: Heads
     select: str
     k: int
+    alpha: float | None = None
 
     @property
     def id(self) -> str:
-        return f"{self.heads.edit.id}_{self.heads.language}_{self.select}-{self.k}"
+        optimised = f"{self.heads.edit.id}_{self.heads.language}_{self.select}-{self.k}"
+        return optimised if self.alpha is None else f"{optimised}_iti-{self.alpha:g}"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of the results table: the edits and corrections its model carries."""
+    """One row of the results table: the edits and corrections its model carries.
+
+    recycled: the corrections are those of the next block, that is of other facts.
+    """
 
     name: str
     method: str
     edits: tuple[Edit, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    recycled: bool = False
 
     def as_row(self) -> dict:
-        """Plain values for the tables: name, method, train, heads, select, k (null: none)."""
+        """Plain values for the tables: name, method, solver, train, heads, select, k (null: none),
+        recycled."""
         correction = self.corrections[0] if self.corrections else None
         return {
             "name": self.name,
             "method": self.method,
+            "solver": self.edits[0].solver if self.edits else None,
             "train": "+".join(edit.language for edit in self.edits) or None,
             "heads": correction.heads.language if correction else None,
             "select": correction.select if correction else None,
             "k": correction.k if correction else None,
+            "recycled": self.recycled,
         }
 
 
@@ -104,8 +118,19 @@ class Plan:
         return _distinct(edit for experiment in self.experiments for edit in experiment.edits)
 
     @property
+    def trained(self) -> tuple[str, ...]:
+        """Languages in which values are optimised."""
+        needed = {edit.language for edit in self.edits}
+        return tuple(code for code in self.languages if needed & {code, BOTH})
+
+    @property
     def corrections(self) -> tuple[Correction, ...]:
         return _distinct(c for experiment in self.experiments for c in experiment.corrections)
+
+    @property
+    def optimised(self) -> tuple[Correction, ...]:
+        """Corrections that are optimised, and so have a loss curve."""
+        return tuple(c for c in self.corrections if c.alpha is None)
 
     @property
     def heads(self) -> tuple[Heads, ...]:
@@ -137,7 +162,8 @@ def plan_experiments(config: dict) -> Plan:
     languages = config["languages"]
     return Plan(
         experiments=tuple(
-            _plan_experiment(row, config["corrections"]["k"]) for row in config["experiments"]
+            _plan_experiment(row, config["corrections"]["k"], config["iti"]["alpha"])
+            for row in config["experiments"]
         ),
         languages=(languages["source"], languages["target"]),
         n_blocks=config["blocks"]["count"],
@@ -145,18 +171,20 @@ def plan_experiments(config: dict) -> Plan:
     )
 
 
-def _plan_experiment(row: dict, default_k: int) -> Experiment:
+def _plan_experiment(row: dict, default_k: int, default_alpha: float) -> Experiment:
     if row["method"] == "unedited":
         return Experiment(row["name"], row["method"])
-    edit = Edit("memit", row["train"])
+    edit = Edit(row.get("solver", "memit"), row["train"])
     if row["method"] == "memit":
         return Experiment(row["name"], row["method"], (edit,))
     correction = Correction(
         heads=Heads(edit, row["heads"]),
         select=row.get("select", "located"),
         k=row.get("k", default_k),
+        alpha=float(row.get("alpha", default_alpha)) if row["method"] == "iti" else None,
     )
-    return Experiment(row["name"], row["method"], (edit,), (correction,))
+    recycled = row.get("recycled", False)
+    return Experiment(row["name"], row["method"], (edit,), (correction,), recycled)
 
 
 def _distinct(items: Iterable[Item]) -> tuple[Item, ...]:

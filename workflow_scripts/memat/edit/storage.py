@@ -26,6 +26,17 @@ def read_deltas(path: str) -> dict[int, Delta]:
     }
 
 
+def summed(parts: Sequence[dict[int, Delta]]) -> dict[int, Delta]:
+    """Δ₁ + Δ₂ + … of edits of the same layers, as factors: theirs side by side."""
+    return {
+        layer: Delta(
+            torch.cat([part[layer].left for part in parts]),
+            torch.cat([part[layer].right for part in parts]),
+        )
+        for layer in parts[0]
+    }
+
+
 @contextmanager
 def edited_by(model: EditableModel, paths: Sequence[str]) -> Iterator[EditableModel]:
     """The model with the deltas of several files added up; taken off on leaving."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from memat.edit.keys import KeyReader, template_weights
-from memat.errors import NonFiniteValue
+from memat.errors import ConfigError, NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest
 
@@ -26,11 +26,15 @@ class DeltaSettings:
     covariance_weight: λ of λC + KKᵀ. key_templates: `uniform` or `grouped`.
     residual: `updated` (keys and residual re-measured after every layer) or `frozen`
     (those of the unedited model in every layer, as in the released code).
+    solver: `memit`, or `alphaedit` with its null_threshold and delta_weight.
     """
 
     covariance_weight: float
     key_templates: str = "uniform"
     residual: str = "updated"
+    solver: str = "memit"
+    null_threshold: float = 0.02
+    delta_weight: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,13 @@ def spread(
                 layer,
                 float(share.norm(dim=1).mean()) * (len(layers) - number),
             )
-            right = solve_keys(keys, covariance[layer].double(), settings.covariance_weight, layer)
+            moment = covariance[layer].double()
+            if settings.solver == "alphaedit":
+                right = solve_in_null_space(
+                    keys, moment, settings.null_threshold, settings.delta_weight, layer
+                )
+            else:
+                right = solve_keys(keys, moment, settings.covariance_weight, layer)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
                 add_delta(model, layer, deltas[layer])
@@ -103,6 +113,31 @@ def solve_keys(
     scaled = torch.cholesky_solve(living, factor)
     inner = torch.eye(len(keys), dtype=keys.dtype) + living.T @ scaled
     result[:, alive] = torch.linalg.solve(inner, scaled.T)
+    if not bool(result.isfinite().all()):
+        raise NonFiniteValue(f"solve of layer {layer} is not finite")
+    return result
+
+
+def solve_in_null_space(
+    keys: torch.Tensor, covariance: torch.Tensor, threshold: float, weight: float, layer: int
+) -> torch.Tensor:
+    """AlphaEdit's KᵀP(KKᵀP + weight·I)⁻¹ with facts as rows, (n_facts, d_ff), float64.
+
+    Fang et al. 2025, eq. 12 without earlier edits. P projects onto the directions in which
+    old keys have almost no moment: eigenvectors of C with an eigenvalue below `threshold`
+    times the mean. Through the n×n system: with A = PK it is (AᵀA + weight·I)⁻¹Aᵀ.
+    Raises NonFiniteValue(layer), ConfigError (no such direction).
+    """
+    moments, directions = torch.linalg.eigh(covariance)
+    free = moments < threshold * moments.mean()
+    log.info("layer %d: %d of %d directions are free", layer, int(free.sum()), len(free))
+    if not bool(free.any()):
+        raise ConfigError(
+            f"deltas.alphaedit.null_threshold: {threshold} leaves no direction of layer {layer} free"
+        )
+    projected = keys @ directions[:, free] @ directions[:, free].T
+    inner = projected @ projected.T + weight * torch.eye(len(keys), dtype=keys.dtype)
+    result = torch.linalg.solve(inner, projected)
     if not bool(result.isfinite().all()):
         raise NonFiniteValue(f"solve of layer {layer} is not finite")
     return result

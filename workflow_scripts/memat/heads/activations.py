@@ -8,10 +8,11 @@ import torch
 from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
-from memat.model.batching import length_batches, pad
+from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
 from memat.model.sentences import EditRequest, request_sentence
+from memat.model.trees import grow_tree, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -31,36 +32,40 @@ class HeadActivations:
 
 @torch.no_grad()
 def dump_activations(
-    model: EditableModel, requests: Sequence[EditRequest], labels: Sequence[int], token_budget: int
+    model: EditableModel, requests: Sequence[EditRequest], labels: Sequence[int]
 ) -> HeadActivations:
-    """Run every request's prompt + target once. Raises NonFiniteValue(case ids)."""
+    """Run every request's prompt + target; what several begin with runs once.
+
+    Raises NonFiniteValue(case ids).
+    """
     sentences = [request_sentence(model.tokenizer, request) for request in requests]
+    rows = [sentence.ids for sentence in sentences]
     shape = (len(requests), model.n_layers, model.n_heads, model.head_dim)
     values = torch.zeros(shape, dtype=torch.float32)
     predicted = torch.zeros(len(requests), dtype=torch.bool)
-    batches = length_batches([len(s.ids) for s in sentences], token_budget)
-    for rows in tqdm(batches, desc="head activations", mininterval=5):
-        part = [sentences[r] for r in rows]
-        ids, mask = pad([s.ids for s in part], model.device)
-        last = torch.tensor([len(s.ids) - 1 for s in part], device=model.device)
-        everyone = torch.arange(len(part), device=model.device)
+    for part in tqdm(
+        tree_batches(rows, tree_budget(model)), desc="head activations", mininterval=5
+    ):
+        tree = grow_tree([rows[number] for number in part])
+        last = torch.tensor([path[-1] for path in tree.paths], device=model.device)
         with ExitStack() as hooks:
             for layer in range(model.n_layers):
-                keep = _keeper(values, rows, layer, everyone, last)
+                keep = _keeper(values, part, layer, last)
                 hooks.enter_context(inputs_seen(model.attention_output(layer), keep))
-            hidden = model.last_hidden(ids, mask)
-        for place, (row, sentence) in enumerate(zip(rows, part, strict=True)):
-            before = hidden[place, sentence.target_start - 1 : len(sentence.ids) - 1]
+            hidden = run_tree(model, tree)
+        for number, path in zip(part, tree.paths, strict=True):
+            sentence = sentences[number]
+            before = hidden[path[sentence.target_start - 1 : -1]]
             argmax = model.log_probabilities(before).argmax(-1)
-            predicted[row] = argmax.tolist() == list(sentence.target_ids)
+            predicted[number] = argmax.tolist() == list(sentence.target_ids)
     _check(values, requests)
     cases = torch.tensor([request.case_id for request in requests])
     return HeadActivations(values, torch.tensor(labels), cases, predicted)
 
 
-def _keeper(values, rows, layer, everyone, last):
+def _keeper(values, rows, layer, last):
     def keep(heads: torch.Tensor) -> None:
-        values[rows, layer] = heads[everyone, last].float().cpu().view(len(rows), *values.shape[2:])
+        values[rows, layer] = heads[0, last].float().cpu().view(len(rows), *values.shape[2:])
 
     return keep
 

@@ -10,14 +10,34 @@ from memat.report.figures import GREY, language_colors, new_figure
 
 NAMES = {"E": "efficacy", "P": "paraphrase", "N": "neighborhood"}
 UNITS = {"S": "percent of prompts", "M": "points of probability (%)", "A": "percent of prompts"}
-# no correction, located heads, random heads: filled shapes against a hollow one
-MARKERS = {"unedited": "D", "memit": "s", "memat": "o", "memat-random": "o"}
-LABELS = {
+SHAPES = {"unedited": "D", "memit": "s", "alphaedit": "s", "memat": "o", "iti": "P"}
+WORDS = {
     "unedited": "unedited model",
     "memit": "MEMIT",
-    "memat": "MEMAT, located heads",
-    "memat-random": "MEMAT, random heads",
+    "alphaedit": "AlphaEdit",
+    "memat": "MEMAT",
+    "iti": "ITI",
+    "random": "random heads",
+    "recycled": "recycled",
 }
+
+
+def _shape(method: str) -> str:
+    return SHAPES[method.split("-")[0]]
+
+
+def _filled(method: str, color: str) -> str:
+    """Random heads are hollow, what stands on AlphaEdit is grey inside."""
+    if "random" in method:
+        return "white"
+    return "#BBBBBB" if "alphaedit" in method else color
+
+
+def _label(method: str) -> str:
+    """`memat-random-alphaedit` in words."""
+    first, *rest = method.split("-")
+    on = " on AlphaEdit" if rest and rest[-1] == "alphaedit" else ""
+    return ", ".join([WORDS[first] + on, *(WORDS[word] for word in rest if word != "alphaedit")])
 
 
 def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:
@@ -58,14 +78,13 @@ def _draw_panel(
         place = languages.index(row["eval_language"]) - (len(languages) - 1) / 2
         height = experiments.index(row["experiment"]) + 0.5 * place / max(1, len(languages) - 1)
         axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=1.6)
-        hollow = row["method"] == "memat-random"
         axes.plot(
             row["value"],
             height,
-            MARKERS[row["method"]],
+            _shape(row["method"]),
             color=color,
             markersize=5,
-            markerfacecolor="white" if hollow else color,
+            markerfacecolor=_filled(row["method"], color),
         )
         if row["method"] == "unedited":
             axes.axvline(row["value"], color=color, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -93,10 +112,10 @@ def _draw_legend(
                 [],
                 color="black",
                 linestyle="",
-                marker=MARKERS[method],
-                markerfacecolor="white" if method == "memat-random" else "black",
+                marker=_shape(method),
+                markerfacecolor=_filled(method, "black"),
                 markersize=5,
-                label=LABELS[method],
+                label=_label(method),
             )
         )
     handles.append(

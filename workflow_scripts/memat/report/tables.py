@@ -21,7 +21,6 @@ from memat.evaluate.metrics import (
     harmonic_mean,
 )
 
-RANDOM_METHOD = "memat-random"
 DECIMALS = 4  # of a percent, in the CSV files
 _PARTS = [FACT_METRICS.index(name) for name in SCORE_PARTS]
 _ORDER = [(*FACT_METRICS, SCORE).index(name) for name in METRICS]
@@ -65,7 +64,7 @@ def summary_frame(
     """One row per experiment, language and metric; value, low, high in percent.
 
     metrics: result of `metrics_frame`. experiments: dicts with name, method, train,
-    heads, select, k. Random-heads controls have the method "memat-random"; `heads`
+    solver, heads, select, k. Random-heads controls have the method "memat-random"; `heads`
     is the number of corrected heads, 0 without corrections. n_facts counts the facts
     that have the metric; for the harmonic score S it is the least of ES, PS, NS.
     """
@@ -129,19 +128,32 @@ def differences_frame(
 def comparisons(experiments: Sequence[dict]) -> list[tuple[str, str]]:
     """(experiment, baseline) names: which rows of the results are compared.
 
-    memit − unedited; memat (located or random) − memit of the same training language;
-    random heads − located heads of the same languages and number.
+    memit − unedited; alphaedit − memit of the same training language; memat or iti (located
+    or random) − the same edit without corrections; random heads − located heads of the same
+    edit, language and number; recycled corrections − those of the same facts.
     """
     pairs = []
     for one in experiments:
         for other in experiments:
-            same_edit = one["train"] == other["train"]
+            same_edit = all(one[key] == other[key] for key in ("train", "solver"))
+            same_training = one["train"] == other["train"]
             if (
                 (one["method"], other["method"]) == ("memit", "unedited")
-                or ((one["method"], other["method"]) == ("memat", "memit") and same_edit)
+                or (one["method"] in ("memat", "iti") and other["method"] == "memit" and same_edit)
+                or (
+                    (one["method"], other["method"]) == ("memit", "memit")
+                    and (one["solver"], other["solver"]) == ("alphaedit", "memit")
+                    and same_training
+                )
+                or (
+                    (one["recycled"], other["recycled"]) == (True, False)
+                    and same_edit
+                    and all(one[key] == other[key] for key in ("method", "heads", "k", "select"))
+                )
                 or (
                     (one["select"], other["select"]) == ("random", "located")
-                    and all(one[key] == other[key] for key in ("method", "train", "heads", "k"))
+                    and same_edit
+                    and all(one[key] == other[key] for key in ("method", "heads", "k", "recycled"))
                 )
             ):
                 pairs.append((one["name"], other["name"]))
@@ -150,7 +162,12 @@ def comparisons(experiments: Sequence[dict]) -> list[tuple[str, str]]:
 
 def method_name(experiment: dict) -> str:
     """Method as the tables name it: a random-heads control is no MEMAT result."""
-    return RANDOM_METHOD if experiment["select"] == "random" else experiment["method"]
+    random = experiment["select"] == "random"
+    name = experiment["method"] + ("-random" if random else "")
+    name += "-recycled" if experiment["recycled"] else ""
+    if experiment["solver"] != "alphaedit":
+        return name
+    return "alphaedit" if name == "memit" else f"{name}-alphaedit"
 
 
 SUMMARY_SCHEMA = {

@@ -1,0 +1,13 @@
+"""The sum of the deltas of two edits, each from its own run in its own language."""
+
+from memat.edit.storage import read_deltas, summed, write_deltas
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> None:
+    parts = [read_deltas(path) for path in stage.inputs.deltas]
+    write_deltas(stage.outputs.deltas, summed(parts), stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
