@@ -95,7 +95,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="a few facts, one round, for CI")
+    parser.add_argument("--short", action="store_true", help="a few facts, one round, one thread")
     parser.add_argument("--facts", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
@@ -103,7 +103,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stages", nargs="*", help="only these")
     arguments = parser.parse_args()
     if arguments.short:
-        arguments.rounds = 1
+        arguments.rounds = arguments.threads = 1
     return arguments
 
 
@@ -264,7 +264,10 @@ def _measure(case: Case, rounds: int) -> list[dict]:
             peaks[variant] = max(peaks[variant], _peak_mb())
     ratios = [p / f for p, f in zip(seconds["plain"], seconds["fast"], strict=True)]
     error = case.error(results["plain"], results["fast"])
-    print(f"{case.stage}: ratios {', '.join(f'{r:.1f}' for r in ratios)}; error {error:.2g}")
+    print(
+        f"{case.stage}: ratios {', '.join(f'{r:.1f}' for r in ratios)}; error {error:.2g}",
+        flush=True,
+    )
     return [
         {
             "stage": case.stage,
