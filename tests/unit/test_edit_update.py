@@ -147,7 +147,7 @@ def test_alphaedit_is_the_literal_formula_and_leaves_protected_keys_alone():
 
 
 def test_alphaedit_without_a_free_direction_says_so():
-    with pytest.raises(ConfigError, match=r"null_threshold: 0.02 leaves no direction of layer 3"):
+    with pytest.raises(ConfigError, match=r"null_share: 0.02 leaves no direction of layer 3"):
         solve_in_null_space(torch.randn(2, 5).double(), torch.eye(5).double(), 0.02, 1.0, layer=3)
 
 
@@ -158,7 +158,7 @@ def test_alphaedits_spread_goes_through_the_model_as_edited_so_far():
         found, directions = torch.linalg.eigh(moment)
         found[: len(found) // 2] = 0  # half of the directions are free
         thin[layer] = directions @ found.diag() @ directions.T
-    settings = DeltaSettings(3.0, solver="alphaedit", null_threshold=1e-6, delta_weight=1e-9)
+    settings = DeltaSettings(3.0, solver="alphaedit", null_share=1e-6, delta_weight=1e-9)
     deltas = spread(model, REQUESTS, values, ["{}"], thin, [2], settings, 48)
     with edited(model, deltas):
         for i, request in enumerate(REQUESTS):

@@ -26,14 +26,14 @@ class DeltaSettings:
     covariance_weight: λ of λC + KKᵀ. key_templates: `uniform` or `grouped`.
     residual: `updated` (keys and residual re-measured after every layer) or `frozen`
     (those of the unedited model in every layer, as in the released code).
-    solver: `memit`, or `alphaedit` with its null_threshold and delta_weight.
+    solver: `memit`, or `alphaedit` with its null_share and delta_weight.
     """
 
     covariance_weight: float
     key_templates: str = "uniform"
     residual: str = "updated"
     solver: str = "memit"
-    null_threshold: float = 0.02
+    null_share: float = 0.05
     delta_weight: float = 10.0
 
 
@@ -85,7 +85,7 @@ def spread(
             moment = covariance[layer].double()
             if settings.solver == "alphaedit":
                 right = solve_in_null_space(
-                    keys, moment, settings.null_threshold, settings.delta_weight, layer
+                    keys, moment, settings.null_share, settings.delta_weight, layer
                 )
             else:
                 right = solve_keys(keys, moment, settings.covariance_weight, layer)
@@ -119,21 +119,21 @@ def solve_keys(
 
 
 def solve_in_null_space(
-    keys: torch.Tensor, covariance: torch.Tensor, threshold: float, weight: float, layer: int
+    keys: torch.Tensor, covariance: torch.Tensor, share: float, weight: float, layer: int
 ) -> torch.Tensor:
     """AlphaEdit's KᵀP(KKᵀP + weight·I)⁻¹ with facts as rows, (n_facts, d_ff), float64.
 
     Fang et al. 2025, eq. 12 without earlier edits. P projects onto the directions in which
-    old keys have almost no moment: eigenvectors of C with an eigenvalue below `threshold`
-    times the mean. Through the n×n system: with A = PK it is (AᵀA + weight·I)⁻¹Aᵀ.
+    old keys have little moment: the eigenvectors of C with the smallest eigenvalues, as many
+    as together hold at most `share` of its trace. Through the n×n system: with A = PK it is (AᵀA + weight·I)⁻¹Aᵀ.
     Raises NonFiniteValue(layer), ConfigError (no such direction).
     """
     moments, directions = torch.linalg.eigh(covariance)
-    free = moments < threshold * moments.mean()
+    free = moments.clamp_min(0).cumsum(0) <= share * moments.sum()
     log.info("layer %d: %d of %d directions are free", layer, int(free.sum()), len(free))
     if not bool(free.any()):
         raise ConfigError(
-            f"deltas.alphaedit.null_threshold: {threshold} leaves no direction of layer {layer} free"
+            f"deltas.alphaedit.null_share: {share} leaves no direction of layer {layer} free"
         )
     projected = keys @ directions[:, free] @ directions[:, free].T
     inner = projected @ projected.T + weight * torch.eye(len(keys), dtype=keys.dtype)
