@@ -84,11 +84,11 @@ def main() -> None:
     frame = pl.DataFrame(rows)
     folder = Path(arguments.folder)
     write_csv(folder / "benchmark.csv", frame)
+    draw_benchmark(frame, folder / "benchmark.png", folder / "benchmark.svg")
     sizes = (2, 4, 8) if arguments.short else (50, 100, 200, 500, 1000)
     scale = _scale(model, records, sizes, shard=sizes[0])
     write_csv(folder / "benchmark_scale.csv", scale)
     print(scale)
-    draw_benchmark(frame, folder / "benchmark.png", folder / "benchmark.svg")
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=120):
         print(frame)
 
