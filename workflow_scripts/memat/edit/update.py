@@ -125,7 +125,8 @@ def solve_in_null_space(
 
     Fang et al. 2025, eq. 12 without earlier edits. P projects onto the directions in which
     old keys have little moment: the eigenvectors of C with the smallest eigenvalues, as many
-    as together hold at most `share` of its trace. Through the n×n system: with A = PK it is (AᵀA + weight·I)⁻¹Aᵀ.
+    as together hold at most `share` of its trace. Through the n×n system: with A = PK it is
+    (AᵀA + weight·I)⁻¹Aᵀ.
     Raises NonFiniteValue(layer), ConfigError (no such direction).
     """
     moments, directions = torch.linalg.eigh(covariance)

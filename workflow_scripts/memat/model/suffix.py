@@ -115,10 +115,10 @@ def prepare_trees(
     prepared = []
     for numbers in tree_batches(rows, tree_budget(model)):
         tree = grow_tree([rows[n] for n in numbers])
-        _ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
+        _ids, mask, positions = inputs = tree_inputs(tree, model.dtype, model.device)
         batch = SuffixBatch(
             rows=torch.tensor(numbers, device=model.device),
-            hidden=_entering(model, tree, first_layer),
+            hidden=_entering(model, inputs, first_layer),
             cache=None,
             mask=mask,
             positions=positions,
@@ -179,10 +179,10 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     Returns the input of block `first_layer`, (n_nodes, d_model), and per block from
     there on keys and values, each (kv_heads, n_nodes, head_dim).
     """
-    hidden = _entering(model, tree, first_layer)
+    ids, mask, positions = inputs = tree_inputs(tree, model.dtype, model.device)
+    hidden = _entering(model, inputs, first_layer)
     if not kept:
         return hidden[0], ()
-    ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
     nodes = torch.tensor(kept, device=model.device)
     cache = DynamicCache()
     with entering_at(model, first_layer, hidden[:, nodes]):
@@ -204,9 +204,11 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     return hidden[0], tuple(filled)
 
 
-def _entering(model: EditableModel, tree: TokenTree, first_layer: int) -> torch.Tensor:
-    """Input of block `first_layer` at every node, (1, n_nodes, d_model)."""
-    ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
+def _entering(
+    model: EditableModel, inputs: tuple[torch.Tensor, ...], first_layer: int
+) -> torch.Tensor:
+    """Input of block `first_layer` at every node, (1, n_nodes, d_model); inputs: `tree_inputs`."""
+    ids, mask, positions = inputs
     seen: list[torch.Tensor] = []
     first = model.blocks[first_layer]
     with inputs_seen(first, lambda h: seen.append(h.clone())), stopping_before(first):

@@ -132,32 +132,35 @@ def comparisons(experiments: Sequence[dict]) -> list[tuple[str, str]]:
     or random) − the same edit without corrections; random heads − located heads of the same
     edit, language and number; recycled corrections − those of the same facts.
     """
-    pairs = []
-    for one in experiments:
-        for other in experiments:
-            same_edit = all(one[key] == other[key] for key in ("train", "solver"))
-            same_training = one["train"] == other["train"]
-            if (
-                (one["method"], other["method"]) == ("memit", "unedited")
-                or (one["method"] in ("memat", "iti") and other["method"] == "memit" and same_edit)
-                or (
-                    (one["method"], other["method"]) == ("memit", "memit")
-                    and (one["solver"], other["solver"]) == ("alphaedit", "memit")
-                    and same_training
-                )
-                or (
-                    (one["recycled"], other["recycled"]) == (True, False)
-                    and same_edit
-                    and all(one[key] == other[key] for key in ("method", "heads", "k", "select"))
-                )
-                or (
-                    (one["select"], other["select"]) == ("random", "located")
-                    and same_edit
-                    and all(one[key] == other[key] for key in ("method", "heads", "k", "recycled"))
-                )
-            ):
-                pairs.append((one["name"], other["name"]))
-    return pairs
+    return [
+        (one["name"], other["name"])
+        for one in experiments
+        for other in experiments
+        if _is_baseline(one, other)
+    ]
+
+
+def _is_baseline(one: dict, other: dict) -> bool:
+    """Whether `one` is compared with `other`."""
+
+    def alike(*keys: str) -> bool:
+        return all(one[key] == other[key] for key in keys)
+
+    def change(key: str) -> tuple:
+        return one[key], other[key]
+
+    same_edit = alike("train", "solver")
+    if change("method") == ("memit", "unedited"):
+        return True
+    if one["method"] in ("memat", "iti") and other["method"] == "memit":
+        return same_edit
+    if change("method") == ("memit", "memit"):
+        return change("solver") == ("alphaedit", "memit") and alike("train")
+    if not (same_edit and alike("method", "heads", "k")):
+        return False
+    return (change("recycled") == (True, False) and alike("select")) or (
+        change("select") == ("random", "located") and alike("recycled")
+    )
 
 
 def method_name(experiment: dict) -> str:
