@@ -57,9 +57,9 @@ def test_the_spread_is_the_literal_formula(name, mode):
 def test_keys_and_outputs_follow_the_weights_as_they_change():
     model = small_model("llama")
     weights = template_weights(len(CONTEXTS), "uniform")
-    reader = KeyReader(model, REQUESTS, CONTEXTS, weights, 48)
+    reader = KeyReader(model, [REQUESTS], [CONTEXTS], weights, 48)
     for layer in LAYERS:
-        keys, outputs = reader.read(layer, 2)
+        keys, outputs = reader.read(layer, model.blocks[2])
         for i, request in enumerate(REQUESTS):
             torch.testing.assert_close(
                 keys[i], oracle_key(model, request, CONTEXTS, weights, layer)
