@@ -93,7 +93,7 @@ def spread_joint(
     Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
     """
     requests = [request for of_language in requests_by_language for request in of_language]
-    wanted = values.double().reshape(-1, values.shape[-1])
+    wanted = values.double().reshape(len(requests), model.d_model)
     weights = template_weights(len(contexts_by_language[0]), settings.key_templates)
     reader = KeyReader(model, requests_by_language, contexts_by_language, weights, token_budget)
     written = value_places(model, layers[-1], settings.solver).written
