@@ -79,7 +79,7 @@ CORRECTIONS = (
     f"{RESULTS}/corrections/{{edit}}_{{language}}_{{select}}-{{k}}/block_{{block}}.safetensors"
 )
 SHIFTS = CORRECTIONS.replace("{k}/", "{k}_iti-{alpha}/")
-SCORES = f"{RESULTS}/scores/{{model}}/block_{{block}}.parquet"
+SCORES = f"{RESULTS}/scores/{{edited}}/block_{{block}}.parquet"
 EXPORT = f"{RESULTS}/export/{{experiment}}/manifest.json"
 
 
@@ -91,7 +91,7 @@ def one_of(names):
 wildcard_constraints:
     values=one_of(VALUE_RUNS),
     edit=one_of({**EDITS, **SOLVED}),
-    model=one_of(MODELS),
+    edited=one_of(MODELS),
     language=one_of(LANGUAGES),
     block=fact_sets.PATTERN,
     shard=r"\d+",
@@ -246,7 +246,7 @@ def heads_path(heads, block, name):
 
 
 def scores_path(score):
-    return SCORES.format(model=score.model, block=score.facts)
+    return SCORES.format(edited=score.model, block=score.facts)
 
 
 def all_scores():
@@ -257,7 +257,7 @@ def all_scores():
 def scores_of_rows(rows):
     """The score files of a target of the paper, row by row."""
     return [
-        SCORES.format(model=row.experiment.model, block=facts)
+        SCORES.format(edited=row.experiment.model, block=facts)
         for row in rows
         for facts in row.facts
     ]
@@ -320,8 +320,8 @@ def _job(rule, wildcards):
 
 def _model(wildcards):
     """The edited model of a job: that of a score file, or of an export by experiment."""
-    if hasattr(wildcards, "model"):
-        return MODELS[wildcards.model]
+    if hasattr(wildcards, "edited"):
+        return MODELS[wildcards.edited]
     return PLAN.experiment(wildcards.experiment)
 
 

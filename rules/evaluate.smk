@@ -11,9 +11,9 @@ rule score:
     output:
         scores=SCORES,
     log:
-        log_path("score", "{model}/block_{block}"),
+        log_path("score", "{edited}/block_{block}"),
     benchmark:
-        benchmark_path("score", "{model}/block_{block}")
+        benchmark_path("score", "{edited}/block_{block}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -27,7 +27,7 @@ rule score:
         compute=COMPUTE,
         code=code_tag("score.py"),
     message:
-        "Scores of {wildcards.model} in {params.languages}, block {wildcards.block}"
+        "Scores of {wildcards.edited} in {params.languages}, block {wildcards.block}"
     script:
         "../workflow_scripts/score.py"
 
