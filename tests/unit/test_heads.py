@@ -22,7 +22,12 @@ from memat.heads.probes import (
     train_probes,
 )
 from memat.model.sentences import request_sentence
-from oracles import oracle_correction_loss, oracle_nll
+from oracles import (
+    oracle_correction_loss,
+    oracle_head_norm,
+    oracle_nll,
+    oracle_reference,
+)
 from small_models import SHAPES, small_model
 
 PROBES = ProbeSettings(c=1.0, train=0.6, validation=0.2)
@@ -192,6 +197,51 @@ def test_corrections_follow_plain_adam_on_equation_12(name, position):
         loss.backward()
         adam.step()
     assert (found.omega - omega.detach()).norm() / omega.norm() < 1e-5
+
+
+# (1, 2) is the first of these that a forward pass reaches, and not the first of the list
+SHARING_HEADS = [(2, 1), (1, 2), (1, 0)]
+# the released code's way, on one fact for all facts and updates
+SHARED = {
+    "equation": lambda _model: {},
+    "kl_reference": lambda model: {"reference": oracle_reference(model, REQUESTS[0], "{} is a")},
+    "correction_norm": lambda model: {"norm": oracle_head_norm(model, REQUESTS[0], 1, 2)},
+}
+
+
+@pytest.mark.parametrize("switch", SHARED)
+def test_the_first_facts_reference_and_norm_hold_for_all_only_where_a_switch_says(switch):
+    model = small_model("llama")
+    plain = CorrectionSettings(0.05, 2, 2, norm_weight=3.0, kl_weight=1.0)
+    released = {"kl_reference": "first_fact", "correction_norm": "shared"}
+    settings = dataclasses.replace(plain, **{k: v for k, v in released.items() if k == switch})
+
+    def fitted(wanted):
+        return fit_corrections(
+            model, REQUESTS, CONTEXTS, "{} is a", SHARING_HEADS, wanted, 64, seed=1
+        )
+
+    found, shared = fitted(settings), SHARED[switch](model)
+    omega = torch.zeros(3, model.head_dim, dtype=torch.float64, requires_grad=True)
+    adam, order = torch.optim.Adam([omega], lr=0.05), torch.Generator().manual_seed(1)
+    updates = [REQUESTS[0:2], REQUESTS[2:4], REQUESTS[4:5]]
+    for epoch in range(2):
+        total = 0.0
+        for number in torch.randperm(3, generator=order).tolist():
+            adam.zero_grad()
+            losses = [
+                oracle_correction_loss(
+                    model, r, CONTEXTS, "{} is a", SHARING_HEADS, omega, settings, **shared
+                )
+                for r in updates[number]
+            ]
+            (sum(losses) / len(losses)).backward()
+            adam.step()
+            total += float(sum(losses).detach())
+        assert float(found.losses[epoch]) == pytest.approx(total / len(REQUESTS), rel=1e-6)
+    assert (found.omega - omega.detach()).norm() / omega.norm() < 1e-5
+    if switch != "equation":
+        assert (found.omega - fitted(plain).omega).norm() / omega.norm() > 1e-2
 
 
 def test_the_starting_loss_has_no_divergence_and_no_penalty():
