@@ -10,7 +10,8 @@ from test_edit_values import CONTEXTS, REQUESTS
 
 from memat.errors import EmptySplit
 from memat.heads.activations import HeadActivations, dump_activations
-from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.corrections import CorrectionSettings, corrected_inputs, fit_corrections
+from memat.heads.deployment import Corrections, carrying, read_corrections, write_corrections
 from memat.heads.iti import iti_shifts
 from memat.heads.probes import (
     ProbeSettings,
@@ -22,6 +23,7 @@ from memat.heads.probes import (
     train_probes,
 )
 from memat.model.sentences import request_sentence
+from memat.provenance import Provenance
 from oracles import (
     oracle_correction_loss,
     oracle_head_norm,
@@ -264,3 +266,29 @@ def test_training_lowers_the_loss():
         model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0
     ).losses
     assert losses[-1] < losses[0] - 0.05
+
+
+# two heads of one layer: the list has them by rank, not by number
+DEPLOYED = [(1, 2), (1, 0), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("heads_per_layer", "surviving"), [("add_up", [0, 1, 2]), ("last_wins", [1, 2])]
+)
+def test_a_correction_file_says_which_heads_of_a_layer_are_deployed(
+    heads_per_layer, surviving, tmp_path
+):
+    """What scoring and export see is ω added to the head activations that survive."""
+    model = small_model("llama")
+    generator = torch.Generator().manual_seed(2)
+    omega = torch.randn(3, model.head_dim, generator=generator, dtype=torch.float64)
+    path = str(tmp_path / "corrections.safetensors")
+    corrections = Corrections(DEPLOYED, omega, torch.zeros(0), heads_per_layer)
+    write_corrections(path, corrections, Provenance(stage="test", settings={}, code="0"))
+    assert read_corrections(path).heads_per_layer == heads_per_layer
+    ids = torch.tensor([model.tokenizer("The capital of France is")["input_ids"]])
+    with carrying(model, [], [path]):
+        found = model.last_hidden(ids)
+    with corrected_inputs(model, [DEPLOYED[n] for n in surviving], omega[surviving]):
+        expected = model.last_hidden(ids)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)

@@ -96,6 +96,7 @@ CONFIG_CHANGES = {
         {"fit_corrections": 1, "score": 1, "draw_losses": 1, **SCORE_FIGURES},
     ),
     "correction setting": ({"corrections__epochs": 3}, TRUE_HEADS),
+    "a switch of their deployment": ({"corrections__heads_per_layer": "last_wins"}, TRUE_HEADS),
     "probe setting": ({"probes__c": 0.5}, PROBES),
     "activation setting": ({"activations__refine": True}, ACTIVATIONS),
     "covariance weight": ({"deltas__covariance_weight": 20}, DELTAS),
