@@ -23,6 +23,7 @@ rule score:
     params:
         cfg=config["evaluate"],
         languages=LANGUAGES,
+        pairing=config["summary"]["catalan_pairing"],
         block=block_number,
         compute=COMPUTE,
         code=code_tag("score.py"),

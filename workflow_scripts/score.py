@@ -4,6 +4,7 @@ import polars as pl
 
 from memat import io
 from memat.edit.requests import facts_of_block
+from memat.evaluate.pairing import with_crossed_targets
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.heads.deployment import carrying
 from memat.model.for_stage import model_for
@@ -16,9 +17,12 @@ def main(stage: Stage) -> None:
     params, inputs = stage.params, stage.inputs
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
-    rows = pl.concat(
+    source, target = (
         facts_of_block(bilingual, blocks, params.block, language) for language in params.languages
     )
+    if params.pairing == "concatenated":
+        target = with_crossed_targets(target)
+    rows = pl.concat([source, target])
     prompts = [PromptTarget(*row) for row in rows.select("prompt", "target", "joined").iter_rows()]
     with carrying(model, inputs.deltas, inputs.corrections):
         scores = score_prompts(model, prompts, stage.cfg["batch_tokens"])

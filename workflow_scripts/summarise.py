@@ -4,6 +4,7 @@ from pathlib import Path
 
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
+from memat.evaluate.pairing import concatenated
 from memat.report.markdown import markdown_table
 from memat.report.tables import differences_frame, metrics_frame, summary_frame
 from memat.stage import Stage, run_stage
@@ -13,6 +14,8 @@ def main(stage: Stage) -> None:
     # score files lie in a folder named after their experiment
     scores = [(Path(path).parent.name, io.read_table(path)) for path in stage.inputs.scores]
     experiments, languages = stage.params.experiments, stage.params.languages
+    if stage.cfg["catalan_pairing"] == "concatenated":
+        scores = [(name, concatenated(table, languages[1])) for name, table in scores]
     settings = BootstrapSettings(
         resamples=stage.cfg["bootstrap"],
         confidence=stage.cfg["confidence"],

@@ -110,6 +110,10 @@ CONFIG_CHANGES = {
         {"estimate_covariance": 1, **VALUES},
     ),
     "block size": ({"blocks__size": 11}, BLOCKS),
+    "prompts paired otherwise": (
+        {"summary__catalan_pairing": "concatenated"},
+        {"score": 4, **SCORE_FIGURES},
+    ),
     "bootstrap": ({"summary__bootstrap": 200}, SCORE_FIGURES),
     "repair setting": ({"repair__min_paraphrases": 0}, REPAIR),
     "alignment setting": ({"align__method": "itermax"}, ALIGN),
