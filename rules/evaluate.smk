@@ -21,9 +21,8 @@ rule score:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg=config["evaluate"],
+        cfg={"pairing": config["summary"]["catalan_pairing"]},
         languages=LANGUAGES,
-        pairing=config["summary"]["catalan_pairing"],
         block=block_number,
         compute=COMPUTE,
         code=code_tag("score.py"),

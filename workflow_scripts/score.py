@@ -7,6 +7,7 @@ from memat.edit.requests import facts_of_block
 from memat.evaluate.pairing import with_crossed_targets
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.heads.deployment import carrying
+from memat.model.budget import tree_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
 
@@ -20,12 +21,12 @@ def main(stage: Stage) -> None:
     source, target = (
         facts_of_block(bilingual, blocks, params.block, language) for language in params.languages
     )
-    if params.pairing == "concatenated":
+    if stage.cfg["pairing"] == "concatenated":
         target = with_crossed_targets(target)
     rows = pl.concat([source, target])
     prompts = [PromptTarget(*row) for row in rows.select("prompt", "target", "joined").iter_rows()]
     with carrying(model, inputs.deltas, inputs.corrections):
-        scores = score_prompts(model, prompts, stage.cfg["batch_tokens"])
+        scores = score_prompts(model, prompts, tree_budget(model))
     frame = rows.with_columns(
         pl.lit(params.block).cast(pl.Int64).alias("block"),
         pl.Series("nll", scores.nll.numpy()),

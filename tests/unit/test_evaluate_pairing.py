@@ -138,8 +138,8 @@ def test_the_scripts_score_and_compare_as_the_setting_says(pairing, catalan, tmp
         inputs[name] = str(tmp_path / f"{name}.parquet")
         io.write_table(inputs[name], table, PROVENANCE)
     scores = str(tmp_path / "unedited" / "block_0.parquet")
-    settings = {"languages": ["en", "ca"], "pairing": pairing, "block": 0, "compute": {}}
-    score.main(stage(inputs, {"scores": scores}, {"batch_tokens": 64}, **settings))
+    settings = {"languages": ["en", "ca"], "block": 0, "compute": {}}
+    score.main(stage(inputs, {"scores": scores}, {"pairing": pairing}, **settings))
     names = {"metrics": "parquet", "summary": "csv", "differences": "csv", "table": "md"}
     outputs = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
     cfg = {"probability": "geometric", "catalan_pairing": pairing, "bootstrap": 50}
