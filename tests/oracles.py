@@ -1,8 +1,8 @@
 """Independent slow versions: one fact at a time, full sequences, plain loops.
 
-Written from the equations (Meng et al. 2023b; the paper's eq. 6, 10, 12), sharing
-nothing with the library but the tokenised sentences. They are what the fast paths
-must agree with.
+Written from the equations (Meng et al. 2023b; Li et al. 2023; the paper's eq. 6, 10,
+12 and appendix H), sharing nothing with the library but the tokenised sentences. They
+are what the fast paths must agree with.
 """
 
 import torch
@@ -11,59 +11,81 @@ from memat.model.hooks import hidden_of
 from memat.model.sentences import request_sentence, subject_prompt_sentence
 
 
-def oracle_value(model, request, contexts, kl_prompt, layer, settings):
-    """z, h₀ and losses of one fact: all rows in one padded batch, torch's own Adam."""
-    sentences = [request_sentence(model.tokenizer, request, c) for c in contexts]
-    kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
-    rows = [s.ids[:-1] for s in sentences] + [kl.ids]
-    lookup = [s.subject_last for s in sentences] + [kl.subject_last]
+def oracle_value(model, requests, contexts, kl_prompts, modules, settings):
+    """z and h₀ of one fact, each (n_languages, d_model), and its losses.
+
+    All rows of all languages in one padded batch, torch's own Adam; requests, contexts and
+    kl_prompts: one per language; modules: each gets a δ on its output, z is of the last.
+    """
+    tokenizer, rows, wanted, lookup, plain, kl_rows = model.tokenizer, [], [], [], [], []
+    for request, templates, kl_prompt in zip(requests, contexts, kl_prompts, strict=True):
+        plain.append(len(rows))
+        for template in templates:
+            sentence = request_sentence(tokenizer, request, template)
+            wanted.append((len(rows), sentence))
+            lookup.append(sentence.subject_last)
+            rows.append(sentence.ids[:-1])
+        kl = subject_prompt_sentence(tokenizer, request, kl_prompt)
+        kl_rows.append(len(rows))
+        lookup.append(kl.subject_last)
+        rows.append(kl.ids)
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     mask = torch.zeros(len(rows), width, dtype=torch.long)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         mask[i, : len(row)] = 1
-    delta = torch.zeros(model.d_model, dtype=model.dtype, requires_grad=True)
-    seen = {}
+    deltas = [torch.zeros(model.d_model, dtype=model.dtype, requires_grad=True) for _ in modules]
+    initial = {}
 
-    def add_delta(_module, _args, output):
-        hidden = hidden_of(output).clone()
-        seen.setdefault("initial", hidden[0, lookup[0]].detach().clone())
-        for i, position in enumerate(lookup):
-            hidden[i, position] += delta
-        return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+    def add_delta(number):
+        def hook(_module, _args, output):
+            hidden = hidden_of(output).clone().reshape(len(rows), width, -1)
+            at_first = [hidden[row, lookup[row]].detach().clone() for row in plain]
+            initial.setdefault(number, torch.stack(at_first))
+            for row, position in enumerate(lookup):
+                hidden[row, position] += deltas[number]
+            hidden = hidden.view_as(hidden_of(output))
+            return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
-    adam = torch.optim.Adam([delta], lr=settings.learning_rate)
+        return hook
+
+    adam = torch.optim.Adam(deltas, lr=settings.learning_rate)
     reference, losses = None, []
-    handle = model.blocks[layer].register_forward_hook(add_delta)
+    handles = [m.register_forward_hook(add_delta(number)) for number, m in enumerate(modules)]
     try:
         for step in range(settings.steps):
             adam.zero_grad()
             logits = model.network(input_ids=ids, attention_mask=mask).logits
             log_probs = logits.log_softmax(-1)
-            nll = 0
-            for i, sentence in enumerate(sentences):
+            loss = 0
+            for row, sentence in wanted:
                 start, targets = sentence.target_start, sentence.target_ids
-                nll_row = -sum(log_probs[i, start - 1 + j, t] for j, t in enumerate(targets))
-                nll = nll + nll_row / len(targets) / len(sentences)
-            now = log_probs[-1, lookup[-1]]
+                nll_row = -sum(log_probs[row, start - 1 + j, t] for j, t in enumerate(targets))
+                loss = loss + nll_row / len(targets) / len(wanted)
+            now = [log_probs[row, lookup[row]] for row in kl_rows]
             if reference is None:
-                reference = now.detach().clone()
-            divergence = (now.exp() * (now - reference)).sum()
-            decay = settings.weight_decay * delta.norm() / seen["initial"].norm() ** 2
-            loss = nll + settings.kl_factor * divergence + decay
-            losses.append(float(loss))
+                reference = [each.detach().clone() for each in now]
+            for each, before in zip(now, reference, strict=True):
+                divergence = (each.exp() * (each - before)).sum()
+                loss = loss + settings.kl_factor * divergence / len(kl_rows)
+            norms = [sum(h.norm() for h in initial[n]) / len(plain) for n in range(len(modules))]
+            for delta, norm in zip(deltas, norms, strict=True):
+                loss = loss + settings.weight_decay * delta.norm() / norm**2
+            losses.append(loss.item())
             if loss < settings.stop_loss or step == settings.steps - 1:
                 break
             loss.backward()
             adam.step()
             with torch.no_grad():
-                bound = settings.clamp * seen["initial"].norm()
-                if delta.norm() > bound:
-                    delta *= bound / delta.norm()
+                for delta, norm in zip(deltas, norms, strict=True):
+                    if delta.norm() > settings.clamp * norm:
+                        delta *= settings.clamp * norm / delta.norm()
     finally:
-        handle.remove()
-    return seen["initial"] + delta.detach(), seen["initial"], losses
+        for handle in handles:
+            handle.remove()
+    last = len(modules) - 1
+    return initial[last] + deltas[last].detach(), initial[last], losses
 
 
 def oracle_key(model, request, contexts, weights, layer):
@@ -84,29 +106,35 @@ def oracle_key(model, request, contexts, weights, layer):
     return total
 
 
-def oracle_output(model, request, layer):
-    """Block output at the subject's last token under the plain template."""
+def oracle_output(model, request, module):
+    """A module's output at the subject's last token under the plain template."""
     sentence = request_sentence(model.tokenizer, request)
     seen = []
-    handle = model.blocks[layer].register_forward_hook(
-        lambda _m, _a, out: seen.append(hidden_of(out))
+    handle = module.register_forward_hook(
+        # a parallel block adds attention to this tensor in place
+        lambda _m, _a, out: seen.append(hidden_of(out).clone())
     )
     with torch.no_grad():
         model.network(torch.tensor([sentence.ids]))
     handle.remove()
-    return seen[0][0, sentence.subject_last].double()
+    return seen[0].reshape(len(sentence.ids), -1)[sentence.subject_last].double()
 
 
-def oracle_spread(model, requests, values, contexts, weights, covariance, layers, weight):
-    """Full deltas by the literal formula Δ = R/(L−i) Kᵀ(λC + KKᵀ)⁻¹, model re-measured every layer.
+def oracle_spread(
+    model, pairs, values, weights, covariance, layers, weight, module=None, power=1.0
+):
+    """Full deltas by the literal formula Δ = R/(L−i)^power Kᵀ(λC + KKᵀ)⁻¹, model re-measured
+    every layer; R = z − output of `module`, by default the value layer's block.
 
-    Changes the model; returns {layer: (d_model, d_ff)}.
+    pairs: (request, its templates), one for every row of values. Changes the model; returns
+    {layer: (d_model, d_ff)}.
     """
+    module = model.blocks[layers[-1]] if module is None else module
     deltas = {}
     for i, layer in enumerate(layers):
-        keys = torch.stack([oracle_key(model, r, contexts, weights, layer) for r in requests], 1)
-        outputs = torch.stack([oracle_output(model, r, layers[-1]) for r in requests], 1)
-        residual = (values.double().T - outputs) / (len(layers) - i)
+        keys = torch.stack([oracle_key(model, r, c, weights, layer) for r, c in pairs], 1)
+        outputs = torch.stack([oracle_output(model, r, module) for r, _ in pairs], 1)
+        residual = (values.double().T - outputs) / (len(layers) - i) ** power
         system = weight * covariance[layer].double() + keys @ keys.T
         deltas[layer] = residual @ keys.T @ torch.linalg.inv(system)
         with torch.no_grad():

@@ -39,7 +39,16 @@ def random_scores(
 
 
 def experiment(
-    name, method, train=None, heads=None, select=None, k=None, solver="memit", recycled=False
+    name,
+    method,
+    train=None,
+    heads=None,
+    select=None,
+    k=None,
+    solver="memit",
+    recycled=False,
+    alpha=None,
+    **place,
 ):
     """One row of the plan, as `memat.plan.Experiment.as_row` gives it."""
     return {
@@ -50,7 +59,9 @@ def experiment(
         "heads": heads,
         "select": select,
         "k": k,
+        "alpha": alpha,
         "recycled": recycled,
+        **place,
     }
 
 

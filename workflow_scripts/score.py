@@ -28,7 +28,7 @@ def main(stage: Stage) -> None:
     with carrying(model, inputs.deltas, inputs.corrections):
         scores = score_prompts(model, prompts, tree_budget(model))
     frame = rows.with_columns(
-        pl.lit(params.block).cast(pl.Int64).alias("block"),
+        pl.lit(params.block).alias("block"),
         pl.Series("nll", scores.nll.numpy()),
         pl.Series("n_tokens", scores.n_tokens.numpy()),
         pl.Series("hit", scores.hit.numpy()),

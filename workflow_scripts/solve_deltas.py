@@ -1,9 +1,9 @@
 """The update of every edit layer that carries a block's values into the weights."""
 
 from memat import io
-from memat.edit.requests import NEW, facts_of_block, rewrite_requests
+from memat.edit.requests import requests_of_block
 from memat.edit.storage import stack_values, write_deltas
-from memat.edit.update import DeltaSettings, spread
+from memat.edit.update import DeltaSettings, spread_joint
 from memat.errors import DamagedFile
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
@@ -15,17 +15,16 @@ def main(stage: Stage) -> None:
     params, inputs = stage.params, stage.inputs
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
-    rows = facts_of_block(bilingual, blocks, params.block, params.language)
-    requests = rewrite_requests(rows, NEW)
-    values, cases = stack_values(inputs.values)
-    if cases != [request.case_id for request in requests]:
+    requests = requests_of_block(bilingual, blocks, params.block, params.languages)
+    values, cases = stack_values(inputs.values, len(requests[0]))
+    if any(cases != [request.case_id for request in facts] for facts in requests):
         raise DamagedFile(f"{inputs.values[0]}: its facts are not those of block {params.block}")
     moments, _notes = read_tensors(inputs.covariance)
-    deltas = spread(
+    deltas = spread_joint(
         model,
         requests,
         values,
-        io.read_json(inputs.templates)["templates"],
+        [io.read_json(path)["templates"] for path in inputs.templates],
         {layer: moments[f"layer.{layer}"] for layer in params.layers},
         params.layers,
         DeltaSettings(**stage.cfg),

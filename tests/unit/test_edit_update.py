@@ -5,7 +5,7 @@ import random
 
 import pytest
 import torch
-from test_edit_values import CONTEXTS, REQUESTS
+from test_edit_values import CATALAN, CATALAN_CONTEXTS, CONTEXTS, REQUESTS
 
 from memat.edit.covariance import estimate_covariance
 from memat.edit.keys import KeyReader, template_weights
@@ -17,6 +17,7 @@ from memat.edit.update import (
     solve_in_null_space,
     solve_keys,
     spread,
+    spread_joint,
 )
 from memat.errors import ConfigError, NonFiniteValue, NotEnoughFacts
 from oracles import oracle_key, oracle_output, oracle_spread
@@ -35,9 +36,24 @@ def moments(model, layers=LAYERS):
     return {n: c + 0.01 * c.diagonal().mean() * torch.eye(len(c)) for n, c in found.items()}
 
 
-def wanted_values(model):
+def wanted_values(model, *languages):
     generator = torch.Generator().manual_seed(3)
-    return torch.randn(len(REQUESTS), model.d_model, generator=generator, dtype=torch.float64)
+    size = (*languages, len(REQUESTS), model.d_model)
+    return torch.randn(size, generator=generator, dtype=torch.float64)
+
+
+def paired(*languages):
+    """Every request with the templates of its language."""
+    return [(request, contexts) for requests, contexts in languages for request in requests]
+
+
+ENGLISH = paired((REQUESTS, CONTEXTS))
+
+
+def assert_deltas_are(deltas, expected):
+    for layer in LAYERS:
+        error = (deltas[layer].matrix() - expected[layer]).norm() / expected[layer].norm()
+        assert error < 1e-6, (layer, float(error))
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
@@ -48,37 +64,82 @@ def test_the_spread_is_the_literal_formula(name, mode):
     settings = DeltaSettings(3.0, mode)
     deltas = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, settings, 48)
     weights = template_weights(len(CONTEXTS), mode)
-    expected = oracle_spread(model, REQUESTS, values, CONTEXTS, weights, covariance, LAYERS, 3.0)
-    for layer in LAYERS:
-        error = (deltas[layer].matrix() - expected[layer]).norm() / expected[layer].norm()
-        assert error < 1e-6, (layer, float(error))
+    assert_deltas_are(
+        deltas, oracle_spread(model, ENGLISH, values, weights, covariance, LAYERS, 3.0)
+    )
+
+
+@pytest.mark.parametrize("name", ["llama", "falcon", "falcon-new", "gpt2", "opt"])
+def test_pmets_spread_is_the_literal_formula(name):
+    """Residual of the MLP output; R/√(L−i)."""
+    model = small_model(name)
+    covariance, values = moments(model), wanted_values(model)
+    settings = DeltaSettings(3.0, solver="pmet")
+    deltas = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, settings, 48)
+    weights = template_weights(len(CONTEXTS), "uniform")
+    expected = oracle_spread(
+        model, ENGLISH, values, weights, covariance, LAYERS, 3.0, model.mlp_output(2), 0.5
+    )
+    assert_deltas_are(deltas, expected)
+
+
+@pytest.mark.parametrize("name", ["llama", "falcon"])
+@pytest.mark.parametrize("mode", ["uniform", "grouped"])
+def test_the_spread_of_joint_values_has_a_key_per_fact_and_language(name, mode):
+    model = small_model(name)
+    covariance, values = moments(model), wanted_values(model, 2)
+    requests, contexts = [REQUESTS, CATALAN], [CONTEXTS, CATALAN_CONTEXTS]
+    settings = DeltaSettings(3.0, mode)
+    deltas = spread_joint(model, requests, values, contexts, covariance, LAYERS, settings, 48)
+    weights, pairs = template_weights(3, mode), paired(*zip(requests, contexts, strict=True))
+    expected = oracle_spread(model, pairs, values.flatten(0, 1), weights, covariance, LAYERS, 3.0)
+    assert_deltas_are(deltas, expected)
+
+
+def test_languages_with_unlike_numbers_of_templates_are_refused():
+    model = small_model("llama")
+    with pytest.raises(ConfigError, match="equally many context templates"):
+        spread_joint(
+            model,
+            [REQUESTS, CATALAN],
+            wanted_values(model, 2),
+            [CONTEXTS, CATALAN_CONTEXTS[:2]],
+            moments(model),
+            LAYERS,
+            DeltaSettings(3.0),
+            48,
+        )
 
 
 def test_keys_and_outputs_follow_the_weights_as_they_change():
     model = small_model("llama")
     weights = template_weights(len(CONTEXTS), "uniform")
-    reader = KeyReader(model, REQUESTS, CONTEXTS, weights, 48)
+    reader = KeyReader(model, [REQUESTS], [CONTEXTS], weights, 48)
     for layer in LAYERS:
-        keys, outputs = reader.read(layer, 2)
+        keys, outputs = reader.read(layer, model.blocks[2])
         for i, request in enumerate(REQUESTS):
             torch.testing.assert_close(
                 keys[i], oracle_key(model, request, CONTEXTS, weights, layer)
             )
-            torch.testing.assert_close(outputs[i], oracle_output(model, request, 2))
+            torch.testing.assert_close(outputs[i], oracle_output(model, request, model.blocks[2]))
         with torch.no_grad():
             model.mlp_matrix(layer).add_(torch.randn_like(model.mlp_matrix(layer)) * 0.1)
 
 
-def test_a_light_covariance_makes_the_edit_exact():
+@pytest.mark.parametrize("solver", ["memit", "pmet"])
+@pytest.mark.parametrize("name", ["llama", "falcon"])
+def test_a_light_covariance_makes_the_edit_exact(name, solver):
     """λ → 0 with independent keys: one layer's edit gives every fact its wanted output."""
-    model = small_model("llama")
-    values = wanted_values(model)
-    settings = DeltaSettings(1e-9)
+    model = small_model(name)
+    values, module = wanted_values(model), model.blocks[2]
+    if solver == "pmet":
+        module = model.mlp_output(2)
+    settings = DeltaSettings(1e-9, solver=solver)
     deltas = spread(model, REQUESTS, values, ["{}"], moments(model), [2], settings, 48)
     with edited(model, deltas):
         for i, request in enumerate(REQUESTS):
             torch.testing.assert_close(
-                oracle_output(model, request, 2), values[i], rtol=1e-4, atol=1e-4
+                oracle_output(model, request, module), values[i], rtol=1e-4, atol=1e-4
             )
 
 
@@ -91,7 +152,7 @@ def test_frozen_residual_measures_the_unedited_model_in_every_layer():
     frozen_settings = dataclasses.replace(settings, residual="frozen")
     frozen = spread(model, REQUESTS, values, CONTEXTS, covariance, LAYERS, frozen_settings, 48)
     assert torch.equal(updated[0].matrix(), frozen[0].matrix())
-    outputs = torch.stack([oracle_output(model, r, 2) for r in REQUESTS])
+    outputs = torch.stack([oracle_output(model, r, model.blocks[2]) for r in REQUESTS])
     for number, layer in enumerate(LAYERS):
         share = (values - outputs) / (len(LAYERS) - number)
         torch.testing.assert_close(frozen[layer].left.double(), share, rtol=1e-5, atol=1e-5)
@@ -163,7 +224,7 @@ def test_alphaedits_spread_goes_through_the_model_as_edited_so_far():
     with edited(model, deltas):
         for i, request in enumerate(REQUESTS):
             torch.testing.assert_close(
-                oracle_output(model, request, 2), values[i], rtol=1e-4, atol=1e-4
+                oracle_output(model, request, model.blocks[2]), values[i], rtol=1e-4, atol=1e-4
             )
 
 

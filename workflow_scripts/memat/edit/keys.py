@@ -7,10 +7,14 @@ the input of the layer that was changed last.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
+from memat.edit.requests import edit_position
+from memat.errors import ConfigError
 from memat.model.batching import length_batches, pad
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, outputs_seen, stopping_after, stopping_before
@@ -40,23 +44,33 @@ class KeyReader:
     """Reads keys and value-layer outputs of fixed requests from a model that changes between calls.
 
     Between two calls only layers at or above the one last read may have changed.
+    Requests are in the order of their languages, each under the templates of its own.
+    weights: of the templates, (n_contexts,), as many in every language.
+    Raises ConfigError (languages with unlike numbers of templates).
     """
 
     def __init__(
         self,
         model: EditableModel,
-        requests: Sequence[EditRequest],
-        contexts: Sequence[str],
+        requests_by_language: Sequence[Sequence[EditRequest]],
+        contexts_by_language: Sequence[Sequence[str]],
         weights: torch.Tensor,
         token_budget: int,
     ):
+        if {len(contexts) for contexts in contexts_by_language} != {len(weights)}:
+            raise ConfigError("the languages of one edit need equally many context templates")
         self.model, self.weights = model, weights
-        self.n_facts, self.n_contexts = len(requests), len(contexts)
-        sentences = [request_sentence(model.tokenizer, r, c) for c in contexts for r in requests]
-        lasts = [min(s.subject_last, s.target_start - 1) for s in sentences]
-        rows = [s.ids[: last + 1] for s, last in zip(sentences, lasts, strict=True)]
-        self.plain = self._batches(rows[: self.n_facts], 0, token_budget)
-        self.others = self._batches(rows[self.n_facts :], self.n_facts, token_budget)
+        self.n_requests = sum(map(len, requests_by_language))
+        languages = list(zip(requests_by_language, contexts_by_language, strict=True))
+        sentences = [
+            request_sentence(model.tokenizer, request, contexts[number])
+            for number in range(len(weights))
+            for requests, contexts in languages
+            for request in requests
+        ]
+        rows = [s.ids[: edit_position(s) + 1] for s in sentences]
+        self.plain = self._batches(rows[: self.n_requests], 0, token_budget)
+        self.others = self._batches(rows[self.n_requests :], self.n_requests, token_budget)
 
     def _batches(self, rows, first: int, token_budget: int) -> list[_Batch]:
         batches = []
@@ -67,21 +81,22 @@ class KeyReader:
         return batches
 
     @torch.no_grad()
-    def read(self, layer: int, value_layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys at `layer`, (n_facts, d_ff), and block outputs of the value layer under the
-        plain template, (n_facts, d_model); both float64 on the processor."""
+    def read(self, layer: int, written: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys at `layer`, (n_requests, d_ff), and outputs of `written`, a module that runs with
+        or after it, under the plain template, (n_requests, d_model); both float64 on the
+        processor."""
         d_ff = self.model.mlp_matrix(layer).shape[1]
-        keys = torch.zeros(self.n_contexts * self.n_facts, d_ff, dtype=torch.float64)
-        outputs = torch.zeros(self.n_facts, self.model.d_model, dtype=torch.float64)
+        keys = torch.zeros(len(self.weights) * self.n_requests, d_ff, dtype=torch.float64)
+        outputs = torch.zeros(self.n_requests, self.model.d_model, dtype=torch.float64)
         for batch in self.plain:
-            found = self._run(batch, layer, value_layer)
+            found = self._run(batch, layer, written)
             keys[batch.rows], outputs[batch.rows] = found["key"], found["output"]
         for batch in self.others:
             keys[batch.rows] = self._run(batch, layer, None)["key"]
-        by_context = keys.view(self.n_contexts, self.n_facts, d_ff)
+        by_context = keys.view(len(self.weights), self.n_requests, d_ff)
         return torch.einsum("c,cfd->fd", self.weights, by_context), outputs
 
-    def _run(self, batch: _Batch, layer: int, value_layer: int | None) -> dict[str, torch.Tensor]:
+    def _run(self, batch: _Batch, layer: int, written: nn.Module | None) -> dict[str, torch.Tensor]:
         model, seen = self.model, {}
         everyone = torch.arange(len(batch.rows), device=model.device)
 
@@ -96,17 +111,14 @@ class KeyReader:
         def keep_entry(hidden):
             seen["entry"] = hidden.clone()
 
-        if value_layer is None:
-            ending = stopping_before(model.mlp_output(layer))
-        else:
-            ending = stopping_after(model.blocks[value_layer])
-        value_block = model.blocks[layer if value_layer is None else value_layer]
-        with (
-            inputs_seen(model.blocks[layer], keep_entry),
-            inputs_seen(model.mlp_output(layer), at_last("key")),
-            outputs_seen(value_block, at_last("output")),
-            ending,
-        ):
+        with ExitStack() as hooks:
+            hooks.enter_context(inputs_seen(model.blocks[layer], keep_entry))
+            hooks.enter_context(inputs_seen(model.mlp_output(layer), at_last("key")))
+            if written is None:
+                hooks.enter_context(stopping_before(model.mlp_output(layer)))
+            else:
+                hooks.enter_context(outputs_seen(written, at_last("output")))
+                hooks.enter_context(stopping_after(written))
             if batch.entry is None:
                 model.last_hidden(batch.ids, batch.mask)
             else:

@@ -1,21 +1,27 @@
-"""The rows of the bilingual table that one stage works on."""
+"""The rows of the bilingual table that one stage works on, as requests for an edit."""
+
+from collections.abc import Sequence
 
 import polars as pl
+import torch
 
 from memat.errors import NotEnoughFacts
-from memat.model.sentences import EditRequest
+from memat.fact_sets import whole_and_size
+from memat.model.sentences import EditRequest, Sentence
 
 NEW, TRUE = "target_new", "target_true"
 
 
 def facts_of_block(
-    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: int, language: str
+    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str, language: str
 ) -> pl.DataFrame:
-    """All rows of one block's facts in one language, facts in the order of `blocks`.
+    """All rows of one set of facts (`memat.fact_sets`) in one language, in the order of `blocks`.
 
     Raises NotEnoughFacts(block) if there are none.
     """
-    cases = blocks.filter(pl.col("block") == block).select("case_id").with_row_index("order")
+    whole, size = whole_and_size(block)
+    members = blocks.filter(pl.col("block") == whole).head(size or blocks.height)
+    cases = members.select("case_id").with_row_index("order")
     rows = bilingual.filter(pl.col("language") == language).join(cases, on="case_id")
     if rows.is_empty():
         raise NotEnoughFacts(f"block {block} has no fact in language '{language}'")
@@ -27,3 +33,21 @@ def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
     wanted = rows.filter((pl.col("kind") == "rewrite") & (pl.col("role") == role))
     columns = ("case_id", "template", "subject", "target", "joined")
     return [EditRequest(*row) for row in wanted.select(columns).iter_rows()]
+
+
+def requests_of_block(
+    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str, languages: Sequence[str]
+) -> list[list[EditRequest]]:
+    """The wanted facts of one block, (n_languages, n_facts): what an edit is asked to store."""
+    rows = [facts_of_block(bilingual, blocks, block, language) for language in languages]
+    return [rewrite_requests(of_language, NEW) for of_language in rows]
+
+
+def edit_position(sentence: Sentence) -> int:
+    """Where an edit acts: at the subject's last token, or one earlier if that is the target's."""
+    return min(sentence.subject_last, sentence.target_start - 1)
+
+
+def named_cases(requests: Sequence[EditRequest], bad: torch.Tensor) -> str:
+    """Case ids of the first few requests where `bad`, (n,) bool, for an error message."""
+    return ", ".join(str(requests[i].case_id) for i in bad.nonzero()[:5, 0].tolist())

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from memat.edit.keys import KeyReader, template_weights
+from memat.edit.places import value_places
+from memat.edit.requests import named_cases
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest
@@ -26,7 +28,8 @@ class DeltaSettings:
     covariance_weight: λ of λC + KKᵀ. key_templates: `uniform` or `grouped`.
     residual: `updated` (keys and residual re-measured after every layer) or `frozen`
     (those of the unedited model in every layer, as in the released code).
-    solver: `memit`, or `alphaedit` with its null_share and delta_weight.
+    solver: `memit`, `alphaedit` with its null_share and delta_weight, or `pmet` (residual of
+    the MLP output, shares of one over the root of the layers left; solved as in `memit`).
     """
 
     covariance_weight: float
@@ -63,36 +66,66 @@ def spread(
 ) -> dict[int, Delta]:
     """Deltas of all edit layers, bottom up; the model is left as it came.
 
-    values: z, (n_facts, d_model). With residual R = z − (block output of the value
-    layer as edited so far), layer i of L gets R/(L−i) through its keys.
+    values: z, (n_facts, d_model). With residual R = z − (block output of the value layer as
+    edited so far; for PMET its MLP output), layer i of L gets R/(L−i), for PMET R/√(L−i),
+    through its keys.
     Raises NonFiniteValue(layer, case id).
     """
-    weights = template_weights(len(contexts), settings.key_templates)
-    reader = KeyReader(model, requests, contexts, weights, token_budget)
-    value_layer = layers[-1]
+    return spread_joint(
+        model, [requests], values, [contexts], covariance, layers, settings, token_budget
+    )
+
+
+def spread_joint(
+    model: EditableModel,
+    requests_by_language: Sequence[Sequence[EditRequest]],
+    values: torch.Tensor,
+    contexts_by_language: Sequence[Sequence[str]],
+    covariance: Mapping[int, torch.Tensor],
+    layers: Sequence[int],
+    settings: DeltaSettings,
+    token_budget: int,
+) -> dict[int, Delta]:
+    """`spread` for one or more languages: each fact has a key and a residual in every one.
+
+    values: z, (n_languages, n_facts, d_model) or (n_facts, d_model). The factors of the
+    deltas have n_languages · n_facts rows, language by language.
+    Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
+    """
+    requests = [request for of_language in requests_by_language for request in of_language]
+    wanted = values.double().reshape(len(requests), model.d_model)
+    weights = template_weights(len(contexts_by_language[0]), settings.key_templates)
+    reader = KeyReader(model, requests_by_language, contexts_by_language, weights, token_budget)
+    written = value_places(model, layers[-1], settings.solver).written
     deltas: dict[int, Delta] = {}
     with restored(model, layers):
         for number, layer in enumerate(layers):
-            keys, outputs = reader.read(layer, value_layer)
+            keys, outputs = reader.read(layer, written)
             _check(keys, "key", layer, requests)
-            share = (values.double() - outputs) / (len(layers) - number)
-            _check(share, "residual", layer, requests)
-            log.info(
-                "layer %d: mean residual norm %.3f",
-                layer,
-                float(share.norm(dim=1).mean()) * (len(layers) - number),
-            )
-            moment = covariance[layer].double()
-            if settings.solver == "alphaedit":
-                right = solve_in_null_space(
-                    keys, moment, settings.null_share, settings.delta_weight, layer
-                )
-            else:
-                right = solve_keys(keys, moment, settings.covariance_weight, layer)
+            residual = wanted - outputs
+            _check(residual, "residual", layer, requests)
+            size = float(residual.norm(dim=1).mean())
+            log.info("layer %d: mean residual norm %.3f", layer, size)
+            share = residual / _parts(len(layers) - number, settings.solver)
+            right = _solve(keys, covariance[layer].double(), settings, layer)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
                 add_delta(model, layer, deltas[layer])
     return deltas
+
+
+def _parts(layers_left: int, solver: str) -> float:
+    """What a layer's residual is divided by; PMET (Li et al. 2023) gives lower layers more."""
+    return layers_left**0.5 if solver == "pmet" else layers_left
+
+
+def _solve(
+    keys: torch.Tensor, moment: torch.Tensor, settings: DeltaSettings, layer: int
+) -> torch.Tensor:
+    if settings.solver == "alphaedit":
+        share, weight = settings.null_share, settings.delta_weight
+        return solve_in_null_space(keys, moment, share, weight, layer)
+    return solve_keys(keys, moment, settings.covariance_weight, layer)
 
 
 def solve_keys(
@@ -191,5 +224,5 @@ def edited(model: EditableModel, deltas: Mapping[int, Delta]) -> Iterator[Editab
 def _check(tensor: torch.Tensor, what: str, layer: int, requests) -> None:
     bad = ~tensor.isfinite().all(1)
     if bool(bad.any()):
-        cases = ", ".join(str(requests[i].case_id) for i in bad.nonzero()[:5, 0].tolist())
+        cases = named_cases(requests, bad)
         raise NonFiniteValue(f"{what} of layer {layer} is not finite for case {cases}")

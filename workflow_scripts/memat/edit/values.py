@@ -3,21 +3,28 @@
 Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not
 interact: the loss of a batch is the sum of the facts' losses, every fact has its
 own δ, Adam state, norm bound and stop, so each follows the trajectory it would
-follow alone. The plain one-fact loop is `tests/oracles.py`.
+follow alone. PMET (Li et al. 2023) has two δs per fact, added in two places of the
+value layer; a joint δ (the paper's appendix H) serves the prompts of several
+languages. The plain one-fact loop is `tests/oracles.py`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
 from tqdm import tqdm
 
+from memat.edit.places import ValuePlaces, value_places
+from memat.edit.requests import named_cases
+from memat.edit.value_rows import ValueBatch, value_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving
 from memat.model.editable import EditableModel
-from memat.model.sentences import EditRequest, Sentence, request_sentence, subject_prompt_sentence
-from memat.model.suffix import SuffixBatch, SuffixRow, prepare_suffixes, run_suffixes
+from memat.model.hooks import output_changed, outputs_seen, stopping_after
+from memat.model.sentences import EditRequest
+from memat.model.suffix import run_suffixes
 
 log = logging.getLogger("memat")
 
@@ -26,7 +33,7 @@ log = logging.getLogger("memat")
 class ValueSettings:
     """Settings of the value optimisation (config section `values`).
 
-    clamp: bound of ‖δ‖ in units of ‖h₀‖. stop_loss: a fact below it is finished.
+    clamp: bound of each ‖δ‖ in units of the ‖h₀‖ of its place. stop_loss: a fact below it is finished.
     """
 
     learning_rate: float
@@ -39,36 +46,12 @@ class ValueSettings:
 
 @dataclass(frozen=True)
 class Values:
-    """z and h₀, (n_facts, d_model) float32; losses, (n_facts, steps), NaN after a fact's stop."""
+    """z and h₀, (n_facts, d_model), or (n_languages, n_facts, d_model) where δ is joint;
+    float32, or float64 of a float64 model. losses: (n_facts, steps), NaN after a fact's stop."""
 
     z: torch.Tensor
     initial: torch.Tensor
     losses: torch.Tensor
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Positions of one batch whose next-token distribution enters a loss.
-
-    row, position: where to read, (n,). token: wanted next token, (n,), or -1 for a KL
-    position. fact: whose loss, (n,). weight: 1 / (templates · target tokens), (n,).
-    """
-
-    row: torch.Tensor
-    position: torch.Tensor
-    token: torch.Tensor
-    fact: torch.Tensor
-    weight: torch.Tensor
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """All rows of the optimisation, before batching."""
-
-    rows: list[SuffixRow]
-    fact: list[int]
-    targets: list[tuple[int, ...] | None]
-    target_offset: list[int]
 
 
 def optimise_values(
@@ -79,100 +62,129 @@ def optimise_values(
     layer: int,
     settings: ValueSettings,
     token_budget: int,
+    method: str = "memit",
 ) -> Values:
     """Optimise δ of every fact and return z = h₀ + δ at the value layer `layer`.
 
     contexts: templates with `{}` for the prompt; the first must be the plain "{}",
     whose row gives h₀. kl_prompt: "{} is a" in the language of the requests.
+    method: `memit` (h₀ is the block output), or `pmet` (δ of attention and of MLP output
+    together; h₀, δ and z returned are those of the MLP output, which alone is written).
     Raises NonFiniteValue(case id), ConfigError (value layer is the model's last).
     """
+    found = optimise_joint_values(
+        model, [requests], [contexts], [kl_prompt], layer, settings, token_budget, method
+    )
+    return Values(found.z[0], found.initial[0], found.losses)
+
+
+def optimise_joint_values(
+    model: EditableModel,
+    requests_by_language: Sequence[Sequence[EditRequest]],
+    contexts_by_language: Sequence[Sequence[str]],
+    kl_prompts: Sequence[str],
+    layer: int,
+    settings: ValueSettings,
+    token_budget: int,
+    method: str = "memit",
+) -> Values:
+    """One δ per fact for its prompts in all languages (the paper's appendix H).
+
+    The same facts in the same order in every language. NLL is averaged over all templates,
+    KL over languages; ‖h₀‖ in clamp and weight decay is the mean over languages.
+    Returns z = h₀(language) + δ and h₀, (n_languages, n_facts, d_model).
+    Raises NonFiniteValue(case id), ConfigError (value layer, facts, pmet with languages).
+    """
+    _check_task(model, requests_by_language, layer, method)
+    places = value_places(model, layer, method)
+    batches = value_batches(
+        model,
+        requests_by_language,
+        contexts_by_language,
+        kl_prompts,
+        places.first_layer,
+        token_budget,
+    )
+    requests, n_languages = requests_by_language[0], len(requests_by_language)
+    initial = _plain_outputs(model, places, batches, n_languages, len(requests))
+    reference = _reference(model, batches, n_languages * len(requests))
+    return _descend(model, places, batches, initial, reference, requests, settings)
+
+
+def _check_task(model, requests_by_language, layer: int, method: str) -> None:
     if layer + 1 >= model.n_layers:
         raise ConfigError(
             f"the value layer {layer} must be below the last layer, {model.n_layers - 1}"
         )
-    rows = _rows_of(model, requests, contexts, kl_prompt)
-    batches = prepare_suffixes(model, rows.rows, layer + 1, token_budget)
-    initial = _plain_outputs(batches, len(requests), len(contexts))
-    work = [(batch, _scored(batch, rows, len(contexts))) for batch in batches]
-    reference = _reference(model, work, len(requests))
-    return _descend(model, work, initial, reference, requests, settings)
-
-
-def _rows_of(model, requests, contexts, kl_prompt) -> _Rows:
-    """Rows 0 … n_contexts−1 of each fact are its templates, the next is its KL row."""
-    rows, fact, targets, offsets = [], [], [], []
-    for number, request in enumerate(requests):
-        for context in contexts:
-            sentence = request_sentence(model.tokenizer, request, context)
-            rows.append(SuffixRow.split(sentence.ids[:-1], _subject_last(sentence)))
-            targets.append(sentence.target_ids)
-            offsets.append(sentence.target_start - 1 - _subject_last(sentence))
-        kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
-        rows.append(SuffixRow.split(kl.ids[: _subject_last(kl) + 1], _subject_last(kl)))
-        targets.append(None)
-        offsets.append(0)
-        fact += [number] * (len(contexts) + 1)
-    return _Rows(rows, fact, targets, offsets)
-
-
-def _subject_last(sentence: Sentence) -> int:
-    # a subject that shares its last token with the target is read one token earlier
-    return min(sentence.subject_last, sentence.target_start - 1)
-
-
-def _plain_outputs(batches: list[SuffixBatch], n_facts: int, n_contexts: int) -> torch.Tensor:
-    """h₀, (n_facts, d_model): block output at the subject's last token under the plain template."""
-    first = batches[0].hidden
-    initial = first.new_zeros(n_facts, first.shape[-1])
-    for batch in batches:
-        plain = batch.rows % (n_contexts + 1) == 0
-        initial[batch.rows[plain] // (n_contexts + 1)] = batch.hidden[plain, 0]
-    return initial
-
-
-def _scored(batch: SuffixBatch, rows: _Rows, n_contexts: int) -> _Scored:
-    places = []
-    for place, number in enumerate(batch.rows.tolist()):
-        targets, offset, fact = rows.targets[number], rows.target_offset[number], rows.fact[number]
-        if targets is None:
-            places.append((place, 0, -1, fact, 1.0))
-            continue
-        weight = 1.0 / (n_contexts * len(targets))
-        places += [(place, offset + i, token, fact, weight) for i, token in enumerate(targets)]
-    row, position, token, fact, weight = zip(*places, strict=True)
-    device = batch.hidden.device
-    whole = [torch.tensor(column, device=device) for column in (row, position, token, fact)]
-    return _Scored(*whole, torch.tensor(weight, device=device, dtype=torch.float32))
+    if method == "pmet" and len(requests_by_language) > 1:
+        raise ConfigError("a δ shared by several languages is found with memit, not with pmet")
+    cases = [[request.case_id for request in requests] for requests in requests_by_language]
+    if any(others != cases[0] for others in cases[1:]):
+        raise ConfigError("a shared δ needs the same facts in the same order in every language")
 
 
 @torch.no_grad()
-def _reference(model, work, n_facts: int) -> torch.Tensor:
-    """Log-probabilities at each fact's KL position before any δ, (n_facts, vocabulary)."""
+def _plain_outputs(
+    model, places: ValuePlaces, batches: list[ValueBatch], n_languages: int, n_facts: int
+) -> torch.Tensor:
+    """h₀, (n_languages, n_facts, n_places, d_model): outputs at the subject's last token under
+    the plain template."""
+    n_places, d_model = len(places.modules), model.d_model
+    initial = batches[0].suffixes.hidden.new_zeros(n_languages * n_facts, n_places, d_model)
+
+    def store(requests: torch.Tensor, place: int):
+        def keep(hidden):
+            # some blocks add to this tensor in place later on: what is kept must be a copy
+            initial[requests, place] = hidden.reshape(len(requests), -1, d_model)[:, 0]
+
+        return keep
+
+    for batch in batches:
+        if not bool(batch.plain.any()):
+            continue
+        plain = batch.keep(batch.plain)
+        with ExitStack() as hooks:
+            for place, module in enumerate(places.modules):
+                hooks.enter_context(outputs_seen(module, store(plain.request, place)))
+            hooks.enter_context(stopping_after(places.block))
+            run_suffixes(model, plain.suffixes, plain.suffixes.hidden)
+    return initial.view(n_languages, n_facts, n_places, d_model)
+
+
+@torch.no_grad()
+def _reference(model, batches: list[ValueBatch], n_requests: int) -> torch.Tensor:
+    """Log-probabilities at each request's KL position before any δ, (n_requests, vocabulary)."""
     reference = None
-    for batch, scored in work:
-        kl = scored.token < 0
+    for batch in batches:
+        kl = batch.token < 0
         if not bool(kl.any()):
             continue
-        hidden = run_suffixes(model, batch, batch.hidden)[scored.row[kl], scored.position[kl]]
-        found = model.log_probabilities(hidden)
+        row, position = batch.row[kl], batch.position[kl]
+        found = model.log_probabilities(
+            run_suffixes(model, batch.suffixes, batch.suffixes.hidden)[row, position]
+        )
         if reference is None:
-            reference = found.new_zeros(n_facts, found.shape[-1])
-        reference[scored.fact[kl]] = found
+            reference = found.new_zeros(n_requests, found.shape[-1])
+        reference[batch.request[row]] = found
     return reference
 
 
-def _descend(model, work, initial, reference, requests, settings: ValueSettings) -> Values:
+def _descend(
+    model, places, batches, initial, reference, requests, settings: ValueSettings
+) -> Values:
     accurate = torch.float64 if initial.dtype == torch.float64 else torch.float32
     initial = initial.to(accurate)
-    norms = initial.norm(dim=1)
-    delta = torch.zeros_like(initial, requires_grad=True)
+    norms = initial.norm(dim=-1).mean(0)
+    delta = torch.zeros_like(initial[0], requires_grad=True)
     adam = _FactwiseAdam(delta, settings.learning_rate)
     active = torch.ones(len(requests), dtype=torch.bool, device=delta.device)
     losses = torch.full((len(requests), settings.steps), torch.nan, dtype=accurate)
     progress = tqdm(range(settings.steps), desc=f"values of {len(requests)} facts", mininterval=5)
     for step in progress:
-        work = _without_finished(work, active)
-        loss, gradient, work = _loss_and_gradient(model, work, delta, reference, norms, settings)
+        batches = without_finished(batches, active)
+        loss, gradient, batches = _loss_and_gradient(
+            model, places, batches, delta, reference, norms, settings
+        )
         _check_finite(loss, gradient, active, requests, step)
         losses[active.cpu(), step] = loss[active].cpu()
         active = active & (loss >= settings.stop_loss)
@@ -182,104 +194,87 @@ def _descend(model, work, initial, reference, requests, settings: ValueSettings)
         with torch.no_grad():
             adam.step(gradient, active)
             bound = settings.clamp * norms
-            size = delta.norm(dim=1)
-            outside = active & (size > bound)
+            size = delta.norm(dim=-1)
+            outside = active[:, None] & (size > bound)
             delta[outside] *= (bound / size)[outside, None]
-    return Values((initial + delta.detach()).cpu(), initial.cpu(), losses)
+    written = initial[:, :, -1]
+    return Values((written + delta.detach()[:, -1]).cpu(), written.cpu(), losses)
 
 
-def _loss_and_gradient(model, work, delta, reference, norms, settings: ValueSettings):
-    """Loss of every fact, (n_facts,), its gradient in δ, (n_facts, d_model), and the batches
-    as they fitted into memory."""
-    loss = torch.zeros_like(norms)
+def _loss_and_gradient(model, places, batches, delta, reference, norms, settings: ValueSettings):
+    """Loss of every fact, (n_facts,), its gradient in δ, (n_facts, n_places, d_model), and the
+    batches as they fitted into memory."""
+    loss = norms.new_zeros(len(norms))
     gradient = torch.zeros_like(delta)
 
-    def add(item):
+    def add(batch):
         nonlocal loss, gradient
-        part = _batch_loss(model, *item, delta, reference, settings.kl_factor)
+        part = _batch_loss(model, places, batch, delta, reference, settings.kl_factor)
         gradient += torch.autograd.grad(part.sum(), delta)[0]
         loss += part.detach()
 
-    fitting = [part for item in work for part in run_halving(item, add, _halves)]
-    decay = settings.weight_decay * delta.norm(dim=1) / norms**2
+    fitting = [part for batch in batches for part in run_halving(batch, add, ValueBatch.halves)]
+    decay = settings.weight_decay * (delta.norm(dim=-1) / norms**2).sum(1)
     gradient += torch.autograd.grad(decay.sum(), delta)[0]
     return loss + decay.detach(), gradient, fitting
 
 
-def _batch_loss(model, batch, scored: _Scored, delta, reference, kl_factor: float) -> torch.Tensor:
+def _batch_loss(
+    model, places, batch: ValueBatch, delta, reference, kl_factor: float
+) -> torch.Tensor:
     """This batch's share of every fact's loss, (n_facts,)."""
-    owner = scored.fact.new_empty(len(batch.rows))
-    owner[scored.row] = scored.fact
-    shift = torch.zeros_like(batch.hidden)
-    shift[:, 0] = delta[owner].to(shift.dtype)
-    hidden = run_suffixes(model, batch, batch.hidden + shift)[scored.row, scored.position]
-    now = model.log_probabilities(hidden)
-    kl = scored.token < 0
-    wanted = now[~kl].gather(1, scored.token[~kl, None])[:, 0]
+    with _shifted(places, delta[batch.fact]):
+        hidden = run_suffixes(model, batch.suffixes, batch.suffixes.hidden)
+    now = model.log_probabilities(hidden[batch.row, batch.position])
+    kl, fact = batch.token < 0, batch.fact[batch.row]
+    wanted = now[~kl].gather(1, batch.token[~kl, None])[:, 0]
     loss = torch.zeros(len(delta), dtype=now.dtype, device=now.device)
-    loss = loss.index_add(0, scored.fact[~kl], -wanted * scored.weight[~kl])
-    divergence = (now[kl].exp() * (now[kl] - reference[scored.fact[kl]])).sum(1)
-    return loss.index_add(0, scored.fact[kl], kl_factor * divergence)
+    loss = loss.index_add(0, fact[~kl], -wanted * batch.weight[~kl])
+    before = reference[batch.request[batch.row[kl]]]
+    divergence = (now[kl].exp() * (now[kl] - before)).sum(1) * batch.weight[kl]
+    return loss.index_add(0, fact[kl], kl_factor * divergence)
 
 
-def _without_finished(work, active: torch.Tensor):
-    """Finished facts leave their batches; empty batches leave the work."""
-    kept = []
-    for batch, scored in work:
-        wanted = active[scored.fact]
-        if not bool(wanted.any()):
-            continue
-        if not bool(wanted.all()):
-            stays = torch.zeros(len(batch.rows), dtype=torch.bool, device=wanted.device)
-            stays[scored.row[wanted]] = True
-            batch, scored = _keep(batch, scored, stays)
-        kept.append((batch, scored))
-    return kept
+@contextmanager
+def _shifted(places: ValuePlaces, shift: torch.Tensor) -> Iterator[None]:
+    """Add each place's δ, shift: (n_rows, n_places, d_model), at the subject's last token."""
+    with ExitStack() as hooks:
+        for place, module in enumerate(places.modules):
+            hooks.enter_context(output_changed(module, _adder(shift[:, place])))
+        yield
 
 
-def _halves(item: tuple[SuffixBatch, _Scored]):
-    """Both halves of a batch; None if it holds one row."""
-    batch, scored = item
-    number = torch.arange(len(batch.rows), device=batch.rows.device)
-    first = number < len(number) // 2
-    return (_keep(batch, scored, first), _keep(batch, scored, ~first)) if len(number) > 1 else None
+def _adder(shift: torch.Tensor):
+    def add(hidden: torch.Tensor) -> torch.Tensor:
+        # OPT flattens rows and positions before its projection, the others do not
+        by_row = hidden.reshape(len(shift), -1, shift.shape[-1])
+        first = by_row[:, :1] + shift[:, None].to(hidden.dtype)
+        return torch.cat([first, by_row[:, 1:]], 1).view_as(hidden)
 
-
-def _keep(batch: SuffixBatch, scored: _Scored, stays: torch.Tensor) -> tuple[SuffixBatch, _Scored]:
-    """The rows where `stays`, (n,) bool, and what is scored in them."""
-    wanted = stays[scored.row]
-    renumber = stays.cumsum(0) - 1
-    part = _Scored(
-        renumber[scored.row[wanted]],
-        scored.position[wanted],
-        scored.token[wanted],
-        scored.fact[wanted],
-        scored.weight[wanted],
-    )
-    return batch.keep(stays), part
+    return add
 
 
 def _check_finite(loss, gradient, active, requests, step: int) -> None:
-    bad = active & ~(loss.isfinite() & gradient.isfinite().all(1))
+    bad = active & ~(loss.isfinite() & gradient.flatten(1).isfinite().all(1))
     if bool(bad.any()):
-        cases = ", ".join(str(requests[i].case_id) for i in bad.nonzero()[:5, 0].tolist())
         raise NonFiniteValue(
-            f"value optimisation, step {step}: loss or gradient of case {cases} is not finite"
+            f"value optimisation, step {step}: loss or gradient of case "
+            f"{named_cases(requests, bad)} is not finite"
         )
 
 
 class _FactwiseAdam:
-    """Adam on the rows of one tensor; a finished row keeps its value.
+    """Adam on the facts of one tensor, (n_facts, n_places, d_model); a finished fact keeps its δs.
 
-    All rows start together, so one step count serves all. Written out because the
-    library's Adam moves finished rows on by momentum. Same update as
+    All facts start together, so one step count serves all. Written out because the
+    library's Adam moves finished facts on by momentum. Same update as
     `torch.optim.Adam` with its default betas and eps.
     """
 
-    def __init__(self, rows: torch.Tensor, learning_rate: float, betas=(0.9, 0.999), eps=1e-8):
-        self.rows, self.learning_rate, self.betas, self.eps = rows, learning_rate, betas, eps
-        self.mean = torch.zeros_like(rows)
-        self.square = torch.zeros_like(rows)
+    def __init__(self, delta: torch.Tensor, learning_rate: float, betas=(0.9, 0.999), eps=1e-8):
+        self.delta, self.learning_rate, self.betas, self.eps = delta, learning_rate, betas, eps
+        self.mean = torch.zeros_like(delta)
+        self.square = torch.zeros_like(delta)
         self.count = 0
 
     def step(self, gradient: torch.Tensor, active: torch.Tensor) -> None:
@@ -289,4 +284,4 @@ class _FactwiseAdam:
         self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         denominator = (self.square / (1 - second**self.count)).sqrt_() + self.eps
         update = self.mean / denominator * (self.learning_rate / (1 - first**self.count))
-        self.rows -= update * active[:, None]
+        self.delta -= update * active[:, None, None]

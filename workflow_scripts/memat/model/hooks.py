@@ -52,6 +52,23 @@ def input_changed(
 
 
 @contextmanager
+def output_changed(
+    module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Replace the (first) output of a module by `change(output)` at every forward pass."""
+
+    def hook(_module, _args, output):
+        changed = change(hidden_of(output))
+        return (changed, *output[1:]) if isinstance(output, tuple) else changed
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
 def stopping_after(module: nn.Module) -> Iterator[None]:
     """End the forward pass once `module` has run; what its hooks saw is kept.
 

@@ -1,0 +1,132 @@
+"""The scripts of an edit: shards of values in one or two languages, then the deltas."""
+
+import json
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+import torch
+from test_edit_update import LAYERS, moments
+from test_edit_values import LANGUAGES, SETTINGS, WAYS, run
+
+import optimise_values
+import solve_deltas
+from memat import io
+from memat.edit.storage import read_deltas
+from memat.edit.update import DeltaSettings, spread_joint
+from memat.errors import DamagedFile
+from memat.provenance import Provenance
+from memat.stage import Stage
+from memat.tensors import read_tensors, write_tensors
+from small_models import small_model
+
+PROVENANCE = Provenance(stage="test", settings={}, code="0")
+CODES = ("en", "ca")
+COMPUTE = {"memory_mb": 500}
+CASES = [1, 2, 3, 4, 5]
+
+
+def stage(inputs, outputs, cfg, **params):
+    spaces = (SimpleNamespace(**part) for part in (inputs, outputs))
+    return Stage("test", *spaces, cfg, SimpleNamespace(**params), 1, PROVENANCE)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with everything the scripts read, and a small model in place of a loaded one."""
+    model = small_model("llama")
+    for script in (optimise_values, solve_deltas):
+        monkeypatch.setattr(script, "model_for", lambda _manifest, _compute: model)
+    rows = [
+        {"language": code, "role": "target_new", "kind": "rewrite", "index": 0, **vars(request)}
+        for code, (requests, _, _) in zip(CODES, LANGUAGES["joint"], strict=True)
+        for request in requests
+    ]
+    io.write_table(tmp_path / "bilingual.parquet", pl.DataFrame(rows), PROVENANCE)
+    blocks = pl.DataFrame({"case_id": CASES, "block": [0] * len(CASES)})
+    io.write_table(tmp_path / "blocks.parquet", blocks, PROVENANCE)
+    for code, (_, contexts, kl_prompt) in zip(CODES, LANGUAGES["joint"], strict=True):
+        (tmp_path / f"{code}.json").write_text(json.dumps({"templates": contexts}))
+        language = {"code": code, "name": code, "openers": ["x"], "kl_prompt": kl_prompt}
+        (tmp_path / f"{code}.yaml").write_text(json.dumps(language))
+    covariance = {f"layer.{n}": moment for n, moment in moments(model).items()}
+    write_tensors(tmp_path / "covariance.safetensors", covariance, PROVENANCE)
+    return tmp_path
+
+
+def inputs(folder, codes):
+    return {
+        "manifest": "",
+        "bilingual": folder / "bilingual.parquet",
+        "blocks": folder / "blocks.parquet",
+        "templates": [folder / f"{code}.json" for code in codes],
+        "language_files": [folder / f"{code}.yaml" for code in codes],
+        "covariance": folder / "covariance.safetensors",
+    }
+
+
+def find_values(folder, codes, way):
+    """Both shards of the block: facts 1 to 3, facts 4 and 5."""
+    paths = [folder / f"values_{shard}.safetensors" for shard in (0, 1)]
+    cfg = {**vars(SETTINGS), "shard_size": 3}
+    for shard, path in enumerate(paths):
+        optimise_values.main(
+            stage(
+                inputs(folder, codes),
+                {"values": path},
+                cfg,
+                compute=COMPUTE,
+                languages=list(codes),
+                solver="pmet" if way == "pmet" else "memit",
+                value_layer=1,
+                block=0,
+                shard=shard,
+            )
+        )
+    return paths
+
+
+def solve(folder, codes, values, **cfg):
+    path = folder / "deltas.safetensors"
+    solve_deltas.main(
+        stage(
+            {**inputs(folder, codes), "values": values},
+            {"deltas": path},
+            {"covariance_weight": 3.0, **cfg},
+            compute=COMPUTE,
+            languages=list(codes),
+            layers=LAYERS,
+            block=0,
+        )
+    )
+    return read_deltas(path)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_shards_of_values_become_the_deltas_of_the_block(folder, way):
+    codes = CODES[: len(LANGUAGES[way])]
+    paths, whole = find_values(folder, codes, way), run(small_model("llama"), way)
+    parts = [read_tensors(path)[0] for path in paths]
+    assert [part["case_ids"].tolist() for part in parts] == [[1, 2, 3], [4, 5]]
+    for name, wanted in (("z", whole.z), ("initial", whole.initial)):
+        found = torch.cat([part[name] for part in parts], dim=-2)
+        assert found.ndim == (3 if way == "joint" else 2)
+        torch.testing.assert_close(found, wanted.squeeze(0), rtol=1e-9, atol=1e-9)
+
+    solver = "pmet" if way == "pmet" else "memit"
+    deltas = solve(folder, codes, paths, solver=solver)
+    requests, contexts, _ = zip(*LANGUAGES[way], strict=True)
+    model = small_model("llama")
+    settings = DeltaSettings(3.0, solver=solver)
+    expected = spread_joint(
+        model, requests, whole.z, contexts, moments(model), LAYERS, settings, 64
+    )
+    for layer in LAYERS:
+        assert len(deltas[layer].left) == len(codes) * len(CASES)
+        torch.testing.assert_close(deltas[layer].matrix(), expected[layer].matrix())
+
+
+def test_values_of_other_facts_are_refused(folder):
+    paths = find_values(folder, CODES, "joint")
+    with pytest.raises(DamagedFile, match="not those of block 0"):
+        solve(folder, CODES, paths[::-1])
