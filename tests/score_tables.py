@@ -4,12 +4,9 @@ import numpy as np
 import polars as pl
 
 PROMPTS = {"rewrite": 1, "paraphrase": 2, "neighborhood": 5}
-ROLES = ("target_new", "target_true")
 
 
-def random_scores(
-    n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts=PROMPTS, roles=ROLES
-):
+def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts=PROMPTS):
     """A scores table; `shift` nats per token make every target_new more likely."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -17,7 +14,7 @@ def random_scores(
         for kind, count in prompts.items():
             # every third fact has fewer prompts, as after dropped translations
             for index in range(max(1, count - (case_id % 3 == 0))):
-                for role in roles:
+                for role in ("target_new", "target_true"):
                     n_tokens = int(rng.integers(1, 4))
                     nll = n_tokens * rng.exponential(2.0)
                     if role == "target_new":

@@ -4,7 +4,7 @@ import polars as pl
 
 from memat import io
 from memat.edit.requests import facts_of_block
-from memat.evaluate.pairing import with_crossed_targets
+from memat.evaluate.pairing import concatenated
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.heads.deployment import carrying
 from memat.model.budget import tree_budget
@@ -22,7 +22,7 @@ def main(stage: Stage) -> None:
         facts_of_block(bilingual, blocks, params.block, language) for language in params.languages
     )
     if stage.cfg["pairing"] == "concatenated":
-        target = with_crossed_targets(target)
+        target = concatenated(target)
     rows = pl.concat([source, target])
     prompts = [PromptTarget(*row) for row in rows.select("prompt", "target", "joined").iter_rows()]
     with carrying(model, inputs.deltas, inputs.corrections):

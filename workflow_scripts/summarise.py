@@ -2,7 +2,6 @@
 
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
-from memat.evaluate.pairing import concatenated
 from memat.report.markdown import markdown_table
 from memat.report.score_files import scores_by_experiment
 from memat.report.tables import differences_frame, metrics_frame, summary_frame
@@ -11,8 +10,6 @@ from memat.stage import Stage, run_stage
 
 def main(stage: Stage) -> None:
     experiments, languages = stage.params.experiments, stage.params.languages
-    if stage.cfg["catalan_pairing"] == "concatenated":
-        scores = [(name, concatenated(table, languages[1])) for name, table in scores]
     settings = BootstrapSettings(
         resamples=stage.cfg["bootstrap"],
         confidence=stage.cfg["confidence"],

@@ -8,148 +8,136 @@ import polars as pl
 import pytest
 
 import score
-import summarise
 from memat import io
-from memat.errors import DamagedFile
 from memat.evaluate.metrics import fact_metrics
-from memat.evaluate.pairing import ROLES, concatenated, with_crossed_targets
+from memat.evaluate.pairing import concatenated
 from memat.provenance import Provenance
 from memat.stage import Stage
 from oracles import oracle_nll
-from score_tables import PROMPTS, experiment, random_scores
 from small_models import small_model
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
+# kind: numbers of its prompts; a dropped translation leaves a gap
+PROMPTS = {"rewrite": [0], "paraphrase": [0, 2, 3], "neighborhood": [0, 1, 3, 4]}
+NAMES = ["Toko Yasuda", "Miles Davis", "Jimi Hendrix", "Anna", "Marie Curie"]
+FORMS = {"target_new": ("toca el", "piano", False), "target_true": ("toca l'", "orgue", True)}
 
 
-def stage(inputs, outputs, cfg, **params):
-    spaces = (SimpleNamespace(**given) for given in (inputs, outputs))
-    return Stage("test", *spaces, cfg, SimpleNamespace(**params), 1, PROVENANCE)
-
-
-def metrics_by_list(scores):
-    """One list of both records' prompts, o* and o^c in turn, neighbours compared."""
-    table = {
-        (r["case_id"], r["kind"], r["index"], *ROLES[r["role"]]): r
-        for r in scores.iter_rows(named=True)
-    }
-    found = {}
-    for case_id in scores["case_id"].unique():
-        for letter, kind in {"E": "rewrite", "P": "paraphrase", "N": "neighborhood"}.items():
-            places = sorted({k[2] for k in table if k[:2] == (case_id, kind)})
-            prompts = [(i, "target_true") for i in places] + [(i, "target_new") for i in places]
-            scored = [
-                table[case_id, kind, i, ("target_new", "target_true")[place % 2], record]
-                for place, (i, record) in enumerate(prompts)
-            ]
-            p = [exp(-row["nll"] / row["n_tokens"]) for row in scored]
-            wanted, sign = (1, -1) if kind == "neighborhood" else (0, 1)
-            differences = [sign * (p[j] - p[j + 1]) for j in range(0, len(p), 2)]
-            hits = [scored[j + wanted]["hit"] for j in range(0, len(p), 2)]
-            found[case_id, f"{letter}S"] = fmean(d > 0 for d in differences)
-            found[case_id, f"{letter}M"] = fmean(differences)
-            found[case_id, f"{letter}A"] = fmean(hits)
-    return found
-
-
-def as_dict(metrics):
-    return {(r["case_id"], r["metric"]): r["value"] for r in metrics.iter_rows(named=True)}
-
-
-@pytest.mark.parametrize("prompts", [PROMPTS, {"rewrite": 1, "paraphrase": 3, "neighborhood": 4}])
-def test_concatenated_is_the_released_list_and_not_prompt_by_prompt(prompts):
-    scores = random_scores(language="ca", prompts=prompts, roles=tuple(ROLES))
-    # a dropped translation leaves a gap in the numbers of the prompts
-    gap = (pl.col("kind") == "neighborhood") & (pl.col("index") == 1) & (pl.col("case_id") < 5)
-    scores = scores.filter(~gap)
-    found = as_dict(fact_metrics(concatenated(scores, "ca")))
-    expected = metrics_by_list(scores)
-    assert found.keys() == expected.keys()
-    assert all(found[key] == pytest.approx(expected[key], abs=1e-12) for key in expected)
-    own = scores.filter(pl.col("role").is_in(["target_new", "target_true"]))
-    by_prompt = as_dict(fact_metrics(own))
-    assert any(abs(by_prompt[key] - found[key]) > 0.05 for key in found)
-
-
-def test_other_languages_keep_their_pairs():
-    english, catalan = random_scores(), random_scores(language="ca", roles=tuple(ROLES))
-    both = fact_metrics(concatenated(pl.concat([english, catalan]), "ca"))
-    assert both.filter(language="en").equals(fact_metrics(english))
-    assert both.filter(language="ca").equals(fact_metrics(concatenated(catalan, "ca")))
-
-
-def test_blocks_in_one_table_do_not_mix():
-    parts = [random_scores(seed=b, language="ca", block=b, roles=tuple(ROLES)) for b in (0, 1)]
-    together = concatenated(pl.concat(parts), "ca")
-    for block, part in enumerate(parts):
-        assert together.filter(block=block).equals(concatenated(part, "ca"))
-
-
-def test_scores_without_the_crossed_targets_cannot_be_concatenated():
-    with pytest.raises(DamagedFile, match="in ca: no targets of the roles new_after_true, true"):
-        concatenated(random_scores(language="ca"), "ca")
-
-
-PIANO = ("Toko Yasuda toca el", "piano", False)
-ORGAN = ("Toko Yasuda toca l'", "orgue", True)
-
-
-def bilingual():
-    """One fact with one prompt: alike in English, of two forms in Catalan."""
-    rows = {
-        ("en", "target_new"): ("Toko Yasuda plays the", "piano", False),
-        ("en", "target_true"): ("Toko Yasuda plays the", "organ", False),
-        ("ca", "target_new"): PIANO,
-        ("ca", "target_true"): ORGAN,
-    }
+def catalan_rows():
+    """Two facts: each prompt once a record, `toca el` + `piano` and `toca l'` + `orgue`."""
     return pl.DataFrame(
         [
-            {"case_id": 1, "language": language, "role": role, "kind": "rewrite", "index": 0}
-            | {"prompt": prompt, "target": target, "joined": joined}
-            for (language, role), (prompt, target, joined) in rows.items()
+            {"case_id": case_id, "language": "ca", "role": role, "kind": kind, "index": index}
+            | {"prompt": f"{NAMES[index + case_id]} {form}", "target": target, "joined": joined}
+            for case_id in (0, 1)
+            for role, (form, target, joined) in FORMS.items()
+            for kind, indices in PROMPTS.items()
+            for index in indices[: 3 if case_id else None]
         ]
     )
 
 
-def test_a_crossed_target_follows_the_other_prompt_in_the_prompts_own_way():
-    rows = with_crossed_targets(bilingual().filter(language="ca"))
-    found = {r["role"]: (r["prompt"], r["target"], r["joined"]) for r in rows.to_dicts()}
-    assert found == {
-        "target_new": PIANO,
-        "target_true": ORGAN,
-        "new_after_true": ("Toko Yasuda toca l'", "piano", True),
-        "true_after_new": ("Toko Yasuda toca el", "orgue", False),
-    }
+def english_rows():
+    """The same prompts for both targets."""
+    return catalan_rows().with_columns(
+        language=pl.lit("en"),
+        prompt=pl.lit("The mother of ") + pl.col("prompt").str.split(" ").list.first(),
+        joined=False,
+    )
+
+
+def released_pairs(rows):
+    """{(case_id, kind): [(row of o*, row of o^c)]}: one list, targets in turn, neighbours."""
+    pairs = {}
+    for case_id, kind in rows.select("case_id", "kind").unique().iter_rows():
+        own = rows.filter(case_id=case_id, kind=kind).sort("index")
+        prompts = [
+            (row["prompt"], row["joined"])
+            for role in ("target_true", "target_new")
+            for row in own.filter(role=role).to_dicts()
+        ]
+        targets = [FORMS["target_new"][1], FORMS["target_true"][1]]
+        scored = [(p, targets[place % 2], joined) for place, (p, joined) in enumerate(prompts)]
+        pairs[case_id, kind] = list(zip(scored[::2], scored[1::2], strict=True))
+    return pairs
+
+
+def pairs_by_prompt(rows):
+    """{(case_id, kind): [(row of o*, row of o^c)]}: the same prompt of the two records."""
+    pairs = {}
+    for case_id, kind in rows.select("case_id", "kind").unique().iter_rows():
+        own = rows.filter(case_id=case_id, kind=kind).sort("index")
+        new, true = (
+            own.filter(role=role).select("prompt", "target", "joined").rows() for role in FORMS
+        )
+        pairs[case_id, kind] = list(zip(new, true, strict=True))
+    return pairs
+
+
+def test_concatenated_rows_are_the_released_list():
+    rows = catalan_rows()
+    found = concatenated(rows)
+    assert found.columns == rows.columns
+    assert found.height == rows.height
+    assert pairs_by_prompt(found) == released_pairs(rows)
+    assert pairs_by_prompt(rows) != released_pairs(rows)
+
+
+def test_a_single_prompt_takes_the_target_of_the_other_record():
+    [(new, true)] = pairs_by_prompt(concatenated(catalan_rows()))[0, "rewrite"]
+    assert new == ("Toko Yasuda toca l'", "piano", True)
+    assert true == ("Toko Yasuda toca el", "orgue", False)
+
+
+def metrics_of(model, pairs):
+    """ES … NA of each fact, pair by pair with one forward pass a row."""
+    found = {}
+    for (case_id, kind), own in pairs.items():
+        letter = {"rewrite": "E", "paraphrase": "P", "neighborhood": "N"}[kind]
+        wanted, sign = (1, -1) if letter == "N" else (0, 1)
+        scored = [[oracle_nll(model, *row) for row in pair] for pair in own]
+        p = [[exp(-nll / n_tokens) for nll, n_tokens, _ in pair] for pair in scored]
+        found[case_id, f"{letter}S"] = fmean(sign * (new - true) > 0 for new, true in p)
+        found[case_id, f"{letter}M"] = fmean(sign * (new - true) for new, true in p)
+        found[case_id, f"{letter}A"] = fmean(pair[wanted][2] for pair in scored)
+    return found
 
 
 @pytest.mark.parametrize(
-    ("pairing", "catalan"),
-    [
-        ("by_prompt", (PIANO, ORGAN)),
-        ("concatenated", ((ORGAN[0], "piano", True), (PIANO[0], "orgue", False))),
-    ],
+    ("pairing", "catalan_pairs"), [("by_prompt", pairs_by_prompt), ("concatenated", released_pairs)]
 )
-def test_the_scripts_score_and_compare_as_the_setting_says(pairing, catalan, tmp_path, monkeypatch):
+def test_the_setting_says_what_is_scored_and_compared(
+    pairing, catalan_pairs, tmp_path, monkeypatch
+):
     model = small_model("llama")
     monkeypatch.setattr(score, "model_for", lambda _manifest, _compute: model)
-    blocks = pl.DataFrame({"case_id": [1], "block": [0]})
+    tables = {
+        "bilingual": pl.concat([english_rows(), catalan_rows()]),
+        "blocks": pl.DataFrame({"case_id": [0, 1], "block": ["0", "0"]}),
+    }
     inputs = {"manifest": "", "deltas": [], "corrections": []}
-    for name, table in {"bilingual": bilingual(), "blocks": blocks}.items():
+    for name, table in tables.items():
         inputs[name] = str(tmp_path / f"{name}.parquet")
         io.write_table(inputs[name], table, PROVENANCE)
-    scores = str(tmp_path / "unedited" / "block_0.parquet")
-    settings = {"languages": ["en", "ca"], "block": 0, "compute": {}}
-    score.main(stage(inputs, {"scores": scores}, {"pairing": pairing}, **settings))
-    names = {"metrics": "parquet", "summary": "csv", "differences": "csv", "table": "md"}
-    outputs = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
-    cfg = {"probability": "geometric", "catalan_pairing": pairing, "bootstrap": 50}
-    params = {"experiments": [experiment("unedited", "unedited")], "languages": ["en", "ca"]}
-    cfg, params = cfg | {"confidence": 0.95}, params | {"seed": 0}
-    summarise.main(stage({"scores": [scores]}, outputs, cfg, **params))
-    english = [row for row in bilingual().filter(language="en").iter_rows()]
-    for language, pair in {"en": [row[5:] for row in english], "ca": catalan}.items():
-        new, true = (
-            exp(-nll / n_tokens) for nll, n_tokens, _ in (oracle_nll(model, *row) for row in pair)
+    path = str(tmp_path / "scores.parquet")
+    params = {"languages": ["en", "ca"], "block": "0", "compute": {}}
+    score.main(
+        Stage(
+            name="score",
+            inputs=SimpleNamespace(**inputs),
+            outputs=SimpleNamespace(scores=path),
+            cfg={"pairing": pairing},
+            params=SimpleNamespace(**params),
+            threads=1,
+            provenance=PROVENANCE,
         )
-        written = io.read_table(outputs["metrics"]).filter(eval_language=language, metric="EM")
-        assert written["value"].item() == pytest.approx(new - true)
+    )
+    metrics = fact_metrics(io.read_table(path))
+    expected = {
+        "en": metrics_of(model, pairs_by_prompt(english_rows())),
+        "ca": metrics_of(model, catalan_pairs(catalan_rows())),
+    }
+    for language, numbers in expected.items():
+        rows = metrics.filter(language=language).select("case_id", "metric", "value")
+        found = {(case_id, metric): value for case_id, metric, value in rows.iter_rows()}
+        assert found == pytest.approx(numbers, abs=1e-12)

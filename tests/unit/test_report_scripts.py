@@ -26,10 +26,7 @@ from memat.tensors import write_tensors
 from score_tables import EXPERIMENTS, LANGUAGES, random_run
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
-SUMMARY = {
-    **{"probability": "geometric", "catalan_pairing": "by_prompt"},
-    **{"bootstrap": 50, "confidence": 0.95},
-}
+SUMMARY = {"probability": "geometric", "bootstrap": 50, "confidence": 0.95}
 
 
 def stage(inputs, outputs, cfg, **params):
