@@ -21,7 +21,7 @@ rule score:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg=config["evaluate"],
+        cfg={"pairing": config["summary"]["catalan_pairing"]},
         languages=LANGUAGES,
         block="{block}",
         compute=COMPUTE,

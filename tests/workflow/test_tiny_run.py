@@ -104,6 +104,7 @@ CONFIG_CHANGES = {
         {"fit_corrections": 1, "score": 1, "draw_losses": 1, **SCORE_FIGURES},
     ),
     "correction setting": ({"corrections__epochs": 3}, TRUE_HEADS),
+    "a switch of their deployment": ({"corrections__heads_per_layer": "last_wins"}, TRUE_HEADS),
     "probe setting": ({"probes__c": 0.5}, PROBES),
     "activation setting": ({"activations__refine": True}, ACTIVATIONS),
     "covariance weight": ({"deltas__covariance_weight": 20}, DELTAS),
@@ -117,6 +118,10 @@ CONFIG_CHANGES = {
         {"estimate_covariance": 1, **VALUES},
     ),
     "block size": ({"blocks__size": 11}, BLOCKS),
+    "prompts paired otherwise": (
+        {"summary__catalan_pairing": "concatenated"},
+        {"score": 4, **SCORE_FIGURES},
+    ),
     "bootstrap": ({"summary__bootstrap": 200}, SCORE_FIGURES),
     "repair setting": ({"repair__min_paraphrases": 0}, REPAIR),
     "alignment setting": ({"align__method": "itermax"}, ALIGN),
