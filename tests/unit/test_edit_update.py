@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -266,6 +267,27 @@ def test_covariance_is_the_mean_of_outer_products(name):
         handle.remove()
         expected = sum(torch.outer(k, k) for k in torch.cat(keys)) / 50
         torch.testing.assert_close(found[layer].double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_out_of_memory_late_in_a_batch_counts_nothing_twice(monkeypatch, caplog):
+    model = small_model("llama", dtype=torch.float32)
+    expected, count = estimate_covariance(model, TEXTS, [1, 2], 200, 8, 4096)
+    whole = type(model).last_hidden
+
+    def small_only(self, ids, *args, **kwargs):
+        hidden = whole(self, ids, *args, **kwargs)  # the hooks have seen it all by now
+        if len(ids) > 2:
+            raise torch.OutOfMemoryError("as if")
+        return hidden
+
+    monkeypatch.setattr(type(model), "last_hidden", small_only)
+    # the hook that ends the pass early would end it before the error
+    monkeypatch.setattr("memat.edit.covariance.stopping_after", lambda _block: nullcontext())
+    found, again = estimate_covariance(model, TEXTS, [1, 2], 200, 8, 4096)
+    assert again == count
+    for layer in (1, 2):
+        torch.testing.assert_close(found[layer], expected[layer])
+    assert "out of memory: going on with half batches" in caplog.text
 
 
 def test_no_text_is_an_error():

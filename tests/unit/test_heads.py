@@ -68,6 +68,25 @@ def planted(n_facts=60, seed=0):
     return HeadActivations(values, labels, cases, torch.ones(2 * n_facts, dtype=torch.bool))
 
 
+def test_activations_halve_their_trees_on_out_of_memory(monkeypatch, caplog):
+    from memat.heads import activations as module
+
+    model = small_model("llama")
+    expected = dump_activations(model, REQUESTS, [0] * len(REQUESTS))
+    whole = module.run_tree
+
+    def small_only(model, tree):
+        if len(tree.paths) > 1:
+            raise torch.OutOfMemoryError("as if")
+        return whole(model, tree)
+
+    monkeypatch.setattr(module, "run_tree", small_only)
+    found = dump_activations(model, REQUESTS, [0] * len(REQUESTS))
+    torch.testing.assert_close(found.values, expected.values)
+    assert found.predicted.equal(expected.predicted)
+    assert "out of memory: going on with half batches" in caplog.text
+
+
 def test_all_probes_at_once_agree_with_scikit_learn():
     activations = planted()
     probes = train_probes(activations, activations.case_ids, PROBES, seed=0)

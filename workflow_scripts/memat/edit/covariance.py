@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 from memat.errors import NonFiniteValue, NotEnoughFacts
-from memat.model.batching import length_batches, pad
+from memat.model.batching import halve_rows, length_batches, pad, run_halving
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen, stopping_after
 
@@ -28,27 +28,15 @@ def estimate_covariance(
     """
     rows = _token_rows(model, texts, tokens, max_length)
     sums: dict[int, torch.Tensor] = {}
-    mask = None
 
-    def adder(layer: int):
-        def add(keys: torch.Tensor) -> None:
-            # OPT flattens rows and positions before its projection, the others do not
-            flat = keys.reshape(*mask.shape, -1)[mask.bool()]
-            # products of one batch in the model's precision, their sum over batches in float64
-            part = (flat.T @ flat).double()
-            sums[layer] = sums[layer] + part if layer in sums else part
+    def add(batch: list[int]) -> None:
+        # products of one batch in the model's precision, their sum over batches in float64
+        for layer, product in _products(model, [rows[i] for i in batch], layers).items():
+            sums[layer] = sums[layer] + product.double() if layer in sums else product.double()
 
-        return add
-
-    with ExitStack() as hooks:
-        for layer in layers:
-            hooks.enter_context(inputs_seen(model.mlp_output(layer), adder(layer)))
-        for batch in tqdm(
-            length_batches([len(r) for r in rows], token_budget), desc="covariance", mininterval=5
-        ):
-            ids, mask = pad([rows[i] for i in batch], model.device)
-            with stopping_after(model.blocks[max(layers)]):
-                model.last_hidden(ids, mask)
+    batches = length_batches([len(row) for row in rows], token_budget)
+    for batch in tqdm(batches, desc="covariance", mininterval=5):
+        run_halving(batch, add, halve_rows)
     count = sum(len(row) for row in rows)
     for layer, total in sums.items():
         if not bool(total.isfinite().all()):
@@ -56,6 +44,27 @@ def estimate_covariance(
                 f"covariance of layer {layer} is not finite: check the model's weights"
             )
     return {layer: (total / count).float().cpu() for layer, total in sums.items()}, count
+
+
+def _products(model, rows: list[list[int]], layers: Sequence[int]) -> dict[int, torch.Tensor]:
+    """Σ k kᵀ over the tokens of some rows, {layer: (d_ff, d_ff)}, in the model's precision."""
+    ids, mask = pad(rows, model.device)
+    found: dict[int, torch.Tensor] = {}
+
+    def keeper(layer: int):
+        def keep(keys: torch.Tensor) -> None:
+            # OPT flattens rows and positions before its projection, the others do not
+            flat = keys.reshape(*mask.shape, -1)[mask.bool()]
+            found[layer] = flat.T @ flat
+
+        return keep
+
+    with ExitStack() as hooks:
+        for layer in layers:
+            hooks.enter_context(inputs_seen(model.mlp_output(layer), keeper(layer)))
+        hooks.enter_context(stopping_after(model.blocks[max(layers)]))
+        model.last_hidden(ids, mask)
+    return found
 
 
 def _token_rows(model, texts, tokens: int, max_length: int) -> list[list[int]]:

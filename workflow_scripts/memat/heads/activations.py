@@ -8,6 +8,7 @@ import torch
 from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
+from memat.model.batching import halve_rows, run_halving
 from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
@@ -43,9 +44,8 @@ def dump_activations(
     shape = (len(requests), model.n_layers, model.n_heads, model.head_dim)
     values = torch.zeros(shape, dtype=torch.float32)
     predicted = torch.zeros(len(requests), dtype=torch.bool)
-    for part in tqdm(
-        tree_batches(rows, tree_budget(model)), desc="head activations", mininterval=5
-    ):
+
+    def read(part: list[int]) -> None:
         tree = grow_tree([rows[number] for number in part])
         last = torch.tensor([path[-1] for path in tree.paths], device=model.device)
         with ExitStack() as hooks:
@@ -58,6 +58,10 @@ def dump_activations(
             before = hidden[path[sentence.target_start - 1 : -1]]
             argmax = model.log_probabilities(before).argmax(-1)
             predicted[number] = argmax.tolist() == list(sentence.target_ids)
+
+    batches = tree_batches(rows, tree_budget(model))
+    for batch in tqdm(batches, desc="head activations", mininterval=5):
+        run_halving(batch, read, halve_rows)
     _check(values, requests)
     cases = torch.tensor([request.case_id for request in requests])
     return HeadActivations(values, torch.tensor(labels), cases, predicted)
