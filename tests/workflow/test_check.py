@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from memat.check import check_config
-from memat.errors import ConfigError, FactError, MematError, ModelError, UnsupportedArchitecture
+from memat.errors import (
+    ConfigError,
+    DamagedFile,
+    FactError,
+    MematError,
+    ModelError,
+    UnsupportedArchitecture,
+)
+from memat.io import write_json
+from memat.provenance import Provenance
 from workflow.project import REPOSITORY, Project
 
 FACTS = Path("resources/cache/tiny/facts.json")
@@ -209,7 +218,8 @@ def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
     weights.write_bytes(b"abcd")
     digest = "88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589"
     files = {"model.safetensors": {"bytes": 4, "sha256": digest}}
-    (folder / "manifest.json").write_text(json.dumps({"folder": ".", "files": files}))
+    made = Provenance("prepare_model", {}, "tag")
+    write_json(folder / "manifest.json", {"folder": ".", "files": files}, made)
     config = changed(config, "model.name", folder.name)
     check_config(config, REPOSITORY)
     if damage == "missing":
@@ -219,6 +229,9 @@ def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
     text = refusal(config, ModelError)
     assert str(weights) in text
     assert "manifest.json" in text
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"bytes": 4', '"bytes": 5'))
+    assert str(manifest) in refusal(config, DamagedFile)
 
 
 @pytest.mark.parametrize(
