@@ -44,17 +44,52 @@ def test_equal_work_gives_equal_bytes(tmp_path):
     assert len(written) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [("t.parquet", io.read_table), ("t.safetensors", read_tensors), ("t.json", io.read_json)],
-)
-def test_a_truncated_file_is_named(tmp_path, name, read):
-    path = tmp_path / name
-    io.write_table(tmp_path / "t.parquet", FRAME, MADE)
-    write_tensors(tmp_path / "t.safetensors", {"a": torch.arange(50)}, MADE)
-    io.write_json(tmp_path / "t.json", {"b": 1}, MADE)
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DamagedFile, match=name):
+READERS = {"t.parquet": io.read_table, "t.safetensors": read_tensors, "t.json": io.read_json}
+
+
+@pytest.fixture(params=READERS)
+def written(tmp_path, request):
+    """A file of each kind and its reader."""
+    frame = pl.DataFrame({"n": range(200), "text": [f"text {n}" for n in range(200)]})
+    io.write_table(tmp_path / "t.parquet", frame, MADE)
+    write_tensors(tmp_path / "t.safetensors", {"a": torch.arange(200)}, MADE, refine=True)
+    io.write_json(tmp_path / "t.json", {"templates": [f"text {n}" for n in range(50)]}, MADE)
+    return tmp_path / request.param, READERS[request.param]
+
+
+def test_a_flipped_bit_anywhere_is_named(written):
+    path, read = written
+    whole = path.read_bytes()
+    # every byte of the ends, where formats keep what they need to read the rest
+    places = {*range(64), *range(len(whole) - 64, len(whole)), *range(64, len(whole) - 64, 7)}
+    for place in places:
+        altered = bytearray(whole)
+        altered[place] ^= 1 << place % 8
+        path.write_bytes(altered)
+        with pytest.raises(DamagedFile, match=path.name):
+            read(path)
+    path.write_bytes(whole)
+    read(path)
+
+
+def test_a_truncated_or_longer_file_is_named(written):
+    path, read = written
+    whole = path.read_bytes()
+    for content in (b"", whole[:1], *(whole[:-cut] for cut in (1, 20, len(whole) // 2)), whole * 2):
+        path.write_bytes(content)
+        with pytest.raises(DamagedFile, match=path.name):
+            read(path)
+    path.unlink()
+    with pytest.raises(DamagedFile, match=path.name):
+        read(path)
+
+
+def test_other_content_of_equal_length_is_named(written):
+    """Not only what the formats notice themselves: a number, a text."""
+    path, read = written
+    content = path.read_bytes().replace(b"train_probes", b"train_prober")
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile, match="does not match its checksum"):
         read(path)
 
 

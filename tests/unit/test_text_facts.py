@@ -43,6 +43,7 @@ BREAKS = [
     ((REWRITE, "prompt"), "{} and {}", "requested_rewrite.prompt", "found 2"),
     ((REWRITE, "prompt"), 5, "requested_rewrite.prompt", "found a number"),
     ((REWRITE, "subject"), " ", "requested_rewrite.subject", "must not be empty"),
+    ((REWRITE, "subject"), "a\ud800", "requested_rewrite.subject", "half of a character"),
     ((REWRITE, "subject"), "a{}b", "requested_rewrite.subject", "must not hold '{}'"),
     ((REWRITE, "target_new"), "piano", "requested_rewrite.target_new", "must be an object"),
     ((REWRITE, "target_new", "str"), "", "target_new.str", "must not be empty"),
@@ -81,6 +82,7 @@ def test_a_broken_record_is_named_with_position_id_and_field(tmp_path, keys, val
         (b"[]", "holds no record"),
         (b"[1]", "record: must be an object, found a number"),
         (b"", "not complete JSON"),
+        (b'[{"case_id": ' + b"9" * 5000 + b"}]", "a number that is too long"),
     ],
 )
 def test_a_broken_file_is_refused_as_a_whole(tmp_path, content, problem):
@@ -178,6 +180,11 @@ def test_tuning_and_keep_ids_split_and_purify(tmp_path):
     tuning.write_text("1\ntwo\n")
     with pytest.raises(FactError, match="line 2: must be a case id, found 'two'"):
         read_ids(tuning)
+    tuning.write_text("--5\n")
+    with pytest.raises(FactError, match="line 1: must be a case id, found '--5'"):
+        read_ids(tuning)
+    tuning.write_bytes(b"\xef\xbb\xbf5\n")
+    assert read_ids(tuning) == {5}
 
 
 def _triples(folder, rows, templates):
@@ -218,6 +225,9 @@ def test_triples_become_counterfact_rows(tmp_path):
         (CAPITALS, "P36:\n  rewrite: capital of\n", "exactly one '{}'"),
         (CAPITALS, "P36: {rewrite: '{} x', extra: 1}", "P36.extra: unknown"),
         (CAPITALS, "[1]", "must map each relation"),
+        (CAPITALS, "2020-13-45: 1", "not readable YAML"),
+        ([CAPITALS[0] | {"subject": "a{}b"}], TEMPLATES, "subject: must not hold '{}'"),
+        ([CAPITALS[0] | {"case_id": True}], TEMPLATES, "must be a whole number"),
     ],
 )
 def test_broken_triples_are_fact_errors(tmp_path, rows, templates, problem):

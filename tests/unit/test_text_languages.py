@@ -50,7 +50,7 @@ def test_a_broken_language_file_names_the_key(tmp_path, change, problem):
 
 
 def test_a_missing_or_unreadable_language_file_is_a_language_error(tmp_path):
-    with pytest.raises(LanguageError, match="no such language file"):
+    with pytest.raises(LanguageError, match="No such file"):
         load_language(tmp_path / "zz.yaml")
     path = tmp_path / "xx.yaml"
     path.write_text("a: [")

@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from memat.check import check_config
-from memat.errors import ConfigError, FactError, MematError, ModelError, UnsupportedArchitecture
+from memat.errors import (
+    ConfigError,
+    DamagedFile,
+    FactError,
+    MematError,
+    ModelError,
+    UnsupportedArchitecture,
+)
+from memat.io import write_json
+from memat.provenance import Provenance
 from workflow.project import REPOSITORY, Project
 
 FACTS = Path("resources/cache/tiny/facts.json")
@@ -64,6 +73,13 @@ def test_the_tiny_config_is_accepted(project, config):
         ("values.steps", "3", ["values.steps: must be a whole number, found '3' (a text)"]),
         ("values.steps", True, ["values.steps: must be a whole number", "true or false"]),
         ("values.steps", 0, ["values.steps: must be at least 1, found 0"]),
+        ("values.steps", 3.0, ["values.steps: must be a whole number, found 3.0 (a number)"]),
+        ("values.clamp", float("nan"), ["values.clamp: must be a number, found nan"]),
+        ("values.clamp", 10**400, ["values.clamp: must be a number, found 1000", "too large"]),
+        ("seed", 2**40, ["seed: must be at most 4294967295"]),
+        ("model.name", "tiny-llama\n", ["model.name: must be a text", "control character"]),
+        ("facts.path", "a\ud800", ["facts.path: must be", "'a\\ud800'"]),
+        ("facts.keep_ids", "x" * 5000, ["facts.keep_ids: no such file"]),
         ("values.learning_rate", 0, ["values.learning_rate: must be above 0"]),
         ("values.learning_rate", None, ["values.learning_rate: must be a number, found null"]),
         ("values", [], ["values: must be a section, found a list"]),
@@ -213,7 +229,8 @@ def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
     weights.write_bytes(b"abcd")
     digest = "88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589"
     files = {"model.safetensors": {"bytes": 4, "sha256": digest}}
-    (folder / "manifest.json").write_text(json.dumps({"folder": ".", "files": files}))
+    made = Provenance("prepare_model", {}, "tag")
+    write_json(folder / "manifest.json", {"folder": ".", "files": files}, made)
     config = changed(config, "model.name", folder.name)
     check_config(config, REPOSITORY)
     if damage == "missing":
@@ -223,6 +240,9 @@ def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
     text = refusal(config, ModelError)
     assert str(weights) in text
     assert "manifest.json" in text
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"bytes": 4', '"bytes": 5'))
+    assert str(manifest) in refusal(config, DamagedFile)
 
 
 @pytest.mark.parametrize(
@@ -245,6 +265,9 @@ def test_unsupported_architectures_are_refused_by_name(project, config, model_ty
         ("kind: local\npath: x\nrevison: y\n", "unknown key; 'revison' is unknown"),
         ("- kind\n", "must be a mapping"),
         ("kind: [\n", "not readable YAML"),
+        ("kind: 2020-13-45\n", "not readable YAML (month must be in 1..12)"),
+        ("kind: [local]\n", "kind: \"['local']\" is unknown"),
+        ("kind: local\npath: 7\n", "path: must be a text, found 7"),
     ],
 )
 def test_faults_of_a_model_spec_name_the_file(project, config, content, part):

@@ -6,6 +6,7 @@ starts no stage: seconds, also for large models.
 """
 
 from collections.abc import Iterator
+from os.path import isdir
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
@@ -13,7 +14,7 @@ from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT
 from memat.schema import schema_faults
-from memat.suggest import allowed_values
+from memat.suggest import allowed_values, shown
 
 NEEDED_KEYS = {
     "unedited": (),
@@ -137,9 +138,9 @@ def _revision_faults(config: dict) -> Iterator[str]:
     if engine in ("ctranslate2", "transformers"):
         models[f"translate.{engine}"] = config["translate"][engine]
     for key, own in models.items():
-        if own and own["model"] and not Path(own["model"]).is_dir() and not own["revision"]:
+        if own and own["model"] and not isdir(own["model"]) and not own["revision"]:
             yield (
-                f"{key}.revision: missing; {own['model']} is no folder here, and a hub model"
+                f"{key}.revision: missing; {shown(own['model'])} is no folder here, and a hub model"
                 " needs the commit id that pins it"
             )
     covariance = config["covariance"]

@@ -1,12 +1,15 @@
 """The files a config names: there, readable, with the recorded checksums, large enough."""
 
+from os.path import isfile
 from pathlib import Path
 
 import polars as pl
 
 from memat import io
+from memat.checksum import carries_checksum
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
+from memat.suggest import shown
 from memat.text.facts import read_facts
 from memat.text.two_record import read_two_record
 
@@ -17,8 +20,9 @@ HASHED_BYTES = 2_000_000_000
 
 def require_file(key: str, path: str | None) -> None:
     """Raise ConfigError(key) if `path` is given and no file."""
-    if path is not None and not Path(path).is_file():
-        raise ConfigError(f"{key}: no such file: {path}")
+    # Path.is_file raises for names that are too long
+    if path is not None and not isfile(path):
+        raise ConfigError(f"{key}: no such file: {shown(path)}")
 
 
 def check_prepared_model(spec: ModelSpec) -> None:
@@ -35,6 +39,8 @@ def check_prepared_model(spec: ModelSpec) -> None:
 
 
 def _check_manifest(spec: ModelSpec) -> None:
+    if not carries_checksum(spec.manifest):
+        return  # written by an earlier version of this workflow, which prepares it again
     recorded = io.read_json(spec.manifest)["files"]
     for name, facts in recorded.items():
         file = spec.manifest.parent / name
@@ -57,7 +63,7 @@ def _check_hash(file: Path, expected: str, source: str) -> None:
 
 
 def _require_model_file(file: Path, source: str) -> None:
-    if not file.is_file():
+    if not isfile(file):
         raise ModelError(f"{file}: is missing; {source} lists it")
 
 

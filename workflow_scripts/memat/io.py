@@ -1,7 +1,7 @@
 """Reading and writing result files: tables and small JSON facts (tensors: `memat.tensors`).
 
 Writes are atomic (a temporary name in the same folder, then a rename), carry
-the provenance of the file in its own metadata, and never use pickle.
+the provenance and the checksum of the file in its own metadata, and never use pickle.
 """
 
 import hashlib
@@ -14,10 +14,12 @@ import polars as pl
 import pyarrow
 from pyarrow import parquet
 
+from memat.checksum import PLACEHOLDER, seal, verify
 from memat.errors import DamagedFile
 from memat.provenance import Provenance
 
 PROVENANCE_KEY = "memat_provenance"
+CHECKSUM_KEY = "checksum"
 
 
 @contextmanager
@@ -35,12 +37,16 @@ def atomic_path(path: str | Path):
 
 def write_table(path: str | Path, frame: pl.DataFrame, provenance: Provenance) -> None:
     """Write a Parquet table with its provenance in the file metadata."""
+    # one entry: the order of several is not settled, and equal work would not give equal bytes
+    entry = json.dumps(_entry(provenance), sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
-        frame.write_parquet(temporary, metadata={PROVENANCE_KEY: provenance.to_json()})
+        frame.write_parquet(temporary, metadata={PROVENANCE_KEY: entry})
+        seal(temporary)
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
     """Read a Parquet table. Raises DamagedFile(path) if it is truncated or altered."""
+    verify(path)
     try:
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -53,7 +59,8 @@ def read_provenance(path: str | Path) -> dict:
     """What made a Parquet table: stage, settings, code tag, versions. Raises DamagedFile(path)."""
     try:
         metadata = parquet.read_metadata(path).metadata or {}
-        return json.loads(metadata[PROVENANCE_KEY.encode()])
+        entry = json.loads(metadata[PROVENANCE_KEY.encode()])
+        return {key: value for key, value in entry.items() if key != CHECKSUM_KEY}
     except (pyarrow.ArrowException, OSError, KeyError, ValueError) as error:
         raise DamagedFile(f"{path}: holds no provenance ({error})") from error
 
@@ -67,14 +74,24 @@ def write_csv(path: str | Path, frame: pl.DataFrame) -> None:
 def write_json(path: str | Path, content: dict, provenance: Provenance) -> None:
     """Write a JSON object; the provenance is its last key."""
     with atomic_path(path) as temporary:
-        body = content | {PROVENANCE_KEY: json.loads(provenance.to_json())}
+        body = content | {PROVENANCE_KEY: _entry(provenance)}
         temporary.write_text(
             json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
         )
+        seal(temporary)
+
+
+def _entry(provenance: Provenance) -> dict:
+    """Provenance and the place for the checksum, as they stand in a file's metadata."""
+    return json.loads(provenance.to_json()) | {CHECKSUM_KEY: PLACEHOLDER}
 
 
 def read_json(path: str | Path) -> dict:
-    """Content of a file written by `write_json`, without its provenance."""
+    """Content of a file written by `write_json`, without its provenance.
+
+    Raises DamagedFile(path) if it is truncated or altered.
+    """
+    verify(path)
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

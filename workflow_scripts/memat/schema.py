@@ -1,13 +1,16 @@
 """The config against its JSON schema, each fault as one line for a person."""
 
+import sys
+import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from memat.suggest import allowed_values
+from memat.suggest import allowed_values, shown
 
 _KINDS = {
     "object": "a section",
@@ -18,7 +21,8 @@ _KINDS = {
     "boolean": "true or false",
     "null": "null",
 }
-_PYTHON_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", float: "number"}
+_PYTHON_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean"}
+_PYTHON_KINDS |= {float: "number", int: "integer"}
 _LIMITS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -29,11 +33,43 @@ _LIMITS = {
 
 def schema_faults(config: dict, schema_path: Path) -> Iterator[str]:
     """One line per fault: `values.stepss: unknown key; allowed: …; did you mean 'steps'?`"""
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
     for error in sorted(
-        Draft202012Validator(schema).iter_errors(config), key=lambda e: [str(p) for p in e.path]
+        _validator(schema_path).iter_errors(config), key=lambda e: [str(p) for p in e.path]
     ):
         yield from _lines(error)
+
+
+@cache
+def _validator(schema_path: Path) -> Draft202012Validator:
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    return _Strict(schema)
+
+
+def _is_whole(_checker, value: object) -> bool:
+    """JSON Schema takes 3.0 for a whole number; range() does not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_checker, value: object) -> bool:
+    """YAML knows .nan and .inf, and whole numbers of any length."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
+def _is_plain_text(_checker, value: object) -> bool:
+    """Names, paths and patterns: no line breaks, control characters, halves of characters."""
+    return isinstance(value, str) and not any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value
+    )
+
+
+_Strict = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_whole, "number": _is_number, "string": _is_plain_text}
+    ),
+)
 
 
 def _lines(error: ValidationError) -> Iterator[str]:
@@ -42,7 +78,7 @@ def _lines(error: ValidationError) -> Iterator[str]:
         known = error.schema["properties"]
         for key in [key for key in error.instance if key not in known]:
             prefix = f"{place}." if place else ""
-            yield f"{prefix}{key}: unknown key; {allowed_values(key, known)}"
+            yield f"{prefix}{shown(key)}: unknown key; {allowed_values(key, known)}"
     elif error.validator == "required":
         for key in [key for key in error.validator_value if key not in error.instance]:
             yield f"{place}.{key}: missing".removeprefix(".")
@@ -62,15 +98,22 @@ def _fault(error: ValidationError) -> str:
     if error.validator in ("minItems", "minLength"):
         return "must not be empty"
     if error.validator == "pattern":
-        return f"'{found}' has not the expected form ({limit})"
+        return f"{found!r} has not the expected form ({limit})"
     return error.message
 
 
 def _found(value: object) -> str:
     if value is None:
         return "null"
-    kind = _PYTHON_KINDS.get(type(value), "integer")
-    return _KINDS[kind] if kind in ("object", "array") else f"{value!r} ({_KINDS[kind]})"
+    kind = _PYTHON_KINDS.get(type(value))
+    if kind in ("object", "array"):
+        return _KINDS[kind]
+    note = _KINDS.get(kind, type(value).__name__)
+    if kind in ("number", "integer") and not _is_number(None, value):
+        note = "too large or no number"
+    if kind == "string" and not _is_plain_text(None, value):
+        note = "a text with a line break or another control character"
+    return f"{value!r} ({note})"
 
 
 def _place(error: ValidationError) -> str:

@@ -88,7 +88,8 @@ class _Tee:
 
 def _log_to(path: str | None) -> None:
     if path:
-        sys.stderr = _Tee(sys.stderr, open(path, "w", encoding="utf-8", buffering=1))  # noqa: SIM115
+        log = open(path, "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+        sys.stderr = _Tee(sys.stderr, log)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
     for noisy in ("transformers", "simalign", "matplotlib", "filelock", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -7,8 +7,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from memat.checksum import PLACEHOLDER, seal, verify
 from memat.errors import DamagedFile
-from memat.io import atomic_path
+from memat.io import CHECKSUM_KEY, atomic_path
 from memat.provenance import Provenance
 
 HEADER_KEY = "memat"
@@ -19,18 +20,21 @@ def write_tensors(
 ) -> None:
     """Write named tensors as safetensors; `notes` are JSON values kept in the header.
 
-    Provenance and notes are one header entry: safetensors writes several in an order that
+    Provenance, notes and checksum are one header entry: safetensors writes several in an order that
     changes from call to call, and equal work would not give equal bytes.
     """
     entry = {"provenance": json.loads(provenance.to_json()), "notes": notes}
+    entry[CHECKSUM_KEY] = PLACEHOLDER
     header = {HEADER_KEY: json.dumps(entry, sort_keys=True)}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(contiguous, temporary, metadata=header)
+        seal(temporary)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     """Tensors and notes of a safetensors file. Raises DamagedFile(path)."""
+    verify(path)
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))

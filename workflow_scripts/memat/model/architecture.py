@@ -107,11 +107,11 @@ def architecture_of(config) -> Architecture:
     model_type = read("model_type")
     if model_type in REFUSED:
         raise UnsupportedArchitecture(
-            f"model type '{model_type}' is not edited: {REFUSED[model_type]}"
+            f"model type {model_type!r} is not edited: {REFUSED[model_type]}"
         )
     if model_type not in ARCHITECTURES:
         raise UnsupportedArchitecture(
-            f"model type '{model_type}' has no architecture map; known: {', '.join(sorted(ARCHITECTURES))}"
+            f"model type {model_type!r} has no architecture map; known: {', '.join(sorted(ARCHITECTURES))}"
         )
     if model_type == "opt" and read("do_layer_norm_before", True) is False:
         raise UnsupportedArchitecture(
@@ -139,6 +139,6 @@ class ModelShape:
         )
         if layers is None or heads is None:
             raise UnsupportedArchitecture(
-                f"config.json of model type '{config.get('model_type')}' names no layer or head count"
+                f"config.json of model type {config.get('model_type')!r} names no layer or head count"
             )
         return cls(config.get("model_type"), layers, heads)

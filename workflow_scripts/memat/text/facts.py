@@ -10,6 +10,7 @@ rejected table, with a reason.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import polars as pl
 
 from memat.errors import FactError
 from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
+from memat.text.words import LONE_SURROGATE
 
 FACT_SCHEMA = {
     "case_id": pl.Int64,
@@ -31,6 +33,7 @@ FACT_SCHEMA = {
     "neighborhood_prompts": pl.List(pl.String),
 }
 FORMATS = ("counterfact", "triples")
+CASE_ID = re.compile(r"(?:rome_)?-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Where:
     case_id: object = None
 
     def fault(self, field: str, problem: str) -> FactError:
-        case = "" if self.case_id is None else f" (case_id {self.case_id})"
+        case = "" if self.case_id is None else f" (case_id {self.case_id!r})"
         return FactError(f"{self.path}: record {self.position}{case}: {field}: {problem}")
 
     def text(self, value: object, field: str) -> str:
@@ -51,7 +54,26 @@ class Where:
             raise self.fault(field, f"must be a text, found {kind_of(value)}")
         if not value.strip():
             raise self.fault(field, "must not be empty")
+        if LONE_SURROGATE.search(value):
+            raise self.fault(field, f"holds half of a character: {value!r}")
         return value.strip()
+
+    def new_case_id(self, first_seen: dict[int, int]) -> int:
+        """The record's case id, which no record before has; then it is in `first_seen`."""
+        case_id = self.case_id
+        if not isinstance(case_id, int) or isinstance(case_id, bool) or abs(case_id) >= 2**63:
+            raise self.fault("case_id", f"must be a whole number of 64 bits, found {case_id!r}")
+        if case_id in first_seen:
+            raise self.fault("case_id", f"already used by record {first_seen[case_id]}")
+        first_seen[case_id] = self.position
+        return case_id
+
+    def subject(self, value: object, field: str) -> str:
+        """A text that can stand in the '{}' of a prompt."""
+        text = self.text(value, field)
+        if "{}" in text:
+            raise self.fault(field, f"must not hold '{{}}': {text!r}")
+        return text
 
     def mapping(self, value: object, field: str) -> dict:
         if not isinstance(value, dict):
@@ -91,6 +113,8 @@ def load_json(path: str | Path) -> object:
         raise FactError(
             f"{path}: is not complete JSON (line {error.lineno}, column {error.colno}: {error.msg})"
         ) from error
+    except ValueError as error:
+        raise FactError(f"{path}: holds a number that is too long ({error})") from error
     except RecursionError as error:
         raise FactError(f"{path}: is nested too deeply to be a list of records") from error
 
@@ -106,12 +130,7 @@ def load_records(path: str | Path) -> list[tuple[Where, dict]]:
     for position, item in enumerate(content):
         record = Where(str(path), position).mapping(item, "record")
         where = Where(str(path), position, record.get("case_id"))
-        case_id = record.get("case_id")
-        if not isinstance(case_id, int) or isinstance(case_id, bool) or abs(case_id) >= 2**63:
-            raise where.fault("case_id", f"must be a whole number, found {case_id!r}")
-        if case_id in first_seen:
-            raise where.fault("case_id", f"already used by record {first_seen[case_id]}")
-        first_seen[case_id] = position
+        where.new_case_id(first_seen)
         records.append((where, record))
     return records
 
@@ -133,9 +152,7 @@ def _counterfact_row(where: Where, record: dict) -> dict:
         raise where.fault(
             "requested_rewrite", f"target_new and target_true are equal: {targets['target_new']!r}"
         )
-    subject = where.text(rewrite.get("subject"), "requested_rewrite.subject")
-    if "{}" in subject:
-        raise where.fault("requested_rewrite.subject", f"must not hold '{{}}': {subject!r}")
+    subject = where.subject(rewrite.get("subject"), "requested_rewrite.subject")
     # CounterFact has the relation inside the rewrite, appendix A of the paper beside it
     relation = rewrite.get("relation_id", record.get("relation_id"))
     return {
@@ -169,7 +186,7 @@ def validate_facts_file(path: str | Path, file_format: str = "counterfact") -> i
 def read_ids(path: str | Path) -> set[int]:
     """Case ids of a text file (one a line, `#` comments, `rome_12` allowed) or a JSON list."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FactError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     if text.lstrip().startswith("["):
@@ -179,10 +196,9 @@ def read_ids(path: str | Path) -> set[int]:
         items = [(f"line {i}", line) for i, line in enumerate(lines, 1) if line]
     ids = set()
     for place, item in items:
-        number = item.removeprefix("rome_")
-        if not number.lstrip("-").isdecimal():
+        if not CASE_ID.fullmatch(item):
             raise FactError(f"{path}: {place}: must be a case id, found {item!r}")
-        ids.add(int(number))
+        ids.add(int(item.removeprefix("rome_")))
     return ids
 
 

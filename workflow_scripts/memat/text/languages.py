@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import yaml
-
 from memat.errors import LanguageError
+from memat.text.words import LONE_SURROGATE
+from memat.yaml_files import read_yaml
 
 Rule = tuple[re.Pattern, str]
 
@@ -51,12 +51,7 @@ REQUIRED = ("code", "name", "openers", "kl_prompt")
 
 def load_language(path: str | Path) -> Language:
     """The language of a file. Raises LanguageError(file, key)."""
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LanguageError(f"{path}: there is no such language file") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LanguageError(f"{path}: is not readable YAML ({error})") from error
+    content = read_yaml(path, LanguageError)
     if not isinstance(content, dict):
         raise LanguageError(f"{path}: must map keys to values")
     allowed = {field.name for field in fields(Language)}
@@ -77,7 +72,7 @@ def load_language(path: str | Path) -> Language:
 def _value(path: str | Path, key: str, value: object) -> object:
     """One key's value in the type that `Language` declares, or a LanguageError."""
     if key in ("code", "name", "kl_prompt", "vowels"):
-        return _checked(path, key, value, str, "a text")
+        return _text(path, key, value)
     if key == "duplicate_by_target":
         return _checked(path, key, value, bool, "true or false")
     if key in ("elisions", "contractions", "names"):
@@ -98,9 +93,12 @@ def _rule(path: str | Path, key: str, item: object) -> Rule:
     if not (isinstance(item, list) and len(item) == 2 and all(isinstance(x, str) for x in item)):
         raise LanguageError(f"{path}: {key}: a rule is [pattern, replacement], found {item!r}")
     try:
+        re.sub(f"{item[0]}|", item[1], "")  # always matches, so a bad replacement shows too
         return re.compile(item[0]), item[1]
-    except re.error as error:
-        raise LanguageError(f"{path}: {key}: {item[0]!r} is no pattern ({error})") from error
+    except (re.error, IndexError) as error:
+        raise LanguageError(
+            f"{path}: {key}: {item} is no pattern and replacement ({error})"
+        ) from error
 
 
 def _checked(path: str | Path, key: str, value: object, kind: type, wanted: str) -> object:
@@ -110,7 +108,10 @@ def _checked(path: str | Path, key: str, value: object, kind: type, wanted: str)
 
 
 def _text(path: str | Path, key: str, value: object) -> str:
-    return str(_checked(path, key, value, str, "texts"))
+    text = str(_checked(path, key, value, str, "texts"))
+    if LONE_SURROGATE.search(text):
+        raise LanguageError(f"{path}: {key}: holds half of a character: {text!r}")
+    return text
 
 
 def apply_rules(rules: tuple[Rule, ...], text: str) -> str:

@@ -10,10 +10,11 @@ the same relation that share target_true, asked with the rewrite template.
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from memat.errors import FactError
+from memat.suggest import shown
 from memat.text.facts import Where
+from memat.yaml_files import read_yaml
 
 COLUMNS = ("relation", "subject", "target_true", "target_new")
 MOST_NEIGHBOURS = 10
@@ -30,14 +31,10 @@ def read_triples(path: str | Path) -> list[dict]:
     templates = _read_templates(templates_path(path))
     seen, records = {}, []
     for position, row in enumerate(rows):
-        case_id = row.get("case_id", position)
-        where = Where(str(path), position, case_id)
-        if not isinstance(case_id, int):
-            raise where.fault("case_id", f"must be a whole number, found {case_id!r}")
-        if case_id in seen:
-            raise where.fault("case_id", f"already used by record {seen[case_id]}")
-        seen[case_id] = position
+        where = Where(str(path), position, row.get("case_id", position))
+        case_id = where.new_case_id(seen)
         record = {column: where.text(row[column], column) for column in COLUMNS}
+        where.subject(record["subject"], "subject")
         if record["target_true"] == record["target_new"]:
             raise where.fault("target_new", f"equals target_true: {record['target_new']!r}")
         if record["relation"] not in templates:
@@ -89,22 +86,21 @@ def _read_table(path: str | Path) -> pl.DataFrame:
 
 
 def _read_templates(path: Path) -> dict[str, dict]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FactError(f"{path}: the templates of the triples cannot be read ({error})") from error
+    content = read_yaml(path, FactError)
     if not isinstance(content, dict):
         raise FactError(f"{path}: must map each relation to its templates")
     checked = {}
     for position, (relation, entry) in enumerate(content.items()):
         where = Where(str(path), position, None)
-        entry = where.mapping(entry, str(relation))
+        relation = where.text(str(relation), "relation")
+        entry = where.mapping(entry, relation)
         if unknown := set(entry) - {"rewrite", "paraphrases"}:
             raise where.fault(
-                f"{relation}.{min(unknown)}", "unknown; allowed: rewrite, paraphrases"
+                f"{relation}.{shown(min(map(str, unknown)))}",
+                "unknown; allowed: rewrite, paraphrases",
             )
         paraphrases = entry.get("paraphrases", [])
-        checked[str(relation)] = {
+        checked[relation] = {
             "rewrite": where.template(entry.get("rewrite"), f"{relation}.rewrite"),
             "paraphrases": [
                 where.template(item, f"{relation}.paraphrases[{i}]")

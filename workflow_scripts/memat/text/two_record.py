@@ -52,7 +52,7 @@ def _role_rows(
     rewrite = where.mapping(entry.get("requested_rewrite"), f"{name}.requested_rewrite")
     field = f"{name}.requested_rewrite"
     template = where.template(rewrite.get("prompt"), f"{field}.prompt")
-    subject = where.text(rewrite.get("subject"), f"{field}.subject")
+    subject = where.subject(rewrite.get("subject"), f"{field}.subject")
     target = where.text(
         where.mapping(rewrite.get(role), f"{field}.{role}").get("str"), f"{field}.{role}.str"
     )

@@ -6,6 +6,10 @@ import re
 WORD = re.compile(r"['’]s\b|\w+(?:[·.&/-]\w+)*(?:['’](?!s\b)(?=\w))?|[^\w\s]")
 
 
+# half of a character outside the basic plane, as broken programs escape it: in no UTF-8 text
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def words_of(text: str) -> list[str]:
     """Words and punctuation marks in order; joined by nothing but the text's own blanks."""
     return WORD.findall(text)

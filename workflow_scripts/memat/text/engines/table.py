@@ -8,6 +8,7 @@ import polars as pl
 
 from memat.errors import TranslationError
 from memat.text.engines.interface import Translation
+from memat.text.words import LONE_SURROGATE
 
 
 class TableEngine:
@@ -23,7 +24,7 @@ class TableEngine:
         self.path = path
         try:
             self.known = _read(Path(path))
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        except (OSError, ValueError, RecursionError, pl.exceptions.PolarsError) as error:
             raise TranslationError(
                 f"translate.table.path {path}: not readable ({error})"
             ) from error
@@ -43,9 +44,15 @@ def _read(path: Path) -> dict[str, str]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise ValueError("must be an object: sentence → translation")
-        return {str(source): str(text) for source, text in content.items()}
-    frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+        for source, text in content.items():
+            if not isinstance(text, str) or LONE_SURROGATE.search(text):
+                raise ValueError(f"{source!r}: its translation must be a text, found {text!r}")
+        return content
+    # sentences that look like numbers are texts too
+    parquet = path.suffix == ".parquet"
+    frame = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
     for column in ("source", "translation"):
         if column not in frame.columns:
             raise ValueError(f"column {column!r} is missing; needed: source, translation")
-    return dict(zip(frame["source"], frame["translation"], strict=True))
+    texts = frame.select(pl.col("source", "translation").cast(pl.String).fill_null(""))
+    return dict(texts.iter_rows())
