@@ -3,9 +3,10 @@
 
 import re
 
-from memat import provenance
+from memat import fact_sets, provenance
 from memat.model.spec import read_model_spec
-from memat.plan import BOTH, SOLVERS, plan_experiments
+from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
+from memat.plan import BOTH, plan_experiments
 
 
 def in_order(value):
@@ -23,6 +24,15 @@ COMPUTE = config["compute"]
 SOURCE, TARGET = config["languages"]["source"], config["languages"]["target"]
 LANGUAGES = [SOURCE, TARGET]
 PLAN = plan_experiments(config)
+PAPER = Paper(config, PLAN)
+# every edited model by the name it has in paths, for the run's experiments and the paper's
+MODELS = {
+    experiment.model: experiment
+    for experiment in (*(row.experiment for row in PAPER.rows), *PLAN.experiments)
+}
+EDITS = {edit.id: edit for model in MODELS.values() for edit in model.edits}
+SOLVED = {part.id: part for edit in EDITS.values() for part in edit.parts(PLAN.languages)}
+VALUE_RUNS = {edit.values.id: edit.values for edit in SOLVED.values()}
 
 MODEL_SPEC = f"resources/models/{config['model']['name']}.yaml"
 MANIFEST = f"resources/models/{config['model']['name']}/manifest.json"
@@ -62,27 +72,33 @@ SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
 
 TEMPLATES = f"{RESULTS}/model/templates_{{language}}.json"
 COVARIANCE = f"{RESULTS}/model/covariance.safetensors"
-VALUES = f"{RESULTS}/edits/memit-{{language}}/block_{{block}}/values_{{shard}}.safetensors"
+VALUES = f"{RESULTS}/edits/{{values}}/block_{{block}}/values_{{shard}}.safetensors"
 DELTAS = f"{RESULTS}/edits/{{edit}}/block_{{block}}/deltas.safetensors"
 HEADS = f"{RESULTS}/heads/{{edit}}/{{language}}/block_{{block}}"
 CORRECTIONS = (
     f"{RESULTS}/corrections/{{edit}}_{{language}}_{{select}}-{{k}}/block_{{block}}.safetensors"
 )
 SHIFTS = CORRECTIONS.replace("{k}/", "{k}_iti-{alpha}/")
-SCORES = f"{RESULTS}/scores/{{experiment}}/block_{{block}}.parquet"
+SCORES = f"{RESULTS}/scores/{{edited}}/block_{{block}}.parquet"
 EXPORT = f"{RESULTS}/export/{{experiment}}/manifest.json"
 
 
+def one_of(names):
+    """A pattern that matches exactly these names."""
+    return "|".join(re.escape(name) for name in names)
+
+
 wildcard_constraints:
-    edit=r"[a-z]+-[a-z]+",
-    language="|".join(LANGUAGES),
-    block=r"\d+",
+    values=one_of(VALUE_RUNS),
+    edit=one_of({**EDITS, **SOLVED}),
+    edited=one_of(MODELS),
+    language=one_of(LANGUAGES),
+    block=fact_sets.PATTERN,
     shard=r"\d+",
-    solver="|".join(SOLVERS),
     select="located|random",
     k=r"\d+",
     alpha=r"[\d.e+-]+",
-    experiment="|".join(re.escape(experiment.name) for experiment in PLAN.experiments),
+    experiment=one_of(experiment.name for experiment in PLAN.experiments),
 
 
 def code_tag(script):
@@ -115,10 +131,6 @@ def model_memory(wildcards, attempt):
     return COMPUTE["memory_mb"] * attempt
 
 
-def block_number(wildcards):
-    return int(wildcards.block)
-
-
 def shard_number(wildcards):
     return int(wildcards.shard)
 
@@ -137,6 +149,27 @@ def local_model_files(wildcards):
     return [str(path) for path in spec.local_files()]
 
 
+def value_languages(wildcards):
+    """Languages whose sentences the values of a job are optimised on."""
+    return list(VALUE_RUNS[wildcards.values].sentences(PLAN.languages))
+
+
+def edit_languages(wildcards):
+    return list(SOLVED[wildcards.edit].sentences(PLAN.languages))
+
+
+def templates_of_values(wildcards):
+    return [TEMPLATES.format(language=code) for code in value_languages(wildcards)]
+
+
+def language_files_of_values(wildcards):
+    return [language_file(code) for code in value_languages(wildcards)]
+
+
+def templates_of_edit(wildcards):
+    return [TEMPLATES.format(language=code) for code in edit_languages(wildcards)]
+
+
 def templates_of(wildcards):
     return TEMPLATES.format(language=wildcards.language)
 
@@ -145,43 +178,55 @@ def language_file_of(wildcards):
     return language_file(wildcards.language)
 
 
+def value_settings(wildcards):
+    """Settings of one solver's values: those of another must not rerun it."""
+    edit = VALUE_RUNS[wildcards.values]
+    own = {key: value for key, value in config["values"].items() if key != "pmet"}
+    if edit.solver == "pmet":
+        own |= config["values"]["pmet"]
+    return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
+
+
+def value_solver(wildcards):
+    return VALUE_RUNS[wildcards.values].solver
+
+
 def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
+    solver = SOLVED[wildcards.edit].solver
     own = {key: value for key, value in config["deltas"].items() if key != "alphaedit"}
-    if wildcards.solver == "alphaedit":
-        own |= config["deltas"]["alphaedit"] | {"solver": "alphaedit"}
-    return own
+    if solver == "memit":
+        return own
+    return own | {"solver": solver} | config["deltas"].get(solver, {})
 
 
 def deltas_of_both(wildcards):
-    """The deltas of one solver in each language."""
-    return [
-        DELTAS.format(edit=f"{wildcards.solver}-{language}", block=wildcards.block)
-        for language in LANGUAGES
-    ]
+    """The deltas that a sum is made of."""
+    parts = EDITS[wildcards.edit].parts(PLAN.languages)
+    return [DELTAS.format(edit=part.id, block=wildcards.block) for part in parts]
 
 
 def values_of_block(wildcards):
-    """All shards of the values that one block's deltas are solved from."""
+    """The shards of values that a set's deltas are solved from: its own, or its whole set's."""
+    whole, _size = fact_sets.whole_and_size(wildcards.block)
+    values = SOLVED[wildcards.edit].values.id
     return [
-        VALUES.format(language=wildcards.language, block=wildcards.block, shard=shard)
-        for shard in PLAN.shards
+        VALUES.format(values=values, block=whole, shard=shard)
+        for shard in PLAN.shards(wildcards.block)
     ]
 
 
-def deltas_of_experiment(wildcards):
-    """Deltas an experiment's model carries in one block; none when unedited."""
-    edits = PLAN.experiment(wildcards.experiment).edits
+def deltas_of_model(wildcards):
+    """Deltas an edited model carries; none when unedited."""
+    edits = _model(wildcards).edits
     return [DELTAS.format(edit=edit.id, block=_block(wildcards)) for edit in edits]
 
 
-def corrections_of_experiment(wildcards):
-    """Corrections an experiment's model carries in one block; none without heads."""
-    experiment = PLAN.experiment(wildcards.experiment)
-    block = int(_block(wildcards))
-    if experiment.recycled:
-        block = (block + 1) % PLAN.n_blocks
-    return [corrections_path(correction, block) for correction in experiment.corrections]
+def corrections_of_model(wildcards):
+    """Corrections an edited model carries; none without heads."""
+    experiment = _model(wildcards)
+    facts = PLAN.corrected_with(experiment, _block(wildcards))
+    return [corrections_path(correction, facts) for correction in experiment.corrections]
 
 
 def corrections_path(correction, block):
@@ -201,12 +246,21 @@ def heads_path(heads, block, name):
 
 
 def scores_path(score):
-    return SCORES.format(experiment=score.experiment, block=score.block)
+    return SCORES.format(edited=score.model, block=score.facts)
 
 
 def all_scores():
-    """Every score file of the run, experiments in config order."""
+    """Every score file of the run's experiments, in config order."""
     return [scores_path(score) for score in PLAN.scores]
+
+
+def scores_of_rows(rows):
+    """The score files of a target of the paper, row by row."""
+    return [
+        SCORES.format(edited=row.experiment.model, block=facts)
+        for row in rows
+        for facts in row.facts
+    ]
 
 
 def report_outputs():
@@ -218,8 +272,8 @@ def figure_path(name, suffix):
     return f"{RESULTS}/figures/{name}.{suffix}"
 
 
-def head_panels():
-    """One head map per edit and language: how many blocks it has, how many heads are located."""
+def head_panels(probed):
+    """One head map per edit and language: its blocks, and how many heads are located."""
     located = [c for c in PLAN.corrections if c.select == "located"]
     return [
         {
@@ -228,28 +282,28 @@ def head_panels():
             "blocks": PLAN.n_blocks,
             "k": max((c.k for c in located if c.heads == heads), default=0),
         }
-        for heads in PLAN.heads
+        for heads in probed
     ]
 
 
 def all_values():
     """Every shard of values of the run (they carry the loss curves)."""
     return [
-        VALUES.format(language=language, block=block, shard=shard)
-        for language in PLAN.trained
+        VALUES.format(values=edit.id, block=block, shard=shard)
+        for edit in PLAN.values
         for block in PLAN.blocks
-        for shard in PLAN.shards
+        for shard in PLAN.shards(block)
     ]
 
 
 def all_corrections():
     """Every correction file of the run (they carry the loss curves)."""
-    return [corrections_path(c, block) for c in PLAN.optimised for block in PLAN.blocks]
+    return [corrections_path(correction, facts) for correction, facts in PLAN.optimised]
 
 
-def all_accuracies():
-    """Every table of head accuracies of the run."""
-    return [heads_path(h, block, "accuracy.parquet") for h in PLAN.heads for block in PLAN.blocks]
+def accuracies(probed):
+    """Tables of head accuracies, panel by panel and block by block."""
+    return [heads_path(h, block, "accuracy.parquet") for h in probed for block in PLAN.blocks]
 
 
 def requested_export(wildcards):
@@ -264,6 +318,13 @@ def _job(rule, wildcards):
     return str(Path(rule, wildcards))
 
 
+def _model(wildcards):
+    """The edited model of a job: that of a score file, or of an export by experiment."""
+    if hasattr(wildcards, "edited"):
+        return MODELS[wildcards.edited]
+    return PLAN.experiment(wildcards.experiment)
+
+
 def _block(wildcards):
-    """The block of a job; an export, which has no such wildcard, takes the configured one."""
-    return getattr(wildcards, "block", config["export"]["block"])
+    """The facts of a job; an export, which has no such wildcard, takes the configured block."""
+    return getattr(wildcards, "block", str(config["export"]["block"]))

@@ -6,14 +6,14 @@ rule score:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
-        deltas=deltas_of_experiment,
-        corrections=corrections_of_experiment,
+        deltas=deltas_of_model,
+        corrections=corrections_of_model,
     output:
         scores=SCORES,
     log:
-        log_path("score", "{experiment}/block_{block}"),
+        log_path("score", "{edited}/block_{block}"),
     benchmark:
-        benchmark_path("score", "{experiment}/block_{block}")
+        benchmark_path("score", "{edited}/block_{block}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -21,13 +21,13 @@ rule score:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg=config["evaluate"],
+        cfg={"pairing": config["summary"]["catalan_pairing"]},
         languages=LANGUAGES,
-        block=block_number,
+        block="{block}",
         compute=COMPUTE,
         code=code_tag("score.py"),
     message:
-        "Scores of {wildcards.experiment} in {params.languages}, block {wildcards.block}"
+        "Scores of {wildcards.edited} in {params.languages}, block {wildcards.block}"
     script:
         "../workflow_scripts/score.py"
 
@@ -67,7 +67,7 @@ rule summarise:
         runtime=30,
     params:
         cfg=config["summary"],
-        experiments=PLAN.rows(),
+        experiments=[{**row, "files": PLAN.n_blocks} for row in PLAN.rows()],
         languages=LANGUAGES,
         seed=SEED,
         code=code_tag("summarise.py"),

@@ -4,8 +4,8 @@
 rule export_model:
     input:
         manifest=MANIFEST,
-        deltas=deltas_of_experiment,
-        corrections=corrections_of_experiment,
+        deltas=deltas_of_model,
+        corrections=corrections_of_model,
     output:
         manifest=EXPORT,
     log:

@@ -22,7 +22,7 @@ rule dump_activations:
     params:
         cfg=config["activations"],
         language="{language}",
-        block=block_number,
+        block="{block}",
         compute=COMPUTE,
         code=code_tag("dump_activations.py"),
     message:
@@ -83,7 +83,7 @@ rule fit_corrections:
         language="{language}",
         select="{select}",
         k=number_of_heads,
-        block=block_number,
+        block="{block}",
         seed=SEED,
         compute=COMPUTE,
         code=code_tag("fit_corrections.py"),

@@ -6,14 +6,14 @@ rule optimise_values:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
-        templates=templates_of,
-        language_file=language_file_of,
+        templates=templates_of_values,
+        language_files=language_files_of_values,
     output:
         values=VALUES,
     log:
-        log_path("optimise_values", "memit-{language}/block_{block}_{shard}"),
+        log_path("optimise_values", "{values}/block_{block}_{shard}"),
     benchmark:
-        benchmark_path("optimise_values", "memit-{language}/block_{block}_{shard}")
+        benchmark_path("optimise_values", "{values}/block_{block}_{shard}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -21,15 +21,16 @@ rule optimise_values:
         mem_mb=model_memory,
         runtime=120,
     params:
-        cfg=config["values"],
+        cfg=value_settings,
         value_layer=config["edit"]["layers"][-1],
-        language="{language}",
-        block=block_number,
+        solver=value_solver,
+        languages=value_languages,
+        block="{block}",
         shard=shard_number,
         compute=COMPUTE,
         code=code_tag("optimise_values.py"),
     message:
-        "Values in {wildcards.language}, block {wildcards.block}, shard {wildcards.shard}"
+        "Values of {wildcards.values}, block {wildcards.block}, shard {wildcards.shard}"
     script:
         "../workflow_scripts/optimise_values.py"
 
@@ -39,15 +40,17 @@ rule solve_deltas:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
-        templates=templates_of,
+        templates=templates_of_edit,
         values=values_of_block,
         covariance=COVARIANCE,
     output:
-        deltas=DELTAS.replace("{edit}", "{solver}-{language}"),
+        deltas=DELTAS,
     log:
-        log_path("solve_deltas", "{solver}-{language}/block_{block}"),
+        log_path("solve_deltas", "{edit}/block_{block}"),
     benchmark:
-        benchmark_path("solve_deltas", "{solver}-{language}/block_{block}")
+        benchmark_path("solve_deltas", "{edit}/block_{block}")
+    wildcard_constraints:
+        edit=one_of(SOLVED),
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -57,12 +60,12 @@ rule solve_deltas:
     params:
         cfg=delta_settings,
         layers=config["edit"]["layers"],
-        language="{language}",
-        block=block_number,
+        languages=edit_languages,
+        block="{block}",
         compute=COMPUTE,
         code=code_tag("solve_deltas.py"),
     message:
-        "Deltas of {wildcards.solver} in {wildcards.language}, block {wildcards.block}"
+        "Deltas of {wildcards.edit}, block {wildcards.block}"
     script:
         "../workflow_scripts/solve_deltas.py"
 
@@ -71,11 +74,13 @@ rule add_deltas:
     input:
         deltas=deltas_of_both,
     output:
-        deltas=DELTAS.replace("{edit}", f"{{solver}}-{BOTH}"),
+        deltas=DELTAS,
     log:
-        log_path("add_deltas", "{solver}/block_{block}"),
+        log_path("add_deltas", "{edit}/block_{block}"),
     benchmark:
-        benchmark_path("add_deltas", "{solver}/block_{block}")
+        benchmark_path("add_deltas", "{edit}/block_{block}")
+    wildcard_constraints:
+        edit=one_of(edit.id for edit in EDITS.values() if edit.language == BOTH),
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -86,6 +91,6 @@ rule add_deltas:
         cfg=config["edit"],
         code=code_tag("add_deltas.py"),
     message:
-        "Deltas of {wildcards.solver} in both languages added up, block {wildcards.block}"
+        "Deltas of both languages added up, {wildcards.edit}, block {wildcards.block}"
     script:
         "../workflow_scripts/add_deltas.py"

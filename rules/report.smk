@@ -38,7 +38,7 @@ rule draw_metrics:
 
 rule draw_head_maps:
     input:
-        accuracy=all_accuracies(),
+        accuracy=accuracies(PLAN.heads),
     output:
         png=report(
             figure_path("head_maps", "png"),
@@ -66,7 +66,7 @@ rule draw_head_maps:
         runtime=10,
     params:
         cfg=config["probes"],
-        panels=head_panels(),
+        panels=head_panels(PLAN.heads),
         code=code_tag("draw_head_maps.py"),
     message:
         "Figure: accuracy of every head"

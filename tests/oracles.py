@@ -155,8 +155,33 @@ def oracle_nll(model, prompt, target, joined=False):
     return sum(nll), len(nll), hit
 
 
-def oracle_correction_loss(model, request, contexts, kl_prompt, heads, omega, settings):
-    """Eq. (12) for one fact, row by row over full sequences; ω only where `position` says."""
+def oracle_reference(model, request, kl_prompt):
+    """Next-token log-probabilities after a fact's KL prompt, without ω."""
+    kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
+    with torch.no_grad():
+        return model.network(torch.tensor([kl.ids])).logits[0, -1].log_softmax(-1)
+
+
+def oracle_head_norm(model, request, layer, head):
+    """‖head₋₁‖: one head at the last token of a fact's plain prompt."""
+    plain, seen = request_sentence(model.tokenizer, request), []
+    handle = model.attention_output(layer).register_forward_pre_hook(
+        lambda _module, args: seen.append(args[0])
+    )
+    with torch.no_grad():
+        model.network(torch.tensor([plain.ids]))
+    handle.remove()
+    where = slice(head * model.head_dim, (head + 1) * model.head_dim)
+    return seen[0][0, plain.target_start - 1, where].norm()
+
+
+def oracle_correction_loss(
+    model, request, contexts, kl_prompt, heads, omega, settings, reference=None, norm=None
+):
+    """Eq. (12) for one fact, row by row over full sequences; ω only where `position` says.
+
+    reference, norm: of another fact or head, where a test asks for it.
+    """
 
     def log_probs(ids, first):
         def add(layer):
@@ -190,20 +215,9 @@ def oracle_correction_loss(model, request, contexts, kl_prompt, heads, omega, se
         )
     kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
     now = log_probs(list(kl.ids), len(kl.ids) - 1 if settings.position == "last" else 0)[-1]
-    with torch.no_grad():
-        before = model.network(torch.tensor([kl.ids])).logits[0, -1].log_softmax(-1)
+    before = oracle_reference(model, request, kl_prompt) if reference is None else reference
     loss = loss + settings.kl_weight * (now.exp() * (now - before)).sum()
-    plain = request_sentence(model.tokenizer, request)
     for number, (layer, head) in enumerate(heads):
-        seen = []
-        handle = model.attention_output(layer).register_forward_pre_hook(
-            lambda _m, a, s=seen: s.append(a[0])
-        )
-        with torch.no_grad():
-            model.network(torch.tensor([plain.ids]))
-        handle.remove()
-        part = seen[0][
-            0, plain.target_start - 1, head * model.head_dim : (head + 1) * model.head_dim
-        ]
-        loss = loss + settings.norm_weight / len(heads) * (omega[number].norm() / part.norm()) ** 2
+        size = oracle_head_norm(model, request, layer, head) if norm is None else norm
+        loss = loss + settings.norm_weight / len(heads) * (omega[number].norm() / size) ** 2
     return loss

@@ -36,7 +36,16 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
 
 
 def experiment(
-    name, method, train=None, heads=None, select=None, k=None, solver="memit", recycled=False
+    name,
+    method,
+    train=None,
+    heads=None,
+    select=None,
+    k=None,
+    solver="memit",
+    recycled=False,
+    alpha=None,
+    **place,
 ):
     """One row of the plan, as `memat.plan.Experiment.as_row` gives it."""
     return {
@@ -47,7 +56,9 @@ def experiment(
         "heads": heads,
         "select": select,
         "k": k,
+        "alpha": alpha,
         "recycled": recycled,
+        **place,
     }
 
 

@@ -21,6 +21,7 @@ CITIES = ("Boston", "Toronto", "Milan", "Oslo", "Dublin")
 COMPANIES = (
     *("Velmar", "Tornik", "Asteron", "Quillon", "Brenta", "Corvax", "Domira", "Elvane"),
     *("Fandor", "Gristal", "Halvor", "Imbrex", "Jorvik", "Kestrel", "Lumaro", "Mordane"),
+    *("Norvane", "Ostrel", "Pravik", "Quorum", "Randor", "Selvik"),
 )
 # relation, English and Catalan rewrite, English and Catalan paraphrase
 RELATIONS = (
@@ -87,7 +88,7 @@ def write_tiny_facts(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     records, catalan = tiny_records()
     (folder / "facts.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
-    (folder / "tuning_ids.txt").write_text("14\n15\n", encoding="utf-8")
+    (folder / "tuning_ids.txt").write_text("18\n19\n20\n21\n", encoding="utf-8")
     with open(folder / "translations.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "translation"])

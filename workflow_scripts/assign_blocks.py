@@ -13,6 +13,8 @@ def main(stage: Stage) -> None:
         split=cfg["split"],
         size=cfg["size"],
         count=cfg["count"],
+        donor=cfg["donor"],
+        tuning=cfg["tuning"],
         seed=stage.params.seed,
     )
     io.write_table(stage.outputs.blocks, blocks, stage.provenance)

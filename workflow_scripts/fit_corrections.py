@@ -1,5 +1,7 @@
 """Correction vectors of the chosen heads of an edited model."""
 
+from dataclasses import replace
+
 from memat import io
 from memat.edit.requests import NEW, facts_of_block, rewrite_requests
 from memat.edit.storage import edited_by
@@ -15,6 +17,7 @@ from memat.text.languages import load_language
 def main(stage: Stage) -> None:
     params, inputs, cfg = stage.params, stage.inputs, dict(stage.cfg)
     templates = io.read_json(inputs.templates)["templates"][: 1 + cfg.pop("contexts")]
+    heads_per_layer = cfg.pop("heads_per_layer")
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     rows = facts_of_block(bilingual, blocks, params.block, params.language)
@@ -30,6 +33,7 @@ def main(stage: Stage) -> None:
             token_budget(model, params.compute["memory_mb"], gradients=True),
             params.seed,
         )
+    corrections = replace(corrections, heads_per_layer=heads_per_layer)
     write_corrections(stage.outputs.corrections, corrections, stage.provenance)
 
 

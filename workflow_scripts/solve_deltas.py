@@ -16,7 +16,7 @@ def main(stage: Stage) -> None:
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     requests = requests_of_block(bilingual, blocks, params.block, params.languages)
-    values, cases = stack_values(inputs.values)
+    values, cases = stack_values(inputs.values, len(requests[0]))
     if any(cases != [request.case_id for request in facts] for facts in requests):
         raise DamagedFile(f"{inputs.values[0]}: its facts are not those of block {params.block}")
     moments, _notes = read_tensors(inputs.covariance)

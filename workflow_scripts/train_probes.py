@@ -1,7 +1,15 @@
 """One sigmoid probe per attention head, its accuracies and the ranking of heads."""
 
+import polars as pl
+
 from memat import io
-from memat.heads.probes import ProbeSettings, rank_heads, shuffled_accuracy, train_probes
+from memat.heads.probes import (
+    ProbeSettings,
+    rank_heads,
+    shuffled_accuracy,
+    split_sentences,
+    train_probes,
+)
 from memat.heads.storage import read_activations
 from memat.stage import Stage, run_stage
 from memat.tensors import write_tensors
@@ -12,7 +20,11 @@ def main(stage: Stage) -> None:
     activations, groups = read_activations(stage.inputs.activations, settings.group)
     probes = train_probes(activations, groups, settings, seed)
     control = shuffled_accuracy(activations, groups, settings, seed)
-    io.write_table(stage.outputs.accuracy, rank_heads(probes, control), stage.provenance)
+    split = split_sentences(groups, settings, seed)
+    ranking = rank_heads(probes, control).with_columns(
+        n_validation=pl.lit(int(split.validation.sum())), n_test=pl.lit(int(split.test.sum()))
+    )
+    io.write_table(stage.outputs.accuracy, ranking, stage.provenance)
     write_tensors(
         stage.outputs.probes, {"weights": probes.weights, "biases": probes.biases}, stage.provenance
     )

@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
         for request in requests
     ]
     io.write_table(tmp_path / "bilingual.parquet", pl.DataFrame(rows), PROVENANCE)
-    blocks = pl.DataFrame({"case_id": CASES, "block": [0] * len(CASES)})
+    blocks = pl.DataFrame({"case_id": CASES, "block": ["0"] * len(CASES)})
     io.write_table(tmp_path / "blocks.parquet", blocks, PROVENANCE)
     for code, (_, contexts, kl_prompt) in zip(CODES, LANGUAGES["joint"], strict=True):
         (tmp_path / f"{code}.json").write_text(json.dumps({"templates": contexts}))
@@ -79,7 +79,7 @@ def find_values(folder, codes, way):
                 languages=list(codes),
                 solver="pmet" if way == "pmet" else "memit",
                 value_layer=1,
-                block=0,
+                block="0",
                 shard=shard,
             )
         )
@@ -96,7 +96,7 @@ def solve(folder, codes, values, **cfg):
             compute=COMPUTE,
             languages=list(codes),
             layers=LAYERS,
-            block=0,
+            block="0",
         )
     )
     return read_deltas(path)

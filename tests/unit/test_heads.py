@@ -10,7 +10,8 @@ from test_edit_values import CONTEXTS, REQUESTS
 
 from memat.errors import EmptySplit
 from memat.heads.activations import HeadActivations, dump_activations
-from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.corrections import CorrectionSettings, corrected_inputs, fit_corrections
+from memat.heads.deployment import Corrections, carrying, read_corrections, write_corrections
 from memat.heads.iti import iti_shifts
 from memat.heads.probes import (
     ProbeSettings,
@@ -22,7 +23,13 @@ from memat.heads.probes import (
     train_probes,
 )
 from memat.model.sentences import request_sentence
-from oracles import oracle_correction_loss, oracle_nll
+from memat.provenance import Provenance
+from oracles import (
+    oracle_correction_loss,
+    oracle_head_norm,
+    oracle_nll,
+    oracle_reference,
+)
 from small_models import SHAPES, small_model
 
 PROBES = ProbeSettings(c=1.0, train=0.6, validation=0.2)
@@ -194,6 +201,51 @@ def test_corrections_follow_plain_adam_on_equation_12(name, position):
     assert (found.omega - omega.detach()).norm() / omega.norm() < 1e-5
 
 
+# (1, 2) is the first of these that a forward pass reaches, and not the first of the list
+SHARING_HEADS = [(2, 1), (1, 2), (1, 0)]
+# the released code's way, on one fact for all facts and updates
+SHARED = {
+    "equation": lambda _model: {},
+    "kl_reference": lambda model: {"reference": oracle_reference(model, REQUESTS[0], "{} is a")},
+    "correction_norm": lambda model: {"norm": oracle_head_norm(model, REQUESTS[0], 1, 2)},
+}
+
+
+@pytest.mark.parametrize("switch", SHARED)
+def test_the_first_facts_reference_and_norm_hold_for_all_only_where_a_switch_says(switch):
+    model = small_model("llama")
+    plain = CorrectionSettings(0.05, 2, 2, norm_weight=3.0, kl_weight=1.0)
+    released = {"kl_reference": "first_fact", "correction_norm": "shared"}
+    settings = dataclasses.replace(plain, **{k: v for k, v in released.items() if k == switch})
+
+    def fitted(wanted):
+        return fit_corrections(
+            model, REQUESTS, CONTEXTS, "{} is a", SHARING_HEADS, wanted, 64, seed=1
+        )
+
+    found, shared = fitted(settings), SHARED[switch](model)
+    omega = torch.zeros(3, model.head_dim, dtype=torch.float64, requires_grad=True)
+    adam, order = torch.optim.Adam([omega], lr=0.05), torch.Generator().manual_seed(1)
+    updates = [REQUESTS[0:2], REQUESTS[2:4], REQUESTS[4:5]]
+    for epoch in range(2):
+        total = 0.0
+        for number in torch.randperm(3, generator=order).tolist():
+            adam.zero_grad()
+            losses = [
+                oracle_correction_loss(
+                    model, r, CONTEXTS, "{} is a", SHARING_HEADS, omega, settings, **shared
+                )
+                for r in updates[number]
+            ]
+            (sum(losses) / len(losses)).backward()
+            adam.step()
+            total += float(sum(losses).detach())
+        assert float(found.losses[epoch]) == pytest.approx(total / len(REQUESTS), rel=1e-6)
+    assert (found.omega - omega.detach()).norm() / omega.norm() < 1e-5
+    if switch != "equation":
+        assert (found.omega - fitted(plain).omega).norm() / omega.norm() > 1e-2
+
+
 def test_the_starting_loss_has_no_divergence_and_no_penalty():
     model = small_model("llama")
     settings = CorrectionSettings(0.05, 1, 2, 10.0, 100.0)
@@ -214,3 +266,29 @@ def test_training_lowers_the_loss():
         model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0
     ).losses
     assert losses[-1] < losses[0] - 0.05
+
+
+# two heads of one layer: the list has them by rank, not by number
+DEPLOYED = [(1, 2), (1, 0), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("heads_per_layer", "surviving"), [("add_up", [0, 1, 2]), ("last_wins", [1, 2])]
+)
+def test_a_correction_file_says_which_heads_of_a_layer_are_deployed(
+    heads_per_layer, surviving, tmp_path
+):
+    """What scoring and export see is ω added to the head activations that survive."""
+    model = small_model("llama")
+    generator = torch.Generator().manual_seed(2)
+    omega = torch.randn(3, model.head_dim, generator=generator, dtype=torch.float64)
+    path = str(tmp_path / "corrections.safetensors")
+    corrections = Corrections(DEPLOYED, omega, torch.zeros(0), heads_per_layer)
+    write_corrections(path, corrections, Provenance(stage="test", settings={}, code="0"))
+    assert read_corrections(path).heads_per_layer == heads_per_layer
+    ids = torch.tensor([model.tokenizer("The capital of France is")["input_ids"]])
+    with carrying(model, [], [path]):
+        found = model.last_hidden(ids)
+    with corrected_inputs(model, [DEPLOYED[n] for n in surviving], omega[surviving]):
+        expected = model.last_hidden(ids)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)

@@ -60,7 +60,8 @@ def results(tmp_path_factory):
         scores.append(str(path))
     names = {"metrics": "parquet", "summary": "csv", "differences": "csv", "table": "md"}
     outputs = {name: str(folder / f"{name}.{suffix}") for name, suffix in names.items()}
-    params = {"experiments": EXPERIMENTS, "languages": list(LANGUAGES), "seed": 3}
+    experiments = [{**experiment, "files": 2} for experiment in EXPERIMENTS]
+    params = {"experiments": experiments, "languages": list(LANGUAGES), "seed": 3}
     summarise.main(stage({"scores": scores}, outputs, SUMMARY, **params))
     return outputs
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memat.edit.requests import facts_of_block
 from memat.errors import FactError, NotEnoughFacts
 from memat.text.blocks import assign_blocks
 from memat.text.fetch import fetch_file, lock_path
@@ -173,18 +174,47 @@ def test_overlap_and_subsets_follow_the_subject():
 def test_blocks_are_disjoint_seeded_and_of_one_split():
     frame = bilingual(*[(i, "a", "a", "tuning" if i < 5 else "report") for i in range(30)])
     subset = pl.DataFrame({"case_id": list(range(28))})
-    blocks = assign_blocks(frame, subset, "report", size=6, count=3, seed=0)
+
+    def assigned(size=6, count=3, seed=0, frame=frame, subset=subset, donor=0, tuning=0):
+        return assign_blocks(frame, subset, "report", size, count, donor, tuning, seed)
+
+    blocks = assigned()
     assert blocks["case_id"].n_unique() == 18
     assert set(blocks["case_id"].to_list()) <= set(range(5, 28))
-    assert blocks.group_by("block").len().sort("block").rows() == [(0, 6), (1, 6), (2, 6)]
-    assert blocks.equals(assign_blocks(frame, subset, "report", 6, 3, seed=0))
-    assert not blocks.equals(assign_blocks(frame, subset, "report", 6, 3, seed=1))
+    assert blocks.group_by("block").len().sort("block").rows() == [("0", 6), ("1", 6), ("2", 6)]
+    assert blocks.equals(assigned())
+    assert not blocks.equals(assigned(seed=1))
     # the order of the rows does not matter, and a longer run begins like a shorter one
-    turned = assign_blocks(frame.reverse(), subset.reverse(), "report", 6, 3, seed=0)
-    assert blocks.equals(turned)
-    assert assign_blocks(frame, subset, "report", 6, 1, seed=0).equals(blocks.head(6))
+    assert blocks.equals(assigned(frame=frame.reverse(), subset=subset.reverse()))
+    assert assigned(count=1).equals(blocks.head(6))
     with pytest.raises(NotEnoughFacts, match="4 of 6 need 24 facts; split 'report' has 23"):
-        assign_blocks(frame, subset, "report", size=6, count=4, seed=0)
+        assigned(count=4)
+
+
+def test_donor_and_tuning_facts_are_of_no_block():
+    frame = bilingual(*[(i, "a", "a", "tuning" if i < 5 else "report") for i in range(30)])
+    subset = pl.DataFrame({"case_id": list(range(30))})
+    blocks = assign_blocks(frame, subset, "report", 6, 3, donor=4, tuning=5, seed=0)
+    assert blocks["case_id"].n_unique() == 18 + 4 + 5
+    assert set(blocks.filter(block="tuning")["case_id"].to_list()) == set(range(5))
+    assert blocks.head(18).equals(assign_blocks(frame, subset, "report", 6, 3, 0, 0, seed=0))
+    with pytest.raises(NotEnoughFacts, match="donor need 8 facts; split 'report' has 7 left"):
+        assign_blocks(frame, subset, "report", 6, 3, donor=8, tuning=0, seed=0)
+    with pytest.raises(NotEnoughFacts, match="tuning need 6 facts; split 'tuning' has 5"):
+        assign_blocks(frame, subset, "report", 6, 3, donor=0, tuning=6, seed=0)
+    # without a tuning split, what no block holds serves
+    untuned = frame.filter(pl.col("split") == "report")
+    blocks = assign_blocks(untuned, subset, "report", 6, 3, donor=4, tuning=3, seed=0)
+    assert blocks["case_id"].n_unique() == 18 + 4 + 3
+
+
+def test_a_nested_set_is_the_beginning_of_its_block():
+    frame = bilingual(*[(i, "a", "a", "report") for i in range(12)])
+    subset = pl.DataFrame({"case_id": list(range(12))})
+    blocks = assign_blocks(frame, subset, "report", 6, 2, donor=0, tuning=0, seed=0)
+    whole = facts_of_block(frame, blocks, "1", "ca")["case_id"].unique(maintain_order=True)
+    part = facts_of_block(frame, blocks, "1-first-4", "ca")["case_id"].unique(maintain_order=True)
+    assert part.to_list() == whole.head(4).to_list() == blocks["case_id"][6:10].to_list()
 
 
 def test_a_download_is_checked_and_locked(tmp_path):

@@ -48,9 +48,39 @@ def test_both_languages_need_the_values_of_each(config):
     ]
     plan = plan_experiments(config)
     assert [edit.id for edit in plan.edits] == ["memit-both", "alphaedit-ca"]
-    assert plan.trained == ("en", "ca")
+    assert plan.values == (Edit("memit", "en"), Edit("memit", "ca"))
     config["experiments"] = config["experiments"][1:]
-    assert plan_experiments(config).trained == ("ca",)
+    assert plan_experiments(config).values == (Edit("memit", "ca"),)
+
+
+def test_a_joint_edit_has_its_own_values_of_both_languages(config):
+    config["experiments"] = [{"name": "joint", "method": "memit", "train": "joint"}]
+    (edit,) = plan_experiments(config).values
+    assert edit.id == "memit-joint"
+    assert edit.sentences(("en", "ca")) == ("en", "ca")
+
+
+def test_recycled_corrections_come_from_other_facts(config):
+    row = {"name": "r", "method": "memat", "train": "ca", "heads": "ca", "recycled": True}
+    config["experiments"] = [row]
+    config["blocks"] |= {"donor": 50, "count": 1}
+    plan = plan_experiments(config)
+    (experiment,) = plan.experiments
+    assert plan.corrected_with(experiment, "0") == "donor"
+    assert plan.corrected_with(experiment, "0-first-10") == "donor"
+    assert not plan.heads  # of the reported blocks none is probed
+    config["blocks"] |= {"donor": 0, "count": 3}
+    plan = plan_experiments(config)
+    assert [plan.corrected_with(experiment, block) for block in plan.blocks] == ["1", "2", "0"]
+
+
+def test_names_of_experiments_do_not_change_what_is_scored(config):
+    row = {"method": "memat", "train": "ca", "heads": "en"}
+    config["experiments"] = [{"name": "one", **row}, {"name": "two", **row}]
+    scores = plan_experiments(config).scores
+    assert scores[0] == scores[1] == Score("memit-ca_en_located-16", "0")
+    config["experiments"][1]["recycled"] = True
+    assert plan_experiments(config).scores[1].model == "memit-ca_en_located-16_recycled"
 
 
 def test_own_k_is_another_correction_on_the_same_heads(config):
@@ -66,13 +96,21 @@ def test_own_k_is_another_correction_on_the_same_heads(config):
 )
 def test_shards_cover_the_block(config, size, shard_size, shards):
     config["blocks"]["size"], config["values"]["shard_size"] = size, shard_size
-    assert list(plan_experiments(config).shards) == list(range(shards))
+    assert list(plan_experiments(config).shards("0")) == list(range(shards))
+
+
+def test_a_nested_set_uses_the_first_shards_of_its_block(config):
+    config["blocks"]["size"], config["values"]["shard_size"] = 100, 25
+    plan = plan_experiments(config)
+    assert list(plan.shards("0-first-30")) == [0, 1]
+    assert list(plan.shards("tuning")) == list(range(-(-config["blocks"]["tuning"] // 25)))
 
 
 def test_every_experiment_is_scored_on_every_block(config):
     config["blocks"]["count"] = 3
     config["experiments"] = [{"name": "plain", "method": "unedited"}]
-    assert set(plan_experiments(config).scores) == {Score("plain", block) for block in range(3)}
+    scores = plan_experiments(config).scores
+    assert scores == tuple(Score("unedited", block) for block in ("0", "1", "2"))
 
 
 def test_rows_are_plain_and_complete(config):
@@ -85,6 +123,7 @@ def test_rows_are_plain_and_complete(config):
         "heads": None,
         "select": None,
         "k": None,
+        "alpha": None,
         "recycled": False,
     }
     assert rows["random_ca_ca"] == {
@@ -95,6 +134,7 @@ def test_rows_are_plain_and_complete(config):
         "heads": "ca",
         "select": "random",
         "k": 16,
+        "alpha": None,
         "recycled": False,
     }
 

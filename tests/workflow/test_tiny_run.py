@@ -12,7 +12,13 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 N_FACTS = 12
-EXPERIMENTS = ("unedited", "memit_ca", "memat_ca_en", "random_ca_en")
+# experiments, and the names of their models in paths
+EXPERIMENTS = {
+    "unedited": "unedited",
+    "memit_ca": "memit-ca",
+    "memat_ca_en": "memit-ca_en_located-3",
+    "random_ca_en": "memit-ca_en_random-2",
+}
 
 
 def test_tables_hold_every_experiment_language_and_fact(finished):
@@ -25,8 +31,8 @@ def test_tables_hold_every_experiment_language_and_fact(finished):
     assert set(summary["experiment"]) == set(EXPERIMENTS)
     assert set(summary["eval_language"]) == {"en", "ca"}
     assert set(summary["n_facts"]) == {N_FACTS}
-    for name in EXPERIMENTS:
-        scores = pl.read_parquet(results / f"scores/{name}/block_0.parquet")
+    for model in EXPERIMENTS.values():
+        scores = pl.read_parquet(results / f"scores/{model}/block_0.parquet")
         assert scores["nll"].is_finite().all()
         for language in ("en", "ca"):
             assert scores.filter(language=language)["case_id"].n_unique() == N_FACTS
@@ -34,7 +40,9 @@ def test_tables_hold_every_experiment_language_and_fact(finished):
 
 def test_edit_makes_the_new_targets_likelier(finished):
     surprise = {
-        name: pl.read_parquet(finished.folder / f"results-tiny/scores/{name}/block_0.parquet")
+        name: pl.read_parquet(
+            finished.folder / f"results-tiny/scores/{EXPERIMENTS[name]}/block_0.parquet"
+        )
         .filter(language="ca", role="target_new", kind="rewrite")["nll"]
         .mean()
         for name in ("unedited", "memit_ca")
@@ -96,6 +104,7 @@ CONFIG_CHANGES = {
         {"fit_corrections": 1, "score": 1, "draw_losses": 1, **SCORE_FIGURES},
     ),
     "correction setting": ({"corrections__epochs": 3}, TRUE_HEADS),
+    "a switch of their deployment": ({"corrections__heads_per_layer": "last_wins"}, TRUE_HEADS),
     "probe setting": ({"probes__c": 0.5}, PROBES),
     "activation setting": ({"activations__refine": True}, ACTIVATIONS),
     "covariance weight": ({"deltas__covariance_weight": 20}, DELTAS),
@@ -109,6 +118,10 @@ CONFIG_CHANGES = {
         {"estimate_covariance": 1, **VALUES},
     ),
     "block size": ({"blocks__size": 11}, BLOCKS),
+    "prompts paired otherwise": (
+        {"summary__catalan_pairing": "concatenated"},
+        {"score": 4, **SCORE_FIGURES},
+    ),
     "bootstrap": ({"summary__bootstrap": 200}, SCORE_FIGURES),
     "repair setting": ({"repair__min_paraphrases": 0}, REPAIR),
     "alignment setting": ({"align__method": "itermax"}, ALIGN),
@@ -135,7 +148,8 @@ CONFIG_CHANGES = {
                 {"name": "again", "method": "memit", "train": "ca"},
             ]
         },
-        {"score": 1, "draw_losses": 1, **SCORE_FIGURES},
+        # the same model under another name: nothing to score
+        {"draw_losses": 1, **SCORE_FIGURES},
     ),
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from memat.check_files import check_facts, check_prepared_model, require_file
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
-from memat.plan import BOTH
+from memat.plan import BOTH, JOINT
 from memat.schema import schema_faults
 from memat.suggest import allowed_values
 
@@ -79,12 +79,14 @@ def _experiment_faults(config: dict) -> Iterator[str]:
                 yield f"{place}.{key}: missing; method {row['method']} needs one of {', '.join(languages)}"
         for key in row.keys() - {"name", "method", *ALLOWED_KEYS[row["method"]]}:
             yield f"{place}.{key}: method {row['method']} takes no such key"
-        if row.get("recycled") and config["blocks"]["count"] < 2:
+        if row.get("recycled") and config["blocks"]["count"] < 2 and not config["blocks"]["donor"]:
             yield (
-                f"{place}.recycled: corrections of another block need blocks.count of at least 2,"
-                f" found {config['blocks']['count']}"
+                f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
+                f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"
             )
-        for key, allowed in {"train": [*languages, BOTH], "heads": languages}.items():
+        if (row.get("solver"), row.get("train")) == ("pmet", JOINT):
+            yield f"{place}.train: {JOINT} is for solvers memit and alphaedit, not pmet"
+        for key, allowed in {"train": [*languages, BOTH, JOINT], "heads": languages}.items():
             if key in row and row[key] not in allowed:
                 yield f"{place}.{key}: {allowed_values(row[key], allowed)}"
     if "experiment" in config and config["experiment"] not in first_seen:
@@ -166,6 +168,7 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
         for i, row in enumerate(config["experiments"])
         if "k" in row
     }
+    keys |= {f"paper.heads[{i}]": k for i, k in enumerate(config["paper"]["heads"])}
     for key, k in keys.items():
         if k > n_heads:
             yield (

@@ -6,16 +6,18 @@ hence the same path, hence one job.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TypeVar
 
 from memat.errors import ConfigError
+from memat.fact_sets import DONOR, TUNING, whole_and_size
 from memat.suggest import allowed_values
 
 METHODS = ("unedited", "memit", "memat", "iti")
-SOLVERS = ("memit", "alphaedit")
+SOLVERS = ("memit", "alphaedit", "pmet")
 BOTH = "both"  # the sum of the deltas of both languages
+JOINT = "joint"  # one delta from values optimised in both languages together
 SELECTIONS = ("located", "random")
 
 Item = TypeVar("Item")
@@ -23,14 +25,34 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Edit:
-    """MLP weights rewritten by one solver with the sentences of one language (L1), or both."""
+    """MLP weights rewritten by one solver with the sentences of one language (L1), or both.
+
+    learning_rate: of the values, where it is not the configured one.
+    """
 
     solver: str
     language: str
+    learning_rate: float | None = None
 
     @property
     def id(self) -> str:
-        return f"{self.solver}-{self.language}"
+        own = "" if self.learning_rate is None else f"-lr{self.learning_rate:g}"
+        return f"{self.solver}-{self.language}{own}"
+
+    @property
+    def values(self) -> "Edit":
+        """The edit whose values this one carries into the weights: AlphaEdit takes MEMIT's."""
+        return replace(self, solver="memit") if self.solver == "alphaedit" else self
+
+    def parts(self, languages: tuple[str, ...]) -> tuple["Edit", ...]:
+        """The edits that are solved for: of a sum, its terms."""
+        if self.language != BOTH:
+            return (self,)
+        return tuple(replace(self, language=code) for code in languages)
+
+    def sentences(self, languages: tuple[str, ...]) -> tuple[str, ...]:
+        """Languages whose sentences the values are optimised on."""
+        return languages if self.language == JOINT else (self.language,)
 
 
 @dataclass(frozen=True)
@@ -72,9 +94,15 @@ class Experiment:
     corrections: tuple[Correction, ...] = ()
     recycled: bool = False
 
+    @property
+    def model(self) -> str:
+        """Name of the edited model; experiments of another name may share it."""
+        carried = [c.id for c in self.corrections] or [e.id for e in self.edits] or [self.method]
+        return "_".join([*carried, *(["recycled"] if self.recycled else [])])
+
     def as_row(self) -> dict:
         """Plain values for the tables: name, method, solver, train, heads, select, k (null: none),
-        recycled."""
+        alpha (null: optimised), recycled."""
         correction = self.corrections[0] if self.corrections else None
         return {
             "name": self.name,
@@ -84,16 +112,17 @@ class Experiment:
             "heads": correction.heads.language if correction else None,
             "select": correction.select if correction else None,
             "k": correction.k if correction else None,
+            "alpha": correction.alpha if correction else None,
             "recycled": self.recycled,
         }
 
 
 @dataclass(frozen=True)
 class Score:
-    """One file of scores: an experiment's model, edited with one block, read in all languages."""
+    """One file of scores: an edited model, edited with one set of facts, in all languages."""
 
-    experiment: str
-    block: int
+    model: str
+    facts: str
 
 
 @dataclass(frozen=True)
@@ -103,43 +132,74 @@ class Plan:
     experiments: tuple[Experiment, ...]
     languages: tuple[str, ...]
     n_blocks: int
-    n_shards: int
+    block_size: int
+    donor_size: int
+    tuning_size: int
+    shard_size: int
 
     @property
-    def blocks(self) -> range:
-        return range(self.n_blocks)
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks that are reported on (`memat.fact_sets`)."""
+        return tuple(str(number) for number in range(self.n_blocks))
 
-    @property
-    def shards(self) -> range:
-        return range(self.n_shards)
+    def n_facts(self, facts: str) -> int:
+        """How many facts a set holds."""
+        whole, size = whole_and_size(facts)
+        return size or {DONOR: self.donor_size, TUNING: self.tuning_size}.get(
+            whole, self.block_size
+        )
+
+    def shards(self, facts: str) -> range:
+        """Shards of the values of a set of facts."""
+        return range(ceil(self.n_facts(facts) / self.shard_size))
+
+    def corrected_with(self, experiment: Experiment, facts: str) -> str:
+        """The set of facts whose corrections a model edited with `facts` carries."""
+        if not experiment.recycled:
+            return facts
+        if self.donor_size:
+            return DONOR
+        return str((int(whole_and_size(facts)[0]) + 1) % self.n_blocks)
 
     @property
     def edits(self) -> tuple[Edit, ...]:
         return _distinct(edit for experiment in self.experiments for edit in experiment.edits)
 
     @property
-    def trained(self) -> tuple[str, ...]:
-        """Languages in which values are optimised."""
-        needed = {edit.language for edit in self.edits}
-        return tuple(code for code in self.languages if needed & {code, BOTH})
+    def values(self) -> tuple[Edit, ...]:
+        """Edits whose values are optimised."""
+        return _distinct(part.values for edit in self.edits for part in edit.parts(self.languages))
 
     @property
     def corrections(self) -> tuple[Correction, ...]:
         return _distinct(c for experiment in self.experiments for c in experiment.corrections)
 
     @property
-    def optimised(self) -> tuple[Correction, ...]:
-        """Corrections that are optimised, and so have a loss curve."""
-        return tuple(c for c in self.corrections if c.alpha is None)
+    def optimised(self) -> tuple[tuple[Correction, str], ...]:
+        """Corrections that are optimised, and so have a loss curve, with their facts."""
+        return _distinct(
+            (correction, self.corrected_with(experiment, block))
+            for experiment in self.experiments
+            for correction in experiment.corrections
+            for block in self.blocks
+            if correction.alpha is None
+        )
 
     @property
     def heads(self) -> tuple[Heads, ...]:
-        return _distinct(correction.heads for correction in self.corrections)
+        """Probed heads of the blocks that are reported on."""
+        return _distinct(
+            correction.heads
+            for experiment in self.experiments
+            for correction in experiment.corrections
+            if not (experiment.recycled and self.donor_size)
+        )
 
     @property
     def scores(self) -> tuple[Score, ...]:
+        """Score files of all experiments, in their order, block by block."""
         return tuple(
-            Score(experiment.name, block)
+            Score(experiment.model, block)
             for experiment in self.experiments
             for block in self.blocks
         )
@@ -162,19 +222,23 @@ def plan_experiments(config: dict) -> Plan:
     languages = config["languages"]
     return Plan(
         experiments=tuple(
-            _plan_experiment(row, config["corrections"]["k"], config["iti"]["alpha"])
+            plan_experiment(row, config["corrections"]["k"], config["iti"]["alpha"])
             for row in config["experiments"]
         ),
         languages=(languages["source"], languages["target"]),
         n_blocks=config["blocks"]["count"],
-        n_shards=ceil(config["blocks"]["size"] / config["values"]["shard_size"]),
+        block_size=config["blocks"]["size"],
+        donor_size=config["blocks"]["donor"],
+        tuning_size=config["blocks"]["tuning"],
+        shard_size=config["values"]["shard_size"],
     )
 
 
-def _plan_experiment(row: dict, default_k: int, default_alpha: float) -> Experiment:
+def plan_experiment(row: dict, default_k: int, default_alpha: float) -> Experiment:
+    """One row of the config's `experiments`; `learning_rate` may stand in it too."""
     if row["method"] == "unedited":
         return Experiment(row["name"], row["method"])
-    edit = Edit(row.get("solver", "memit"), row["train"])
+    edit = Edit(row.get("solver", "memit"), row["train"], row.get("learning_rate"))
     if row["method"] == "memit":
         return Experiment(row["name"], row["method"], (edit,))
     correction = Correction(

@@ -6,19 +6,22 @@ import polars as pl
 import torch
 
 from memat.errors import NotEnoughFacts
+from memat.fact_sets import whole_and_size
 from memat.model.sentences import EditRequest, Sentence
 
 NEW, TRUE = "target_new", "target_true"
 
 
 def facts_of_block(
-    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: int | str, language: str
+    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str, language: str
 ) -> pl.DataFrame:
-    """All rows of one block's facts in one language, facts in the order of `blocks`.
+    """All rows of one set of facts (`memat.fact_sets`) in one language, in the order of `blocks`.
 
     Raises NotEnoughFacts(block) if there are none.
     """
-    cases = blocks.filter(pl.col("block") == block).select("case_id").with_row_index("order")
+    whole, size = whole_and_size(block)
+    members = blocks.filter(pl.col("block") == whole).head(size or blocks.height)
+    cases = members.select("case_id").with_row_index("order")
     rows = bilingual.filter(pl.col("language") == language).join(cases, on="case_id")
     if rows.is_empty():
         raise NotEnoughFacts(f"block {block} has no fact in language '{language}'")
@@ -33,7 +36,7 @@ def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
 
 
 def requests_of_block(
-    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: int | str, languages: Sequence[str]
+    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str, languages: Sequence[str]
 ) -> list[list[EditRequest]]:
     """The wanted facts of one block, (n_languages, n_facts): what an edit is asked to store."""
     rows = [facts_of_block(bilingual, blocks, block, language) for language in languages]

@@ -46,12 +46,12 @@ def edited_by(model: EditableModel, paths: Sequence[str]) -> Iterator[EditableMo
         yield model
 
 
-def stack_values(paths: Sequence[str]) -> tuple[torch.Tensor, list[int]]:
-    """z of all shards of a block and their case ids in order.
+def stack_values(paths: Sequence[str], n_facts: int) -> tuple[torch.Tensor, list[int]]:
+    """z of the first `n_facts` of the shards of a block and their case ids in order.
 
     z: (n_facts, d_model), or (n_languages, n_facts, d_model) of joint values.
     """
     parts = [read_tensors(path)[0] for path in paths]
     values = torch.cat([part["z"] for part in parts], dim=-2)
     cases = torch.cat([part["case_ids"] for part in parts]).tolist()
-    return values, cases
+    return values[..., :n_facts, :], cases[:n_facts]

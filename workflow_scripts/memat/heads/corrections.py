@@ -9,7 +9,7 @@ Under `position: all` it acts everywhere, as deployed, and rows run as token tre
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -39,6 +39,9 @@ class CorrectionSettings:
 
     norm_weight: λ_ω of eq. (12). kl_weight: factor of its KL term.
     position: where ω acts while training, `last` or `all`.
+    kl_reference: the distribution without ω of the KL term, each fact's `own` or the
+    `first_fact`'s for all. correction_norm: what ‖ω‖ is divided by, ‖head₋₁‖ of a fact's and
+    head's `own` or one `shared` by all. What is not `own` is the released code: `_share_first`.
     """
 
     learning_rate: float
@@ -47,6 +50,8 @@ class CorrectionSettings:
     norm_weight: float
     kl_weight: float
     position: str = "last"
+    kl_reference: str = "own"
+    correction_norm: str = "own"
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,8 @@ class _Pass:
 class _Part:
     """The facts of one update, prepared.
 
-    reference: next-token log-probabilities after each fact's KL prompt without ω,
-    (n_facts, vocabulary). head_norms: ‖head₋₁‖ of every corrected head, (n_facts, K).
+    reference: next-token log-probabilities without ω that each fact is held to, (n_facts,
+    vocabulary). head_norms: ‖head₋₁‖ that each ω is measured by, (n_facts, K).
     """
 
     passes: list[_Pass]
@@ -114,6 +119,7 @@ def fit_corrections(
         )
         for i in range(0, len(requests), settings.batch_size)
     ]
+    parts = _share_first(parts, heads, settings)
     order = torch.Generator().manual_seed(seed)
     losses = []
     for epoch in tqdm(
@@ -164,6 +170,24 @@ def _prepare(
         passes.append(_Pass(batch, *columns))
     reference, norms = _unchanged(model, passes, heads, len(requests))
     return _Part(passes, reference, norms, len(requests))
+
+
+def _share_first(parts: list[_Part], heads: Heads, settings: CorrectionSettings) -> list[_Part]:
+    """What the released code keeps from the first fact it sees, for all facts of all updates.
+
+    `kl_reference: first_fact`: the distribution without ω after that fact's KL prompt.
+    `correction_norm: shared`: ‖head₋₁‖ on that fact of the head a forward pass reaches first,
+    which is the one of the lowest corrected layer (the best ranked of several there). The
+    first fact is the first of `requests`, however the updates are shuffled.
+    """
+    reference = parts[0].reference[:1].clone()
+    reached_first = min(range(len(heads)), key=lambda number: heads[number][0])
+    norm = parts[0].head_norms[0, reached_first]
+    if settings.kl_reference == "first_fact":
+        parts = [replace(p, reference=reference.expand_as(p.reference)) for p in parts]
+    if settings.correction_norm == "shared":
+        parts = [replace(p, head_norms=norm.expand_as(p.head_norms)) for p in parts]
+    return parts
 
 
 Places = dict[int, dict[int, tuple[int, int]]]

@@ -17,24 +17,32 @@ Heads = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Corrections:
-    """heads: K (layer, head) pairs; omega: (K, head_dim); losses: mean loss per epoch."""
+    """heads: K (layer, head) pairs; omega: (K, head_dim); losses: mean loss per epoch.
+
+    heads_per_layer: how several heads of one layer are deployed, see `correction_biases`.
+    """
 
     heads: list[tuple[int, int]]
     omega: torch.Tensor
     losses: torch.Tensor
+    heads_per_layer: str = "add_up"
 
 
 def write_corrections(path: str, corrections: Corrections, provenance: Provenance) -> None:
-    """ω (K, head_dim), its (layer, head) pairs and the training curve."""
+    """ω (K, head_dim), its (layer, head) pairs, how they are deployed, and the training curve.
+
+    Deployment is a part of the file: every stage that reads it must do the same.
+    """
     tensors = {"omega": corrections.omega, "losses": corrections.losses}
-    write_tensors(path, tensors, provenance, heads=corrections.heads)
+    notes = {"heads": corrections.heads, "heads_per_layer": corrections.heads_per_layer}
+    write_tensors(path, tensors, provenance, **notes)
 
 
 def read_corrections(path: str) -> Corrections:
-    """Heads, ω and curve of one correction file."""
+    """What `write_corrections` wrote."""
     tensors, notes = read_tensors(path)
     heads = [(layer, head) for layer, head in notes["heads"]]
-    return Corrections(heads, tensors["omega"], tensors["losses"])
+    return Corrections(heads, tensors["omega"], tensors["losses"], notes["heads_per_layer"])
 
 
 def head_slice(model: EditableModel, concatenated: torch.Tensor, head: int) -> torch.Tensor:
@@ -43,14 +51,20 @@ def head_slice(model: EditableModel, concatenated: torch.Tensor, head: int) -> t
 
 
 def correction_biases(
-    model: EditableModel, heads: Heads, omega: torch.Tensor
+    model: EditableModel, heads: Heads, omega: torch.Tensor, heads_per_layer: str = "add_up"
 ) -> dict[int, torch.Tensor]:
-    """W_O·ω summed over a layer's heads, {layer: (d_model,)} float64: eq. (6) as a bias."""
+    """W_O·ω of each layer, {layer: (d_model,)} float64: eq. (6) as a bias.
+
+    heads_per_layer: the heads of a layer `add_up`, as eq. (6) has it, or the `last_wins`, as in
+    the released code, where each head's bias replaces the one before: of a layer's located
+    heads only the one that ranks last is corrected.
+    """
     biases: dict[int, torch.Tensor] = {}
     for (layer, head), vector in zip(heads, omega, strict=True):
         weight = head_slice(model, model.attention_matrix(layer), head).double()
         bias = weight @ vector.double().to(weight.device)
-        biases[layer] = biases[layer] + bias if layer in biases else bias
+        joins = layer in biases and heads_per_layer == "add_up"
+        biases[layer] = biases[layer] + bias if joins else bias
     return biases
 
 
@@ -82,6 +96,6 @@ def carrying(
         stack.enter_context(edited_by(model, delta_files))
         for path in correction_files:
             found = read_corrections(path)
-            biases = correction_biases(model, found.heads, found.omega)
+            biases = correction_biases(model, found.heads, found.omega, found.heads_per_layer)
             stack.enter_context(corrected(model, biases))
         yield model

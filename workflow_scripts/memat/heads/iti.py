@@ -20,7 +20,8 @@ def iti_shifts(
     """ω = α·σ·d of each head; d is the unit vector from mean(o^c) to mean(o*).
 
     inside: sentences that may be used, (n_sentences,) bool. σ is the standard deviation of
-    their activations along d. A head whose means are equal gets a zero vector.
+    their activations along d. A head whose means are equal gets a zero vector. Heads of one
+    layer add up, also in the released code.
     """
     labels = activations.labels[inside] > 0
     omega = []

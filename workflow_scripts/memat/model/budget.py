@@ -1,5 +1,7 @@
 """How many tokens a batch may have, from the memory a job may use."""
 
+from transformers import PreTrainedModel
+
 from memat.model.editable import EditableModel
 
 # on a processor larger batches leave the caches: 1.5 times slower at 4,096 tokens
@@ -30,6 +32,6 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
     return min(tokens, CPU_TOKENS) if model.device.type == "cpu" else tokens
 
 
-def tree_budget(model: EditableModel) -> int:
-    """Nodes of one token tree (`memat.model.trees`)."""
+def tree_budget(model: EditableModel | PreTrainedModel) -> int:
+    """Nodes of one token tree (`memat.model.trees`), by the device the model is on."""
     return CPU_NODES if model.device.type == "cpu" else GPU_NODES

@@ -10,11 +10,16 @@ from memat.report.figures import GREY, language_colors, new_figure
 
 NAMES = {"E": "efficacy", "P": "paraphrase", "N": "neighborhood"}
 UNITS = {"S": "percent of prompts", "M": "points of probability (%)", "A": "percent of prompts"}
-SHAPES = {"unedited": "D", "memit": "s", "alphaedit": "s", "memat": "o", "iti": "P"}
+SHAPES = {
+    **{"unedited": "D", "memit": "s", "alphaedit": "s", "pmet": "^", "memat": "o", "iti": "P"},
+    "published": "x",
+}
 WORDS = {
     "unedited": "unedited model",
     "memit": "MEMIT",
     "alphaedit": "AlphaEdit",
+    "pmet": "PMET",
+    "published": "as published",
     "memat": "MEMAT",
     "iti": "ITI",
     "random": "random heads",
@@ -27,17 +32,18 @@ def _shape(method: str) -> str:
 
 
 def _filled(method: str, color: str) -> str:
-    """Random heads are hollow, what stands on AlphaEdit is grey inside."""
+    """Random heads are hollow, what stands on another solver than MEMIT is grey inside."""
     if "random" in method:
         return "white"
-    return "#BBBBBB" if "alphaedit" in method else color
+    return "#BBBBBB" if {"alphaedit", "pmet"} & set(method.split("-")) else color
 
 
 def _label(method: str) -> str:
     """`memat-random-alphaedit` in words."""
     first, *rest = method.split("-")
-    on = " on AlphaEdit" if rest and rest[-1] == "alphaedit" else ""
-    return ", ".join([WORDS[first] + on, *(WORDS[word] for word in rest if word != "alphaedit")])
+    solver = rest.pop() if rest and rest[-1] in ("alphaedit", "pmet") else None
+    on = f" on {WORDS[solver]}" if solver else ""
+    return ", ".join([WORDS[first] + on, *(WORDS[word] for word in rest)])
 
 
 def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:
@@ -77,7 +83,8 @@ def _draw_panel(
         color = colors[row["eval_language"]]
         place = languages.index(row["eval_language"]) - (len(languages) - 1) / 2
         height = experiments.index(row["experiment"]) + 0.5 * place / max(1, len(languages) - 1)
-        axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=1.6)
+        if row["low"] is not None:  # published numbers come without intervals
+            axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=1.6)
         axes.plot(
             row["value"],
             height,

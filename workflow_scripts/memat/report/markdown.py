@@ -9,7 +9,7 @@ SECTIONS = {
     "Magnitude": ("EM", "PM", "NM"),
     "Accuracy": ("EA", "PA", "NA"),
 }
-UNEDITED = "unedited"
+UNEDITED, PUBLISHED = "unedited", "published"
 MISSING = "–"
 
 
@@ -18,7 +18,8 @@ def markdown_table(summary: pl.DataFrame, confidence: float) -> str:
 
     summary: as made by `memat.report.tables.summary_frame`. A cell is the value and,
     in parentheses, half the width of its interval, both in percent; the best edited
-    experiment of a column is bold, as are its ties at the printed precision.
+    experiment of a column is bold, as are its ties at the printed precision. Published
+    numbers, another model's and without intervals, stand below and take no part in that.
     """
     sections = [f"### {title}\n\n{_section(summary, names)}" for title, names in SECTIONS.items()]
     return "\n".join([*sections, _legend(summary, confidence)])
@@ -29,21 +30,25 @@ def _section(summary: pl.DataFrame, names: tuple[str, ...]) -> str:
     experiments = summary["experiment"].unique(maintain_order=True)
     columns = [_column(summary, name, language) for name in names for language in languages]
     header = ["Experiment", *(f"{name} {language}" for name in names for language in languages)]
-    rows = [[name, *(column[name] for column in columns)] for name in experiments]
+    rows = [[name, *(column.get(name, MISSING) for column in columns)] for name in experiments]
     return _aligned(header, rows)
 
 
 def _column(summary: pl.DataFrame, metric: str, language: str) -> dict[str, str]:
     """Cell of every experiment for one metric and language."""
     rows = summary.filter(metric=metric, eval_language=language)
-    edited = rows.filter(pl.col("method") != UNEDITED)["value"].drop_nulls()
+    edited = rows.filter(~pl.col("method").is_in([UNEDITED, PUBLISHED]))["value"].drop_nulls()
     best = f"{edited.max():.1f}" if len(edited) else None
     cells = {}
     for row in rows.iter_rows(named=True):
         if row["value"] is None:
             cells[row["experiment"]] = MISSING
             continue
-        value, half = f"{row['value']:.1f}", f"{(row['high'] - row['low']) / 2:.1f}"
+        value = f"{row['value']:.1f}"
+        if row["low"] is None:
+            cells[row["experiment"]] = value
+            continue
+        half = f"{(row['high'] - row['low']) / 2:.1f}"
         bold = value == best and row["method"] != UNEDITED
         cells[row["experiment"]] = f"**{value}** ({half})" if bold else f"{value} ({half})"
     return cells
@@ -63,7 +68,8 @@ def _aligned(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _legend(summary: pl.DataFrame, confidence: float) -> str:
-    least, most = summary["n_facts"].min(), summary["n_facts"].max()
+    measured = summary.filter(pl.col("method") != PUBLISHED)["n_facts"]
+    least, most = measured.min(), measured.max()
     facts = f"{most}" if least == most else f"{least} to {most}"
     return (
         f"In percent over {facts} facts; in parentheses half the width of the "

@@ -20,6 +20,7 @@ from memat.evaluate.metrics import (
     fact_metrics,
     harmonic_mean,
 )
+from memat.plan import BOTH, JOINT
 
 DECIMALS = 4  # of a percent, in the CSV files
 _PARTS = [FACT_METRICS.index(name) for name in SCORE_PARTS]
@@ -105,9 +106,19 @@ def differences_frame(
     languages: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
+    """`paired_differences` of the experiments that `comparisons` finds."""
+    return paired_differences(metrics, comparisons(experiments), languages, settings)
+
+
+def paired_differences(
+    metrics: pl.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    languages: Sequence[str],
+    settings: BootstrapSettings,
+) -> pl.DataFrame:
     """experiment − baseline in percentage points, paired on the facts both have."""
     rows = []
-    for name, baseline in comparisons(experiments):
+    for name, baseline in pairs:
         for language in languages:
             ours, theirs, blocks = _shared_facts(metrics, name, baseline, language)
             # one call, so that all three averages are over the same drawn facts
@@ -128,9 +139,10 @@ def differences_frame(
 def comparisons(experiments: Sequence[dict]) -> list[tuple[str, str]]:
     """(experiment, baseline) names: which rows of the results are compared.
 
-    memit − unedited; alphaedit − memit of the same training language; memat or iti (located
-    or random) − the same edit without corrections; random heads − located heads of the same
-    edit, language and number; recycled corrections − those of the same facts.
+    memit − unedited; alphaedit or pmet − memit of the same training language; the sum of both
+    languages' deltas − one joint delta; memat or iti (located or random) − the same edit
+    without corrections; random heads − located heads of the same edit, language, number and
+    strength; recycled corrections − those of the same facts.
     """
     return [
         (one["name"], other["name"])
@@ -155,8 +167,9 @@ def _is_baseline(one: dict, other: dict) -> bool:
     if one["method"] in ("memat", "iti") and other["method"] == "memit":
         return same_edit
     if change("method") == ("memit", "memit"):
-        return change("solver") == ("alphaedit", "memit") and alike("train")
-    if not (same_edit and alike("method", "heads", "k")):
+        other_solver = change("solver")[1] == "memit" != one["solver"] and alike("train")
+        return other_solver or (change("train") == (BOTH, JOINT) and alike("solver"))
+    if not (same_edit and alike("method", "heads", "k", "alpha")):
         return False
     return (change("recycled") == (True, False) and alike("select")) or (
         change("select") == ("random", "located") and alike("recycled")
@@ -168,9 +181,10 @@ def method_name(experiment: dict) -> str:
     random = experiment["select"] == "random"
     name = experiment["method"] + ("-random" if random else "")
     name += "-recycled" if experiment["recycled"] else ""
-    if experiment["solver"] != "alphaedit":
+    solver = experiment["solver"]
+    if solver in (None, "memit"):
         return name
-    return "alphaedit" if name == "memit" else f"{name}-alphaedit"
+    return solver if name == "memit" else f"{name}-{solver}"
 
 
 SUMMARY_SCHEMA = {

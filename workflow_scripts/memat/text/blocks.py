@@ -5,27 +5,53 @@ import random
 import polars as pl
 
 from memat.errors import NotEnoughFacts
+from memat.fact_sets import DONOR, TUNING
 
-BLOCK_SCHEMA = {"case_id": pl.Int64, "block": pl.Int64}
+BLOCK_SCHEMA = {"case_id": pl.Int64, "block": pl.String}
+TUNING_SPLIT = "tuning"
 
 
 def assign_blocks(
-    bilingual: pl.DataFrame, subset: pl.DataFrame, split: str, size: int, count: int, seed: int
+    bilingual: pl.DataFrame,
+    subset: pl.DataFrame,
+    split: str,
+    size: int,
+    count: int,
+    donor: int,
+    tuning: int,
+    seed: int,
 ) -> pl.DataFrame:
-    """`BLOCK_SCHEMA`: `count` blocks of `size` facts of a split and subset, drawn with `seed`.
+    """`BLOCK_SCHEMA`: `count` blocks of `size` facts of a split and subset, drawn with `seed`;
+    then `donor` facts more in a set of their own, and `tuning` facts to search settings with.
 
     Facts of one relation stand together in most files, so they are drawn at random; a
-    longer run with the same seed begins with the facts of a shorter one. Raises
-    NotEnoughFacts(needed, found).
+    longer run with the same seed begins with the facts of a shorter one. The tuning set is
+    of the tuning split, or of what no block holds where the file has no such split.
+    Raises NotEnoughFacts(needed, found).
     """
+    reported = _drawn(bilingual, subset, split, seed)
+    n_blocks = size * count
+    _require(f"{count} of {size}", n_blocks, reported, split)
+    rows = [(case_id, str(place // size)) for place, case_id in enumerate(reported[:n_blocks])]
+    rest = reported[n_blocks:]
+    _require("donor", donor, rest, split)
+    rows += [(case_id, DONOR) for case_id in rest[:donor]]
+    searched = _drawn(bilingual, subset, TUNING_SPLIT, seed) if split != TUNING_SPLIT else []
+    _require("tuning", tuning, searched or rest[donor:], TUNING_SPLIT if searched else split)
+    rows += [(case_id, TUNING) for case_id in (searched or rest[donor:])[:tuning]]
+    return pl.DataFrame(rows, schema=BLOCK_SCHEMA, orient="row")
+
+
+def _drawn(bilingual: pl.DataFrame, subset: pl.DataFrame, split: str, seed: int) -> list[int]:
     kept = bilingual.filter(pl.col("split") == split).join(subset, on="case_id", how="semi")
     case_ids = sorted(kept["case_id"].unique().to_list())
-    needed = size * count
-    if len(case_ids) < needed:
+    random.Random(seed).shuffle(case_ids)
+    return case_ids
+
+
+def _require(what: str, needed: int, found: list[int], split: str) -> None:
+    if len(found) < needed:
         raise NotEnoughFacts(
-            f"blocks: {count} of {size} need {needed} facts; split {split!r} has {len(case_ids)} "
+            f"blocks: {what} need {needed} facts; split {split!r} has {len(found)} left for them "
             "in this subset after translation and repair"
         )
-    random.Random(seed).shuffle(case_ids)
-    rows = [(case_id, place // size) for place, case_id in enumerate(case_ids[:needed])]
-    return pl.DataFrame(rows, schema=BLOCK_SCHEMA, orient="row")

@@ -14,7 +14,7 @@ from simalign.simalign import EmbeddingLoader
 from tqdm import tqdm
 
 from memat.model.batching import pad
-from memat.model.budget import CPU_NODES
+from memat.model.budget import tree_budget
 from memat.model.trees import grow_tree, tree_batches, tree_inputs
 
 
@@ -35,7 +35,7 @@ class WordVectors:
         distinct = sorted(set(sentences), key=lambda words: sum(map(len, words)))
         encoded = [self._encode(words) for words in distinct]
         if self.causal:  # sentences that begin alike (most do) run their beginning once
-            batches = tree_batches([ids for ids, _places in encoded], CPU_NODES)
+            batches = tree_batches([ids for ids, _places in encoded], tree_budget(self.model))
         else:
             numbers = list(range(len(distinct)))
             starts = range(0, len(distinct), self.batch_size)

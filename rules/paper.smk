@@ -1,0 +1,287 @@
+# Every table and figure of the paper as a target of its own, and a page of its claims.
+# `snakemake table1`, `snakemake figure9`, …; `snakemake paper` is all of them.
+
+PAPER_FOLDER = f"{RESULTS}/paper"
+
+
+def paper_path(name):
+    return f"{PAPER_FOLDER}/{name}"
+
+
+def with_facts(rows):
+    """The rows, unless the config leaves no facts for them."""
+    for row in rows:
+        if fact_sets.TUNING in row.facts and not PLAN.tuning_size:
+            raise WorkflowError("blocks.tuning is 0: this target searches settings on such facts")
+        if row.experiment.recycled and not PLAN.donor_size and PLAN.n_blocks < 2:
+            raise WorkflowError(
+                "blocks.donor is 0 and blocks.count 1: recycled corrections need other facts"
+            )
+    return rows
+
+
+def rows_of_table(wildcards):
+    return [row.as_row() for row in PAPER.table(wildcards.table)]
+
+
+def scores_of_table(wildcards):
+    return scores_of_rows(with_facts(PAPER.table(wildcards.table)))
+
+
+def rows_of_curves(wildcards):
+    return [row.as_row() for row in PAPER.sweep(wildcards.curves)[1]]
+
+
+def scores_of_curves(wildcards):
+    return scores_of_rows(with_facts(PAPER.sweep(wildcards.curves)[1]))
+
+
+def drawing_of_curves(wildcards):
+    sweep = PAPER.sweep(wildcards.curves)[0]
+    return {
+        "title": sweep.title,
+        "axis": sweep.axis,
+        "languages": list(sweep.languages),
+        "logarithmic": sweep.logarithmic,
+        "by_metric": sweep.by_metric,
+    }
+
+
+def accuracies_of_maps(wildcards):
+    return accuracies(PAPER.heads(wildcards.maps))
+
+
+def panels_of_maps(wildcards):
+    return [
+        {"edit": heads.edit.id, "language": heads.language, "block": block}
+        for heads in PAPER.heads(wildcards.maps)
+        for block in PLAN.blocks
+    ]
+
+
+def claimed_scores(wildcards):
+    return scores_of_rows(with_facts(PAPER.claimed()))
+
+
+rule paper_table:
+    input:
+        scores=scores_of_table,
+        published="resources/paper/published.csv",
+    output:
+        summary=paper_path("{table}.csv"),
+        differences=paper_path("{table}_differences.csv"),
+        table=report(
+            paper_path("{table}.md"),
+            caption="../report/table.rst",
+            category="Paper",
+            labels={"result": "{table}", "kind": "table"},
+        ),
+        png=report(
+            paper_path("{table}.png"),
+            caption="../report/metrics.rst",
+            category="Paper",
+            labels={"result": "{table}", "kind": "figure"},
+        ),
+        svg=paper_path("{table}.svg"),
+    log:
+        log_path("paper_table", "{table}"),
+    benchmark:
+        benchmark_path("paper_table", "{table}")
+    wildcard_constraints:
+        table=one_of(TABLES),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=config["summary"],
+        rows=rows_of_table,
+        target="{table}",
+        languages=LANGUAGES,
+        seed=SEED,
+        code=code_tag("paper_table.py"),
+    message:
+        "Paper: {wildcards.table}"
+    script:
+        "../workflow_scripts/paper_table.py"
+
+
+rule paper_curves:
+    input:
+        scores=scores_of_curves,
+    output:
+        table=paper_path("{curves}.csv"),
+        png=report(
+            paper_path("{curves}.png"),
+            caption="../report/curves.rst",
+            category="Paper",
+            labels={"result": "{curves}", "kind": "figure"},
+        ),
+        svg=paper_path("{curves}.svg"),
+    log:
+        log_path("paper_curves", "{curves}"),
+    benchmark:
+        benchmark_path("paper_curves", "{curves}")
+    wildcard_constraints:
+        curves=one_of(SWEEPS),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=config["summary"],
+        rows=rows_of_curves,
+        drawing=drawing_of_curves,
+        seed=SEED,
+        code=code_tag("paper_curves.py"),
+    message:
+        "Paper: {wildcards.curves}"
+    script:
+        "../workflow_scripts/paper_curves.py"
+
+
+rule paper_subjects:
+    input:
+        scores=scores_of_rows(PAPER.subjects()),
+        overlap=f"{DATASET}/overlap.parquet",
+    output:
+        table=paper_path("figure1.csv"),
+        transfer=paper_path("figure1_transfer.csv"),
+        png=report(
+            paper_path("figure1.png"),
+            caption="../report/subjects.rst",
+            category="Paper",
+            labels={"result": "figure1", "kind": "figure"},
+        ),
+        svg=paper_path("figure1.svg"),
+    log:
+        log_path("paper_subjects"),
+    benchmark:
+        benchmark_path("paper_subjects")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=config["summary"],
+        rows=[row.as_row() for row in PAPER.subjects()],
+        bounds=config["overlap"],
+        languages=LANGUAGES,
+        seed=SEED,
+        code=code_tag("paper_subjects.py"),
+    message:
+        "Paper: figure1"
+    script:
+        "../workflow_scripts/paper_subjects.py"
+
+
+rule paper_heads:
+    input:
+        accuracy=accuracies_of_maps,
+    output:
+        table=paper_path("{maps}.csv"),
+        png=report(
+            paper_path("{maps}.png"),
+            caption="../report/head_maps_sorted.rst",
+            category="Paper",
+            labels={"result": "{maps}", "kind": "figure, sorted within layers"},
+        ),
+        svg=paper_path("{maps}.svg"),
+        by_index_png=report(
+            paper_path("{maps}_by_index.png"),
+            caption="../report/head_maps.rst",
+            category="Paper",
+            labels={"result": "{maps}", "kind": "figure, by head"},
+        ),
+        by_index_svg=paper_path("{maps}_by_index.svg"),
+    log:
+        log_path("paper_heads", "{maps}"),
+    benchmark:
+        benchmark_path("paper_heads", "{maps}")
+    wildcard_constraints:
+        maps=one_of(HEAD_MAPS),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=config["probes"],
+        panels=panels_of_maps,
+        k=config["corrections"]["k"],
+        code=code_tag("paper_heads.py"),
+    message:
+        "Paper: {wildcards.maps}"
+    script:
+        "../workflow_scripts/paper_heads.py"
+
+
+PAPER_OUTPUTS = {
+    **{name: expand(rules.paper_table.output, table=name) for name in TABLES},
+    "figure1": list(rules.paper_subjects.output),
+    **{name: expand(rules.paper_heads.output, maps=name) for name in HEAD_MAPS},
+    **{name: expand(rules.paper_curves.output, curves=name) for name in SWEEPS},
+    "figure7": [*rules.draw_overlap.output, f"{DATASET}/overlap.parquet"],
+}
+
+
+rule paper_index:
+    input:
+        scores=claimed_scores,
+        transfer=rules.paper_subjects.output.transfer,
+        peaks=expand(rules.paper_heads.output.table, maps=HEAD_MAPS),
+    output:
+        index=report(
+            paper_path("index.md"),
+            caption="../report/claims.rst",
+            category="Paper",
+            labels={"result": "claims", "kind": "table"},
+        ),
+        differences=paper_path("claims.csv"),
+    log:
+        log_path("paper_index"),
+    benchmark:
+        benchmark_path("paper_index")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=config["summary"],
+        rows=[row.as_row() for row in PAPER.claimed()],
+        targets=PAPER_OUTPUTS,
+        model=config["model"]["name"],
+        n_facts=PLAN.n_blocks * PLAN.block_size,
+        languages=LANGUAGES,
+        seed=SEED,
+        code=code_tag("paper_index.py"),
+    message:
+        "Paper: every claim and its verdict"
+    script:
+        "../workflow_scripts/paper_index.py"
+
+
+for target, outputs in PAPER_OUTPUTS.items():
+
+    rule:
+        name:
+            target
+        input:
+            outputs,
+        localrule: True
+
+
+rule paper:
+    input:
+        rules.paper_index.output,
+        list(PAPER_OUTPUTS.values()),
+    localrule: True

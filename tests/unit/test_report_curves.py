@@ -1,0 +1,105 @@
+"""Curves and subsets are the summary of the facts they name; what is lost on the way is right."""
+
+import polars as pl
+import pytest
+
+from memat.evaluate.intervals import BootstrapSettings
+from memat.report.curves import curves_frame, subset_frame, transfer_frame
+from memat.report.figure_curves import draw_curves
+from memat.report.figures import styled
+from memat.report.published import PUBLISHED_SCHEMA, published_rows
+from memat.report.tables import SUMMARY_SCHEMA, metrics_frame, summary_frame
+from score_tables import EXPERIMENTS, LANGUAGES, random_run
+
+SETTINGS = BootstrapSettings(200, 0.95, 0)
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    return metrics_frame(random_run(n_facts=20), EXPERIMENTS, "geometric")
+
+
+def test_curves_keep_the_summary_and_know_their_places(metrics):
+    rows = [{**e, "x": float(i), "series": "s"} for i, e in enumerate(EXPERIMENTS)]
+    frame = curves_frame(metrics, rows, LANGUAGES, SETTINGS)
+    assert frame.select(list(SUMMARY_SCHEMA)).equals(
+        summary_frame(metrics, rows, LANGUAGES, SETTINGS)
+    )
+    places = dict(frame.select("experiment", "x").unique().iter_rows())
+    assert places == {row["name"]: row["x"] for row in rows}
+
+
+def test_a_subset_is_the_summary_of_its_facts(metrics):
+    frame = subset_frame(
+        metrics, EXPERIMENTS, LANGUAGES, {"some": [0, 3, 5], "none": [999]}, SETTINGS
+    )
+    assert set(frame["subset"]) == {"some"}
+    alone = metrics.filter(pl.col("case_id").is_in([0, 3, 5]))
+    expected = summary_frame(alone, EXPERIMENTS, LANGUAGES, SETTINGS)
+    assert frame.select(list(SUMMARY_SCHEMA)).equals(expected)
+
+
+def fact_means(metrics, experiment, language, case_ids, metric):
+    rows = metrics.filter(
+        pl.col("case_id").is_in(case_ids),
+        experiment=experiment,
+        eval_language=language,
+        metric=metric,
+    )
+    return rows["value"].mean()
+
+
+def test_what_is_lost_on_the_way_is_a_difference_of_changes(metrics):
+    alike, different = list(range(12)), list(range(12, 20))
+    frame = transfer_frame(
+        metrics, {"en": "memit-en"}, "unedited", LANGUAGES, (alike, different), SETTINGS
+    )
+    row = frame.row(by_predicate=pl.col("metric") == "PM", named=True)
+
+    def loss(ids):
+        change = {
+            code: fact_means(metrics, "memit-en", code, ids, "PM")
+            - fact_means(metrics, "unedited", code, ids, "PM")
+            for code in LANGUAGES
+        }
+        return change["en"] - change["ca"]
+
+    assert row["difference"] == pytest.approx(100 * (loss(different) - loss(alike)), abs=1e-3)
+    assert (row["n_alike"], row["n_different"]) == (12, 8)
+    assert row["low"] < row["difference"] < row["high"]
+    empty = transfer_frame(
+        metrics, {"en": "memit-en"}, "unedited", LANGUAGES, (alike, []), SETTINGS
+    )
+    assert empty.is_empty()
+
+
+def test_every_panel_of_the_curves_is_drawn(metrics):
+    rows = [
+        {**e, "x": None if i == 0 else float(i), "series": "level" if i == 0 else "curve"}
+        for i, e in enumerate(EXPERIMENTS)
+    ]
+    frame = curves_frame(metrics, rows, LANGUAGES, SETTINGS)
+    with styled():
+        figure = draw_curves(frame, "title", "axis")
+        one = draw_curves(frame, "title", "axis", by_metric=True)
+    panels = figure.get_axes()
+    assert len(panels) == 2 * 6
+    points = panels[0].get_lines()[-1].get_xydata()
+    shown = frame.filter(pl.col("x").is_not_null(), eval_language="en", metric="ES")
+    assert points.tolist() == [list(row) for row in shown.select("x", "value").iter_rows()]
+    assert len(one.get_axes()) == 2
+    assert len(one.get_axes()[0].get_lines()) >= 4
+
+
+def test_published_numbers_have_no_interval():
+    published = pl.DataFrame(
+        [("table1", "memit_ca", "MEMIT (CAT)", "ca", "ES", 97.4)],
+        schema=PUBLISHED_SCHEMA,
+        orient="row",
+    )
+    rows = published_rows(published, "table1", ["en", "ca"])
+    assert rows.columns == list(SUMMARY_SCHEMA)
+    assert rows.row(0, named=True)["value"] == 97.4
+    assert rows.row(0, named=True)["low"] is None
+    assert published_rows(published, "table1", ["en", "es"]).is_empty()
+    assert published_rows(published, "table2", ["en", "ca"]).is_empty()

@@ -1,0 +1,82 @@
+"""What each target of the paper measures, on which facts, and what targets share."""
+
+from math import exp, log
+
+import pytest
+import yaml
+
+from memat.paper import SWEEPS, TABLES, Paper, scaling_sizes
+from memat.plan import plan_experiments
+from memat.report.claims import compared_pairs
+from workflow.project import REPOSITORY
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def paper(config):
+    return Paper(config, plan_experiments(config))
+
+
+def names(rows):
+    return [row.experiment.name for row in rows]
+
+
+def test_tables_hold_the_rows_of_the_paper(paper):
+    assert names(paper.table("table1")) == [
+        *("unedited", "pmet_ca", "memit_ca", "memat_ca_ca", "memat_ca_en"),
+        *("memat_ca_ca_recycled", "memat_ca_en_recycled"),
+    ]
+    assert names(paper.table("table2")) == [
+        *("unedited", "memit_en", "memat_en_en", "memat_en_ca"),
+        *("memat_en_en_recycled", "memat_en_ca_recycled"),
+    ]
+    assert {"memit_joint", "memit_both", "memat_both_en", "random_ca_ca"} <= set(
+        names(paper.table("table3"))
+    )
+
+
+@pytest.mark.parametrize("largest", [100, 1000, 10_000])
+def test_sizes_follow_the_formula_of_the_scaling_curves(largest):
+    sizes = scaling_sizes(largest, 10)
+    assert sizes[-1] == largest
+    assert sizes == sorted({round(exp(log(largest) * i / 16)) for i in range(17)} - set(range(10)))
+
+
+def test_searches_use_tuning_facts_only_and_tables_none(paper):
+    for name in ("figure5", "figure6", "figure9", "figure10"):
+        assert {row.facts for row in paper.sweep(name)[1]} == {("tuning",)}
+    tables = [*paper.claimed(), *paper.subjects(), *paper.sweep("figure4")[1]]
+    assert not any("tuning" in row.facts for row in tables)
+
+
+def test_every_name_stands_once_in_a_target(paper):
+    for rows in (
+        *(paper.table(name) for name in TABLES),
+        *(paper.sweep(name)[1] for name in SWEEPS),
+        paper.claimed(),
+    ):
+        assert len(set(names(rows))) == len(rows)
+
+
+def test_targets_share_the_models_of_the_demo(config, paper):
+    scored = {(s.model, s.facts) for s in plan_experiments(config).scores}
+    ours = {(row.experiment.model, facts) for row in paper.rows for facts in row.facts}
+    assert scored <= ours
+    largest = [r for r in paper.sweep("figure4")[1] if r.x == config["blocks"]["size"]]
+    assert {r.facts for r in largest} == {("0",)}
+
+
+def test_every_compared_experiment_is_measured(paper):
+    measured = set(names(paper.claimed()))
+    assert {name for pair in compared_pairs(("en", "ca")) for name in pair} <= measured
+
+
+def test_another_pair_of_languages_needs_no_code(config):
+    config["languages"] = {"source": "en", "target": "es"}
+    paper = Paper(config, plan_experiments(config))
+    assert "memat_es_en_recycled" in names(paper.table("table1"))
+    assert paper.sweep("figure9")[1][0].series == "MEMIT en"

@@ -1,0 +1,39 @@
+"""Catalan prompts paired as in the released code, for comparison with its published numbers.
+
+A fact has two records in the target language, and their prompts may differ in gender or
+article: `toca el` + `piano`, `toca la` + `guitarra`. The protocol reads each target after
+the prompts of its own record and compares prompt by prompt (`memat.evaluate.metrics`). The
+released code puts the prompts of both records into one list, those of `target_true` first,
+gives its places o* and o^c in turn, and compares neighbours. So a target may follow the
+prompt of the other record, and two different prompts may be compared.
+"""
+
+import polars as pl
+
+NEW, TRUE = "target_new", "target_true"
+
+
+def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows to score of one language, its targets where the released code has them.
+
+    rows: case_id, role, kind, index, prompt, target, joined, …, both roles of every prompt. Of
+    a kind with m prompts a record, places 0 … m−1 of the list are those of `target_true`, the
+    next m those of `target_new`; o* at place 2j and o^c at place 2j+1 are pair j. In the
+    result `role` is that of the target and `index` counts pairs, so that scores are compared
+    as ever. Whether a target is joined to a prompt is up to the prompt.
+    """
+    prompts = ["case_id", "kind"]
+    number = pl.col("index").rank("dense").over(prompts).cast(pl.Int64) - 1
+    count = pl.col("index").n_unique().over(prompts).cast(pl.Int64)
+    place = number + pl.when(role=NEW).then(count).otherwise(0)
+    targets = rows.select(*prompts, "index", "role", "target")
+    return (
+        rows.drop("target")
+        .with_columns(place=place)
+        .with_columns(
+            role=pl.when(pl.col("place") % 2 == 0).then(pl.lit(NEW)).otherwise(pl.lit(TRUE))
+        )
+        .join(targets, on=targets.columns[:-1], maintain_order="left")
+        .with_columns(index=pl.col("place") // 2)
+        .select(rows.columns)
+    )

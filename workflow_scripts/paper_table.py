@@ -1,0 +1,35 @@
+"""One table of the paper: summary, paired differences, Markdown and figure."""
+
+import polars as pl
+
+from memat import io
+from memat.evaluate.intervals import BootstrapSettings
+from memat.report.figure_metrics import draw_metrics
+from memat.report.figures import save_figure, styled
+from memat.report.markdown import markdown_table
+from memat.report.published import PUBLISHED_SCHEMA, published_rows
+from memat.report.score_files import scores_by_experiment
+from memat.report.tables import differences_frame, metrics_frame, summary_frame
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> None:
+    params, inputs, outputs = stage.params, stage.inputs, stage.outputs
+    settings = BootstrapSettings(stage.cfg["bootstrap"], stage.cfg["confidence"], params.seed)
+    scores = scores_by_experiment(inputs.scores, params.rows)
+    metrics = metrics_frame(scores, params.rows, stage.cfg["probability"])
+    summary = summary_frame(metrics, params.rows, params.languages, settings)
+    published = pl.read_csv(inputs.published, schema=PUBLISHED_SCHEMA)
+    shown = pl.concat([summary, published_rows(published, params.target, params.languages)])
+    io.write_csv(outputs.summary, shown)
+    io.write_csv(
+        outputs.differences, differences_frame(metrics, params.rows, params.languages, settings)
+    )
+    io.write_text(outputs.table, markdown_table(shown, settings.confidence))
+    with styled():
+        figure = draw_metrics(shown, settings.confidence)
+        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
