@@ -74,9 +74,9 @@ def assert_same_as_the_loop(model, way, found, settings=SETTINGS, tolerance=1e-9
         torch.testing.assert_close(found.initial[:, i], initial, rtol=tolerance, atol=tolerance)
         # z can be much longer than δ, so agreement is asked of δ itself
         delta, wanted = found.z[:, i] - found.initial[:, i], z - initial
-        assert (delta - wanted).norm() <= max(1e-6, 10 * tolerance) * wanted.norm()
+        assert (delta - wanted).norm() <= 10 * tolerance * wanted.norm()
         mine = found.losses[i][found.losses[i].isfinite()]
-        assert mine.tolist() == pytest.approx(losses, rel=max(1e-6, 10 * tolerance))
+        assert mine.tolist() == pytest.approx(losses, rel=10 * tolerance)
 
 
 # a joint δ is added where MEMIT's is, PMET's in places of its own
@@ -178,7 +178,7 @@ def test_pmets_deltas_are_halves_of_memits_where_attention_and_mlp_are_parallel(
     memit = run(model, settings=dataclasses.replace(free, learning_rate=0.2))
     half = (memit.z - memit.initial) / 2
     error = (pmet.z - pmet.initial - half).norm() / half.norm()
-    assert error < 1e-4 if parallel else error > 0.05
+    assert error < 1e-6 if parallel else error > 0.05
 
 
 def test_pmet_shared_by_languages_is_refused():

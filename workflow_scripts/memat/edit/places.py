@@ -27,7 +27,7 @@ class ValuePlaces:
 
 def value_places(model: EditableModel, layer: int, solver: str) -> ValuePlaces:
     """Places at the value layer `layer`: the block for MEMIT and AlphaEdit; for PMET the
-    projections of attention and MLP (Li et al. 2023, section 3.2).
+    projections of attention and MLP (Li et al. 2023).
 
     Raises ConfigError (unknown solver).
     """

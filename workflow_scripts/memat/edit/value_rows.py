@@ -130,10 +130,10 @@ def _batch(suffixes: SuffixBatch, rows: Sequence[ValueRow]) -> ValueBatch:
         for i, token in enumerate(row.targets or (-1,)):
             spots.append((place, row.first_target + i, token, row.weight))
     row, position, token, weight = zip(*spots, strict=True)
-    device = suffixes.hidden.device
+    device, dtype = suffixes.hidden.device, suffixes.hidden.dtype
     of_rows = zip(*((r.request, r.fact, r.plain) for r in rows), strict=True)
     return ValueBatch(
         suffixes,
         *(torch.tensor(column, device=device) for column in (*of_rows, row, position, token)),
-        torch.tensor(weight, device=device, dtype=torch.float32),
+        torch.tensor(weight, device=device, dtype=torch.promote_types(dtype, torch.float32)),
     )

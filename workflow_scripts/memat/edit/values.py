@@ -33,7 +33,8 @@ log = logging.getLogger("memat")
 class ValueSettings:
     """Settings of the value optimisation (config section `values`).
 
-    clamp: bound of each ‖δ‖ in units of the ‖h₀‖ of its place. stop_loss: a fact below it is finished.
+    clamp: bound of each ‖δ‖ in units of the ‖h₀‖ of its place. stop_loss: a fact below it
+    is finished.
     """
 
     learning_rate: float
@@ -172,7 +173,7 @@ def _reference(model, batches: list[ValueBatch], n_requests: int) -> torch.Tenso
 def _descend(
     model, places, batches, initial, reference, requests, settings: ValueSettings
 ) -> Values:
-    accurate = torch.float64 if initial.dtype == torch.float64 else torch.float32
+    accurate = torch.promote_types(initial.dtype, torch.float32)
     initial = initial.to(accurate)
     norms = initial.norm(dim=-1).mean(0)
     delta = torch.zeros_like(initial[0], requires_grad=True)
