@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test benchmark lint format lock clean
+.PHONY: help install demo report test benchmark docs lint format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,6 +54,9 @@ test: $(INSTALLED)  ## unit and workflow tests
 benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement, memory
 	$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL)
 	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder $(RESULTS) $(BENCHMARK)
+
+docs: $(INSTALLED)  ## docs/configuration.md from config.yaml and its schema
+	$(BIN)/python docs/configuration.py > docs/configuration.md
 
 lint: $(INSTALLED)  ## linters and format checks
 	$(BIN)/ruff check .
