@@ -306,6 +306,65 @@ def accuracies(probed):
     return [heads_path(h, block, "accuracy.parquet") for h in probed for block in PLAN.blocks]
 
 
+def paper_path(name):
+    return f"{RESULTS}/paper/{name}"
+
+
+def with_facts(rows):
+    """The rows, unless the config leaves no facts for them."""
+    for row in rows:
+        if fact_sets.TUNING in row.facts and not PLAN.tuning_size:
+            raise WorkflowError("blocks.tuning is 0: this target searches settings on such facts")
+        if row.experiment.recycled and not PLAN.donor_size and PLAN.n_blocks < 2:
+            raise WorkflowError(
+                "blocks.donor is 0 and blocks.count 1: recycled corrections need other facts"
+            )
+    return rows
+
+
+def rows_of_table(wildcards):
+    return [row.as_row() for row in PAPER.table(wildcards.table)]
+
+
+def scores_of_table(wildcards):
+    return scores_of_rows(with_facts(PAPER.table(wildcards.table)))
+
+
+def rows_of_curves(wildcards):
+    return [row.as_row() for row in PAPER.sweep(wildcards.curves)[1]]
+
+
+def scores_of_curves(wildcards):
+    return scores_of_rows(with_facts(PAPER.sweep(wildcards.curves)[1]))
+
+
+def drawing_of_curves(wildcards):
+    sweep = PAPER.sweep(wildcards.curves)[0]
+    return {
+        "title": sweep.title,
+        "axis": sweep.axis,
+        "languages": list(sweep.languages),
+        "logarithmic": sweep.logarithmic,
+        "by_metric": sweep.by_metric,
+    }
+
+
+def accuracies_of_maps(wildcards):
+    return accuracies(PAPER.heads(wildcards.maps))
+
+
+def panels_of_maps(wildcards):
+    return [
+        {"edit": heads.edit.id, "language": heads.language, "block": block}
+        for heads in PAPER.heads(wildcards.maps)
+        for block in PLAN.blocks
+    ]
+
+
+def claimed_scores(wildcards):
+    return scores_of_rows(with_facts(PAPER.claimed()))
+
+
 def requested_export(wildcards):
     """The export that --config experiment=<name> asks for."""
     if "experiment" not in config:

@@ -101,7 +101,8 @@ def test_the_tiny_config_is_accepted(project, config):
         ("experiments.2.name", "memit_ca", ["experiments[2]", "already used by experiments[1]"]),
         ("experiments.2.name", "a b", ["experiments[2].name: 'a b'"]),
         ("experiments.2.kk", 3, ["experiments[2].kk: unknown key", "did you mean 'k'?"]),
-        ("experiments.2.recycled", True, ["(memat_ca_en).recycled", "blocks.count of at least 2"]),
+        ("paper.heads.0", 99, ["paper.heads[0]: 99 is out of range; tiny-llama has 16 heads"]),
+        ("experiments.1.train", "bth", ["(memit_ca).train", "allowed: en, ca, both, joint"]),
         ("experiments.1.solver", "alfa", ["experiments[1].solver", "allowed: memit, alphaedit"]),
         ("experiments.2.alpha", 2, ["(memat_ca_en).alpha: method memat takes no such key"]),
         ("corrections.contexts", 3, ["corrections.contexts: at most templates.count (2), found 3"]),
@@ -119,9 +120,10 @@ def test_the_tiny_config_is_accepted(project, config):
         ("align.layer", 5, ["align.layer: 5 is out of range", "hidden layers 0 to 4"]),
         ("corrections.k", 17, ["corrections.k: 17 is out of range", "16 heads", "4 layers of 4"]),
         ("experiments.3.k", 99, ["experiments[3] (random_ca_en).k: 99 is out of range"]),
-        ("blocks.size", 15, ["blocks.size: 1 x 15 facts", "has 14 in the split 'report'"]),
+        ("blocks.size", 15, ["blocks.size: 1 x 15 facts", "has 18 in the split 'report'"]),
+        ("blocks.donor", 7, ["1 x 12 facts and blocks.donor 7", "has 18 in the split 'report'"]),
         ("blocks.count", 2, ["blocks.size: 2 x 12 facts"]),
-        ("blocks.split", "tuning", ["has 2 in the split 'tuning'"]),
+        ("blocks.split", "tuning", ["has 4 in the split 'tuning'"]),
         ("export.block", 1, ["export.block: 1 does not exist"]),
         ("facts.path", None, ["facts: give either path or url"]),
         ("facts.path", "no.json", ["facts.path: no such file: no.json"]),
@@ -275,6 +277,19 @@ def test_faults_of_a_model_spec_name_the_file(project, config, content, part):
     text = refusal(config, ModelError)
     assert str(SPEC) in text
     assert part in text
+
+
+def test_recycled_corrections_need_other_facts(project, config):
+    config["blocks"]["donor"] = 0
+    config["experiments"][2]["recycled"] = True
+    text = refusal(config)
+    assert "(memat_ca_en).recycled" in text
+    assert "blocks.donor above 0" in text
+
+
+def test_values_of_both_languages_together_are_not_for_pmet(project, config):
+    config["experiments"][1] |= {"train": "joint", "solver": "pmet"}
+    assert "(memit_ca).train: joint is for solvers memit and alphaedit" in refusal(config)
 
 
 @pytest.mark.parametrize(

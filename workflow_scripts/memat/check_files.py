@@ -86,8 +86,9 @@ def check_facts(config: dict) -> None:
         read_two_record(facts["reference"])
     frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
     available = frame.filter(pl.col("split") == blocks["split"]).height
-    if blocks["size"] * blocks["count"] > available:
+    if blocks["size"] * blocks["count"] + blocks["donor"] > available:
+        donor = f" and blocks.donor {blocks['donor']}" if blocks["donor"] else ""
         raise NotEnoughFacts(
-            f"blocks.size: {blocks['count']} x {blocks['size']} facts are asked for, but"
+            f"blocks.size: {blocks['count']} x {blocks['size']} facts{donor} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
         )
