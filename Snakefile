@@ -38,6 +38,7 @@ include: "rules/heads.smk"
 include: "rules/evaluate.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
+include: "rules/slurm.smk"
 
 
 localrules:
