@@ -162,13 +162,13 @@ def test_time_limit_is_named(runs):
     assert "SLURM status is: 'TIMEOUT'" in runs.over_time.text
     assert "(read_facts, TIMEOUT): it ran longer than its time limit" in runs.over_time.text
     assert "of 00:01:00" in runs.over_time.text
-    assert "--set-resources read_facts:runtime=" in runs.over_time.text
+    assert "`read_facts: {runtime: …}` below set-resources" in runs.over_time.text
 
 
 def test_memory_limit_is_named_and_the_next_attempt_has_more(cluster, runs, projects):
     assert runs.over_memory.code == 0, runs.over_memory.text
     assert f"it needed more memory than its {TOO_LITTLE}M" in runs.over_memory.text
-    assert "compute.memory_mb" in runs.over_memory.text
+    assert "`prepare_model: {mem_mb: …}` below set-resources" in runs.over_memory.text
     asked = [row["MinMemoryNode"] for row in cluster.jobs(projects["over_memory"].folder)]
     assert asked == [f"{TOO_LITTLE}M", f"{ENOUGH}M"]
 

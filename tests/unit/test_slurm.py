@@ -1,4 +1,7 @@
-"""What SLURM and Snakemake print about ended jobs, as seen, and what we make of it."""
+"""What SLURM and Snakemake print about ended jobs, and what we make of it.
+
+`make test-slurm` meets the real thing without cgroups; their wordings are only here.
+"""
 
 from pathlib import Path
 
@@ -35,7 +38,7 @@ def test_memory_limit_is_told_apart_from_other_failures(tmp_path, text):
     # a killed step is also "cancelled": the memory must be named first
     line = told(tmp_path, f"{text}\n{CANCELLED}")
     assert "SLURM job 3 (prepare_model, FAILED): it needed more memory than its 320M" in line
-    assert "--set-resources prepare_model:mem_mb=" in line
+    assert "`prepare_model: {mem_mb: …}` below set-resources" in line
 
 
 def test_time_limit(tmp_path):

@@ -75,18 +75,20 @@ def failed_jobs(
 
 def explain(job: FailedJob) -> str:
     """One sentence on what ended the job and one on what to do."""
-    change = f"--set-resources {job.name}:" if not job.is_group else "--set-resources <rule>:"
+    # not as an option: --set-resources would replace the profile's whole block, GPUs included
+    rule = "<rule>" if job.is_group else job.name
+    in_profile = f"`{rule}: {{%s: …}}` below set-resources in the profile."
     if job.status == "TIMEOUT" or _OVER_TIME in job.text:
         limit = job.asked.get("TimeLimit", "")
         return (
             f"it ran longer than its time limit{f' of {limit}' if limit else ''}. "
-            f"Give it more minutes: {change}runtime=…"
+            f"Give it more minutes: {in_profile % 'runtime'}"
         )
     if job.status == "OUT_OF_MEMORY" or _OVER_MEMORY.search(job.text):
         memory = job.asked.get("MinMemoryNode", "")
         return (
             f"it needed more memory than its {memory or 'share'}. Give it more: "
-            f"compute.memory_mb for all stages with the model, or {change}mem_mb=…"
+            f"compute.memory_mb for all stages with the model, or {in_profile % 'mem_mb'}"
         )
     if job.status == "CANCELLED" or _CANCELLED.search(job.text):
         return "it was cancelled (scancel). Call Snakemake again to continue."
