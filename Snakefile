@@ -39,6 +39,7 @@ include: "rules/evaluate.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
 include: "rules/paper.smk"
+include: "rules/slurm.smk"
 
 
 localrules:
