@@ -13,6 +13,7 @@ LIBRARY = REPOSITORY / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
 from memat.errors import MematError
+from memat.io import require_writable
 
 
 configfile: "config.yaml"
@@ -23,6 +24,13 @@ if workflow.is_main_process:  # jobs read this file again; once is enough
         from memat.check import check_config
 
         check_config(config, REPOSITORY)
+    except MematError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onstart:
+    try:  # a dry run may look at a folder that it could not write to
+        require_writable(config["results"])
     except MematError as error:
         raise WorkflowError(str(error)) from None
 

@@ -1,5 +1,6 @@
 """A copy of the workflow in a scratch folder, run through Snakemake's command line."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -67,9 +68,17 @@ class Project:
 
     def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
         """Run Snakemake here; standard output and error come together."""
+        process = self.start(*arguments, cores=cores, output=subprocess.PIPE, own_group=False)
+        text, _ = process.communicate()
+        return Outcome(process.returncode, text)
+
+    def start(
+        self, *arguments: str, output, cores: int = 2, own_group: bool = True
+    ) -> subprocess.Popen:
+        """Start Snakemake here without waiting for it; `own_group` to kill it with its jobs."""
         # the interpreter of the tests also runs the jobs
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
+        return subprocess.Popen(
             [
                 *(sys.executable, "-m", "snakemake", "--nocolor"),
                 # one thread a job: tiny models gain nothing from more, and jobs run side by side
@@ -77,12 +86,22 @@ class Project:
             ],
             cwd=self.folder,
             env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"},
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            start_new_session=own_group,
         )
-        return Outcome(done.returncode, done.stdout)
+
+    def results(self, folder: str = "results-tiny") -> dict[str, str]:
+        """SHA-256 of every result file; logs, benchmarks and the report hold times."""
+        root = self.folder / folder
+        found = {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
+        own = ("logs/", "benchmarks/", "export/", "report.html")
+        return {name: digest for name, digest in found.items() if not name.startswith(own)}
 
     def config(self, source: str = "configs/tiny.yaml", **changes: object) -> str:
         """Write a changed copy of a config; keys are dotted paths, `__` for the dot."""

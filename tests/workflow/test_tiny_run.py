@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from workflow.project import Project
+
 N_FACTS = 12
 # experiments, and the names of their models in paths
 EXPERIMENTS = {
@@ -77,6 +79,15 @@ def test_export_loads_without_our_code(finished):
     assert not loading["missing_keys"]
     assert not loading["unexpected_keys"]
     assert AutoTokenizer.from_pretrained(folder).is_fast
+
+
+def test_the_same_run_in_another_folder_gives_the_same_bytes(finished, tmp_path):
+    again = Project.tiny(tmp_path)
+    outcome = again.snakemake("--configfile", "configs/tiny.yaml")
+    assert outcome.code == 0, outcome.text
+    first, second = finished.results(), again.results()
+    assert {"summary.csv", "figures/metrics.svg"} < first.keys()
+    assert {name for name in first | second if first.get(name) != second.get(name)} == set()
 
 
 # the tiny run: one edit (memit-ca, 2 shards), heads located in en, one located and one random

@@ -21,9 +21,12 @@ AT_ONCE = 1 << 24
 
 def seal(path: str | Path) -> None:
     """Fill in the checksum of a file that holds the placeholder once."""
-    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        (place,) = [found.span(1) for found in _SEAL.finditer(content)]
-        content[slice(*place)] = _digest(content, place)
+    with open(path, "r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            (place,) = [found.span(1) for found in _SEAL.finditer(content)]
+            digest = _digest(content, place)
+        file.seek(place[0])
+        file.write(digest)
 
 
 def verify(path: str | Path) -> None:

@@ -53,5 +53,9 @@ class NotConverged(MematError):
     """An optimiser stopped before its tolerance; names layer and head."""
 
 
+class CannotWrite(MematError):
+    """A result cannot be written: the disk is full or read-only, or belongs to another user."""
+
+
 class DamagedFile(MematError):
     """A result file is truncated or its content does not match its checksum."""

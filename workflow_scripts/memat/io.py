@@ -4,10 +4,11 @@ Writes are atomic (a temporary name in the same folder, then a rename), carry
 the provenance and the checksum of the file in its own metadata, and never use pickle.
 """
 
+import errno
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
@@ -15,24 +16,50 @@ import pyarrow
 from pyarrow import parquet
 
 from memat.checksum import PLACEHOLDER, seal, verify
-from memat.errors import DamagedFile
+from memat.errors import CannotWrite, ConfigError, DamagedFile
 from memat.provenance import Provenance
 
 PROVENANCE_KEY = "memat_provenance"
 CHECKSUM_KEY = "checksum"
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 @contextmanager
 def atomic_path(path: str | Path):
-    """Yield a temporary path beside `path`; on success it takes the final name."""
+    """Yield a temporary path beside `path`; on success it takes the final name.
+
+    Its name is always the same: what a killed job left is written over by the next one.
+    Raises CannotWrite(path) where the disk refuses; then nothing is left behind.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
+    except Exception as error:
+        if reason := disk_fault(error):
+            raise CannotWrite(f"{path}: cannot be written: {reason}") from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def disk_fault(error: Exception) -> str | None:
+    """What the system said of the disk; None for other errors.
+
+    Polars and safetensors give the system's error as a text of their own, without its number.
+    """
+    reasons = [os.strerror(number) for number in DISK_FAULTS]
+    return next((reason for reason in reasons if reason in str(error)), None)
+
+
+def require_writable(folder: str | Path) -> None:
+    """Raise ConfigError(results) unless files can be written below a folder, made or not."""
+    existing = next(p for p in (Path(folder), *Path(folder).absolute().parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(f"results: {existing} cannot be written to (read-only, or not yours)")
 
 
 def write_table(path: str | Path, frame: pl.DataFrame, provenance: Provenance) -> None:

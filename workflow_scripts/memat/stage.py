@@ -9,6 +9,7 @@ import logging
 import random
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -68,19 +69,23 @@ def _by_name(files) -> SimpleNamespace:
 
 
 class _Tee:
-    """Writes to the console and to the rule's log, so that progress bars reach both."""
+    """Writes to the console and to the rule's log, so that progress bars reach both.
+
+    The log is a binary file without a buffer: on a full disk its lines are lost, and the
+    console still says why.
+    """
 
     def __init__(self, console, file):
         self.console, self.file = console, file
 
     def write(self, text: str) -> int:
         self.console.write(text)
-        self.file.write(text)
+        with suppress(OSError):
+            self.file.write(text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def flush(self) -> None:
         self.console.flush()
-        self.file.flush()
 
     def isatty(self) -> bool:
         return self.console.isatty()
@@ -88,8 +93,7 @@ class _Tee:
 
 def _log_to(path: str | None) -> None:
     if path:
-        log = open(path, "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
-        sys.stderr = _Tee(sys.stderr, log)
+        sys.stderr = _Tee(sys.stderr, open(path, "wb", buffering=0))  # noqa: SIM115
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
     for noisy in ("transformers", "simalign", "matplotlib", "filelock", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

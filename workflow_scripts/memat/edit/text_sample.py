@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from tqdm import tqdm
 
-from memat.errors import FactError
+from memat.errors import FactError, NonFiniteValue
 from memat.model.batching import pad
 from memat.model.editable import EditableModel
 
@@ -32,6 +32,7 @@ def sample_text(
     """Texts of about `tokens` tokens in all, sampled from the unedited model.
 
     Openers take turns as beginnings, so several languages share the text evenly.
+    Raises NonFiniteValue(text).
     """
     torch.manual_seed(seed)
     n_texts = -(-tokens // sequence_length)
@@ -40,15 +41,23 @@ def sample_text(
     with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
         for first in range(0, n_texts, batch_size):
             ids, mask = _left_padded(starts[first : first + batch_size], model.device)
-            grown = model.network.generate(
-                ids,
-                attention_mask=mask,
-                max_new_tokens=sequence_length,
-                do_sample=True,
-                temperature=temperature,
-                top_k=0,
-                pad_token_id=0,
-            )
+            try:
+                grown = model.network.generate(
+                    ids,
+                    attention_mask=mask,
+                    max_new_tokens=sequence_length,
+                    do_sample=True,
+                    temperature=temperature,
+                    top_k=0,
+                    pad_token_id=0,
+                )
+            except RuntimeError as error:
+                if "probability tensor" not in str(error):
+                    raise
+                raise NonFiniteValue(
+                    f"sampled text, batch from text {first}: the model's probabilities are not"
+                    " finite: check its weights"
+                ) from error
             for row, real in zip(grown, mask.sum(1).tolist(), strict=True):
                 text = row[ids.shape[1] - real :]
                 texts.append(model.tokenizer.decode(text, skip_special_tokens=True))
