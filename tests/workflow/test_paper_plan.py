@@ -75,6 +75,13 @@ def test_every_compared_experiment_is_measured(paper):
     assert {name for pair in compared_pairs(("en", "ca")) for name in pair} <= measured
 
 
+def test_a_search_shares_the_edit_with_the_configured_rate(config, paper):
+    own = [row.experiment for row in paper.sweep("figure5")[1] if row.x == 1.0]
+    assert [experiment.model for experiment in own] == ["memit-ca"]
+    others = {row.experiment.model for row in paper.sweep("figure5")[1]} - {"memit-ca"}
+    assert others == {"memit-ca-lr0.25", "memit-ca-lr0.5", "memit-ca-lr2"}
+
+
 def test_another_pair_of_languages_needs_no_code(config):
     config["languages"] = {"source": "en", "target": "es"}
     paper = Paper(config, plan_experiments(config))

@@ -219,3 +219,32 @@ def test_changed_translation_reruns_from_translate_on(finished):
     table = finished.folder / "resources/cache/tiny/translations.csv"
     with edited(table, lambda text: text.replace("es va fundar", "va ser fundada")):
         assert planned(finished) == {"translate": 1, **ALIGN}
+
+
+# last, because what follows makes more than the runs above expect
+def test_a_target_of_the_paper_needs_only_what_the_run_has_not(finished):
+    outcome = finished.snakemake(
+        *("--dry-run", "--configfile", "configs/tiny.yaml", "--", "figure1", "figure7")
+    )
+    assert outcome.code == 0, outcome.text
+    # the run has everything but the edit in the other language
+    edit = {"optimise_values": 2, "solve_deltas": 1, "score": 1}
+    assert outcome.jobs == {**edit, "paper_subjects": 1, "figure1": 1, "figure7": 1}
+
+
+def test_every_target_of_the_paper_is_made_once(finished):
+    arguments = ("--configfile", "configs/tiny.yaml", "--", "paper")
+    outcome = finished.snakemake(*arguments)
+    assert outcome.code == 0, outcome.text
+    folder = finished.folder / "results-tiny/paper"
+    targets = [f"table{n}" for n in (1, 2, 3)] + [f"figure{n}" for n in (1, 2, 4, 5, 6, 8, 9, 10)]
+    for name in targets:
+        assert pl.read_csv(folder / f"{name}.csv").height
+        assert all((folder / f"{name}.{kind}").stat().st_size > 5000 for kind in ("png", "svg"))
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    verdicts = index.count("**reproduced**") + index.count("undecided**")
+    assert verdicts + index.count("**not reproduced**") == 9
+    assert all(f"- {name}: " in index for name in [*targets, "figure7"])
+    assert "paper: MEMIT (CAT)" in (folder / "table1.md").read_text(encoding="utf-8")
+    again = finished.snakemake("--dry-run", *arguments)
+    assert again.jobs == {}

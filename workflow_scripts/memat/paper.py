@@ -58,6 +58,11 @@ class Paper:
     def __init__(self, config: dict, plan: Plan):
         self.plan = plan
         self.settings = config["paper"]
+        values = config["values"]
+        self.rates = {
+            "memit": values["learning_rate"],
+            "pmet": values["pmet"]["learning_rate"],
+        }
         self.k, self.alpha = config["corrections"]["k"], config["iti"]["alpha"]
         self.source, self.target = plan.languages
 
@@ -150,8 +155,10 @@ class Paper:
 
     def _rates(self, solver: str) -> Iterator[Row]:
         for rate in self.settings["learning_rates"][solver]:
+            # the configured rate is the edit that other targets have
+            own = None if rate == self.rates[solver] else float(rate)
             row = {"method": "memit", "train": self.target, "solver": solver}
-            experiment = self._experiment(f"{solver}_lr{rate:g}", learning_rate=float(rate), **row)
+            experiment = self._experiment(f"{solver}_lr{rate:g}", learning_rate=own, **row)
             yield Row(experiment, (TUNING,), rate, solver.upper())
 
     def _numbers_of_heads(self) -> Iterator[Row]:
