@@ -45,7 +45,7 @@ rule train_probes:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
     resources:
-        mem_mb=2000,
+        mem_mb=model_memory,
         runtime=60,
     params:
         cfg=config["probes"],
@@ -107,7 +107,7 @@ rule shift_heads:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=model_memory,
         runtime=10,
     params:
         cfg=config["probes"],

@@ -105,6 +105,21 @@ def test_all_probes_at_once_agree_with_scikit_learn():
             assert float(probes.accuracy[layer, head]) == pytest.approx(accuracy, abs=1e-12)
 
 
+def test_probes_in_small_batches_of_heads_are_the_same(monkeypatch):
+    generator = torch.Generator().manual_seed(3)
+    values = torch.randn(40, 3, 4, 5, generator=generator)
+    labels = torch.tensor([0, 1]).repeat(20)
+    found = HeadActivations(values, labels, torch.arange(20).repeat_interleave(2), labels > 0)
+    settings = ProbeSettings(c=1.0, train=0.6, validation=0.2, standardise=True)
+    whole = train_probes(found, found.case_ids, settings, 0)
+    monkeypatch.setattr("memat.heads.probes.AT_ONCE", 40 * 6 * 5)  # five heads, two left over
+    parts = train_probes(found, found.case_ids, settings, 0)
+    torch.testing.assert_close(parts.weights, whole.weights)
+    torch.testing.assert_close(parts.biases, whole.biases)
+    assert parts.accuracy.equal(whole.accuracy)
+    assert parts.test_accuracy.equal(whole.test_accuracy)
+
+
 def test_standardised_probes_are_the_pipeline_folded_into_raw_weights():
     activations = planted()
     settings = ProbeSettings(c=0.5, train=0.6, validation=0.2, standardise=True)

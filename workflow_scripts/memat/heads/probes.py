@@ -14,6 +14,10 @@ import torch
 from memat.errors import EmptySplit, NotConverged
 from memat.heads.activations import HeadActivations
 
+# numbers of the features of one batch of heads: float64 copies of them stay below 1 GB, and a
+# batch of 2,000 sentences is 60 heads
+AT_ONCE = 8_000_000
+
 
 @dataclass(frozen=True)
 class ProbeSettings:
@@ -80,8 +84,31 @@ def train_probes(
     """
     split = split_sentences(groups, settings, seed)
     n, n_layers, n_heads, head_dim = activations.values.shape
-    features = activations.values.reshape(n, n_layers * n_heads, head_dim).transpose(0, 1).double()
-    labels = activations.labels.double()
+    heads = activations.values.reshape(n, n_layers * n_heads, head_dim)
+    at_once = max(1, AT_ONCE // (n * (head_dim + 1)))
+    parts = [
+        _train_part(heads[:, first : first + at_once], activations.labels, split, settings)
+        for first in range(0, n_layers * n_heads, at_once)
+    ]
+    weights, biases, converged, *accuracies = (
+        torch.cat(column) for column in zip(*parts, strict=True)
+    )
+    if not bool(converged.all()):
+        layer, head = divmod(int((~converged).nonzero()[0]), n_heads)
+        raise NotConverged(
+            f"probe of layer {layer}, head {head} did not converge in {settings.max_iterations} steps"
+        )
+    return Probes(
+        weights.view(n_layers, n_heads, head_dim),
+        biases.view(n_layers, n_heads),
+        *(accuracy.view(n_layers, n_heads) for accuracy in accuracies),
+    )
+
+
+def _train_part(heads: torch.Tensor, labels: torch.Tensor, split: Split, settings: ProbeSettings):
+    """Probes of some heads, (n_sentences, k, head_dim): weights and biases for raw features,
+    whether each converged, and its accuracy on the three sides."""
+    features, labels = heads.transpose(0, 1).double(), labels.double()
     inside = features[:, split.train]
     centre = inside.mean(1, keepdim=True) if settings.standardise else torch.zeros(1, 1, 1).double()
     scale = (
@@ -91,21 +118,12 @@ def train_probes(
     )
     scaled = (features - centre) / scale
     weights, biases, converged = fit_logistic(scaled[:, split.train], labels[split.train], settings)
-    if not bool(converged.all()):
-        layer, head = divmod(int((~converged).nonzero()[0]), n_heads)
-        raise NotConverged(
-            f"probe of layer {layer}, head {head} did not converge in {settings.max_iterations} steps"
-        )
     right = ((scaled @ weights[:, :, None])[:, :, 0] + biases[:, None] > 0) == (labels > 0.5)
     accuracies = [
-        right[:, side].double().mean(1).view(n_layers, n_heads)
-        for side in (split.train, split.validation, split.test)
+        right[:, side].double().mean(1) for side in (split.train, split.validation, split.test)
     ]
     raw = weights / scale[:, 0]
-    raw_biases = biases - (raw * centre[:, 0]).sum(1)
-    return Probes(
-        raw.view(n_layers, n_heads, head_dim), raw_biases.view(n_layers, n_heads), *accuracies
-    )
+    return raw, biases - (raw * centre[:, 0]).sum(1), converged, *accuracies
 
 
 def fit_logistic(features: torch.Tensor, labels: torch.Tensor, settings: ProbeSettings):
