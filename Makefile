@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test test-slurm benchmark docs lint format lock clean
+.PHONY: help install demo report test test-faults test-slurm benchmark docs lint format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,9 @@ test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
 	@$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL) || echo "tests on the demo's model are skipped"
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-faults: $(INSTALLED)  ## kills, a full disk, damaged files, NaN: a few minutes
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
 
 test-slurm: $(INSTALLED)  ## the workflow through a SLURM cluster of one node, as root
 	@envs/debian.sh slurm || echo "no SLURM: its tests are skipped"

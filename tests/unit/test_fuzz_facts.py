@@ -114,7 +114,7 @@ def cases(count: int):
 def test_counterfact_files(tmp_path):
     path, answers = tmp_path / "facts.json", Answers()
 
-    @cases(3000)
+    @cases(2500)
     @given(damaged_files(COUNTERFACT, as_json), st.booleans())
     def case(content, whole):
         path.write_bytes(content)
@@ -123,7 +123,7 @@ def test_counterfact_files(tmp_path):
             run_dataset_stages(*found, Echo(whole))
 
     case()
-    answers.check(3000)
+    answers.check(2500)
 
 
 def test_two_record_files(tmp_path):
@@ -158,7 +158,7 @@ def test_triples_and_their_templates(tmp_path):
     path, answers = tmp_path / "triples.csv", Answers()
     templates = templates_path(path)
 
-    @cases(2000)
+    @cases(1500)
     @given(
         damaged_files(TRIPLES, as_csv),
         damaged_files(TEMPLATES, yaml.safe_dump, most=1),
@@ -171,7 +171,7 @@ def test_triples_and_their_templates(tmp_path):
             run_dataset_stages(*found, Echo(whole_sources=False))
 
     case()
-    answers.check(2000)
+    answers.check(1500)
 
 
 def test_id_lists(tmp_path):

@@ -1,0 +1,25 @@
+"""Calls of the tiny workflow in folders that the tests break."""
+
+import shutil
+from pathlib import Path
+
+from workflow.project import Outcome, Project
+
+CONFIG = ("--configfile", "configs/tiny.yaml")
+SCORES = "results-tiny/scores/memat_ca_en/block_0.parquet"
+SHORT_STAGES = ("dataset/blocks.parquet", "model/templates_en.json", "model/templates_ca.json")
+
+
+def run(project: Project, *targets: str, dry: bool = False) -> Outcome:
+    return project.snakemake(*CONFIG, *(["--dry-run"] if dry else []), "--", *targets)
+
+
+def finished(project: Project, *targets: str) -> Project:
+    outcome = run(project, *targets)
+    assert outcome.code == 0, outcome.text
+    return project
+
+
+def copy_of(project: Project, folder: Path) -> Project:
+    """Everything with its times and Snakemake's records: nothing there is made again."""
+    return Project(Path(shutil.copytree(project.folder, folder / "copy", symlinks=True)))
