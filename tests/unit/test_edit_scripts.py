@@ -46,7 +46,7 @@ def folder(tmp_path, monkeypatch):
     blocks = pl.DataFrame({"case_id": CASES, "block": ["0"] * len(CASES)})
     io.write_table(tmp_path / "blocks.parquet", blocks, PROVENANCE)
     for code, (_, contexts, kl_prompt) in zip(CODES, LANGUAGES["joint"], strict=True):
-        (tmp_path / f"{code}.json").write_text(json.dumps({"templates": contexts}))
+        io.write_json(tmp_path / f"{code}.json", {"templates": contexts}, PROVENANCE)
         language = {"code": code, "name": code, "openers": ["x"], "kl_prompt": kl_prompt}
         (tmp_path / f"{code}.yaml").write_text(json.dumps(language))
     covariance = {f"layer.{n}": moment for n, moment in moments(model).items()}

@@ -86,7 +86,7 @@ def cut_into_blocks(bilingual: pl.DataFrame) -> None:
     overlap = overlap_table(bilingual, lambda text: text.encode(), "en", "ca")
     every = subsets(overlap, same=1.0, different=0.5)["all"]
     try:
-        blocks = assign_blocks(bilingual, every, "report", size=1, count=1, seed=0)
+        blocks = assign_blocks(bilingual, every, "report", 1, 1, donor=0, tuning=0, seed=0)
     except NotEnoughFacts:
         blocks = None
     left = bilingual.filter(split="report")
