@@ -21,7 +21,7 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
                         nll *= np.exp(-shift)
                     rows.append(
                         {
-                            "case_id": 1000 * block + case_id,
+                            "case_id": 1000 * int(block) + case_id,
                             "block": block,
                             "language": language,
                             "role": role,
