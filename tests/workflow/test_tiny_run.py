@@ -5,13 +5,15 @@ loadfile`) gives a file to one worker, and the run is made once. Every row of th
 table starts from it; an edited file is put back afterwards.
 """
 
+import re
 from contextlib import contextmanager
 
 import polars as pl
 import pytest
+import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from workflow.project import Project
+from workflow.project import REPOSITORY, Project
 
 N_FACTS = 12
 # experiments, and the names of their models in paths
@@ -151,6 +153,19 @@ CONFIG_CHANGES = {
         },
     ),
     "another solver's setting": ({"deltas__alphaedit__delta_weight": 1.0}, {}),
+    "strength of ITI, which no experiment uses": ({"iti__alpha": 2.0}, {}),
+    "setting of the paper's targets": ({"paper__alphas": [2]}, {}),
+    "rows to review": ({"review__sample": 2}, {"review": 1}),
+    "bounds of the subsets": ({"overlap__different": 0.4}, BILINGUAL),
+    "length of the contexts": ({"templates__tokens": 3}, {"make_templates": 2, **VALUES}),
+    "sentences translated at a time": (
+        {"translate__batch_size": 32},
+        {"translate": 1, **ALIGN},
+    ),
+    "facts of the tuning split": (
+        {"facts__tuning_ids": None, "blocks__tuning": 0},
+        {"read_facts": 1, "translate": 1, **ALIGN},
+    ),
     "one more experiment": (
         {
             "experiments": [
@@ -172,6 +187,15 @@ MODULE_EDITS = {
     "metrics module": ("workflow_scripts/memat/evaluate/metrics.py", SCORE_FIGURES),
     "score script": ("workflow_scripts/score.py", {"score": 4, **SCORE_FIGURES}),
 }
+# scripts of rules that the tiny run does not need
+UNUSED = {
+    *("add_deltas", "export_model", "fetch_facts", "import_bilingual", "shift_heads"),
+    *("paper_curves", "paper_heads", "paper_index", "paper_subjects", "paper_table"),
+    "translation_quality",
+}
+SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py"))
+# sections whose keys change no stage of their own: where things go, how they run, what is asked for
+OTHER_SECTIONS = {"results", "seed", "compute", "languages", "model", "export"}
 EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
 
 
@@ -201,6 +225,38 @@ def test_config_change_reruns_its_stage_and_what_follows(finished, changes, jobs
 def test_edited_module_reruns_the_stages_that_import_it(finished, module, jobs):
     with edited(finished.folder / module, lambda text: text + "\nADDED = 1\n"):
         assert planned(finished) == jobs
+
+
+@pytest.fixture(scope="module")
+def followers(finished) -> dict[str, set[str]]:
+    """Rule → the rules that depend on it, directly or not, from Snakemake's own graph."""
+    dot = finished.snakemake("--rulegraph", "--configfile", "configs/tiny.yaml").text
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', dot))
+    edges = [(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", dot)]
+    after = {name: {b for a, b in edges if a == name} for name in names.values()}
+    grown = None
+    while grown != after:
+        grown = after
+        after = {a: bs.union(*(grown[b] for b in bs)) for a, bs in grown.items()}
+    return {rule: following - {"all"} for rule, following in after.items()}
+
+
+@pytest.mark.parametrize("script", sorted(set(SCRIPTS) - UNUSED))
+def test_edited_script_reruns_its_rule_and_all_that_follow(finished, followers, script):
+    path = finished.folder / f"workflow_scripts/{script}.py"
+    with edited(path, lambda text: text + "\nADDED = 1\n"):
+        assert set(planned(finished)) == {script} | followers[script]
+
+
+def test_every_script_is_a_rule_that_is_looked_at(followers):
+    assert set(SCRIPTS) - UNUSED == followers.keys() - {"all"}
+    assert set(SCRIPTS) >= UNUSED
+
+
+def test_every_section_of_the_config_has_a_change_in_the_table():
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    changed = {key.split("__")[0] for changes, _ in CONFIG_CHANGES.values() for key in changes}
+    assert config.keys() - OTHER_SECTIONS == changed
 
 
 @pytest.mark.parametrize("path", EVERYTHING)
