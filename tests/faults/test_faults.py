@@ -36,7 +36,7 @@ LONG_STAGES = {
     "optimise_values": ("optimise_values/memit-ca/block_0_0.log", VALUES),
     "dump_activations": ("dump_activations/memit-ca/en/block_0.log", [ACTIVATIONS]),
     "fit_corrections": ("fit_corrections/memit-ca_en_located-3/block_0.log", [CORRECTIONS]),
-    "score": ("score/memat_ca_en/block_0.log", [SCORES]),
+    "score": ("score/memit-ca_en_located-3/block_0.log", [SCORES]),
 }
 LONGEST = 300  # seconds a stage may take to begin on a busy machine
 
