@@ -151,7 +151,7 @@ def test_results_are_those_of_this_machine(runs):
 def test_cancelled_job_is_named_and_redone_alone(runs):
     assert runs.cancelled.code != 0
     assert "it was cancelled (scancel). Call Snakemake again to continue." in runs.cancelled.text
-    assert "Values in ca, block 0, shard" in runs.finished.text
+    assert "Values of memit-ca, block 0, shard" in runs.finished.text
     # what was finished stays: neither the dataset nor the model is made again
     for done in ("Facts of resources", "Model tiny-llama", "Translations cut into"):
         assert done not in runs.finished.text
