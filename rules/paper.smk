@@ -197,7 +197,7 @@ rule paper_index:
     params:
         cfg=config["summary"],
         rows=[row.as_row() for row in PAPER.claimed()],
-        targets=PAPER_OUTPUTS,
+        targets={name: list(map(str, paths)) for name, paths in PAPER_OUTPUTS.items()},
         model=config["model"]["name"],
         n_facts=PLAN.n_blocks * PLAN.block_size,
         languages=LANGUAGES,
