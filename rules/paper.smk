@@ -165,9 +165,9 @@ rule paper_heads:
 PAPER_OUTPUTS = {
     **{name: expand(rules.paper_table.output, table=name) for name in TABLES},
     "figure1": list(rules.paper_subjects.output),
+    "figure7": [*rules.draw_overlap.output, f"{DATASET}/overlap.parquet"],
     **{name: expand(rules.paper_heads.output, maps=name) for name in HEAD_MAPS},
     **{name: expand(rules.paper_curves.output, curves=name) for name in SWEEPS},
-    "figure7": [*rules.draw_overlap.output, f"{DATASET}/overlap.parquet"],
 }
 
 

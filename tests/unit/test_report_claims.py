@@ -128,6 +128,6 @@ def test_the_page_has_a_line_a_claim_with_counts():
     assert len(lines) == 2 + len(claims)
     ahead = next(line for line in lines if "MEMAT is ahead of MEMIT" in line)
     assert "**reproduced**" in ahead
-    assert "48 intervals for it, 0 against, 0 undecided" in ahead
+    assert "for it: 48, against: 0, undecided: 0" in ahead
     assert "and 46 more" in ahead
     assert np.all([line.count("|") == 5 for line in lines])

@@ -213,11 +213,12 @@ def claims_markdown(claims: Sequence[Claim], shown: int = 6) -> str:
 
 
 def _telling(claim: Claim) -> list[Evidence]:
-    """Evidence against the claim first, then what supports it, then what decides nothing."""
+    """Evidence against the claim first, then what supports it, then what decides nothing; where
+    one piece is enough, the strongest first."""
 
-    def order(item: Evidence) -> int:
+    def order(item: Evidence) -> float:
         against, supports = item.high < item.bound, item.low > item.bound
-        return (1 if claim.any_of else 0) if against else (0 if supports else 2)
+        return -item.low if claim.any_of else 0 if against else 1 if supports else 2
 
     return sorted(claim.evidence, key=order)
 
@@ -228,9 +229,11 @@ def _counts(claim: Claim) -> str:
     above = sum(item.low > item.bound for item in claim.evidence)
     below = sum(item.high < item.bound for item in claim.evidence)
     within = len(claim.evidence) - above - below
-    return f"{above} intervals for it, {below} against, {within} undecided:<br>"
+    return f"intervals for it: {above}, against: {below}, undecided: {within}<br>"
 
 
 def _worded(item: Evidence) -> str:
     bound = f" (claimed: above {item.bound:g})" if item.bound else ""
-    return f"{item.what}: {item.value:+.1f} [{item.low:+.1f}, {item.high:+.1f}]{bound}"
+    # adding zero turns −0.0 into 0.0
+    value, low, high = (round(x, 1) + 0.0 for x in (item.value, item.low, item.high))
+    return f"{item.what}: {value:+.1f} [{low:+.1f}, {high:+.1f}]{bound}"
