@@ -6,7 +6,7 @@ import re
 from memat import fact_sets, provenance
 from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
-from memat.plan import BOTH, plan_experiments
+from memat.plan import BOTH, can_recycle, plan_experiments
 
 
 def in_order(value):
@@ -315,7 +315,7 @@ def with_facts(rows):
     for row in rows:
         if fact_sets.TUNING in row.facts and not PLAN.tuning_size:
             raise WorkflowError("blocks.tuning is 0: this target searches settings on such facts")
-        if row.experiment.recycled and not PLAN.donor_size and PLAN.n_blocks < 2:
+        if row.experiment.recycled and not can_recycle(config["blocks"]):
             raise WorkflowError(
                 "blocks.donor is 0 and blocks.count 1: recycled corrections need other facts"
             )

@@ -6,11 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from memat import io
-from memat.evaluate.intervals import BootstrapSettings
 from memat.report.claims import claims_markdown, compared_pairs, paper_claims
 from memat.report.curves import TRANSFER_SCHEMA
-from memat.report.score_files import scores_by_experiment
-from memat.report.tables import metrics_frame, paired_differences
+from memat.report.score_files import measured
+from memat.report.tables import paired_differences
 from memat.stage import Stage, run_stage
 
 INTRODUCTION = """# The paper's experiments on {model}
@@ -25,9 +24,7 @@ Many intervals stand here, so a few leave zero by chance.
 
 def main(stage: Stage) -> None:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
-    settings = BootstrapSettings(stage.cfg["bootstrap"], stage.cfg["confidence"], params.seed)
-    scores = scores_by_experiment(inputs.scores, params.rows)
-    metrics = metrics_frame(scores, params.rows, stage.cfg["probability"])
+    metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
     differences = paired_differences(
         metrics, compared_pairs(params.languages), params.languages, settings
     )

@@ -3,20 +3,16 @@
 import polars as pl
 
 from memat import io
-from memat.evaluate.intervals import BootstrapSettings
 from memat.report.curves import subset_frame, transfer_frame
 from memat.report.figure_curves import draw_curves
 from memat.report.figures import save_figure, styled
-from memat.report.score_files import scores_by_experiment
-from memat.report.tables import metrics_frame
+from memat.report.score_files import measured
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> None:
     params, outputs = stage.params, stage.outputs
-    settings = BootstrapSettings(stage.cfg["bootstrap"], stage.cfg["confidence"], params.seed)
-    scores = scores_by_experiment(stage.inputs.scores, params.rows)
-    metrics = metrics_frame(scores, params.rows, stage.cfg["probability"])
+    metrics, settings = measured(stage.inputs.scores, params.rows, stage.cfg, params.seed)
     overlap = io.read_table(stage.inputs.overlap)
     alike = overlap.filter(pl.col("subject") >= params.bounds["same"])["case_id"]
     different = overlap.filter(pl.col("subject") <= params.bounds["different"])["case_id"]

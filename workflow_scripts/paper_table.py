@@ -3,21 +3,18 @@
 import polars as pl
 
 from memat import io
-from memat.evaluate.intervals import BootstrapSettings
 from memat.report.figure_metrics import draw_metrics
 from memat.report.figures import save_figure, styled
 from memat.report.markdown import markdown_table
 from memat.report.published import PUBLISHED_SCHEMA, published_rows
-from memat.report.score_files import scores_by_experiment
-from memat.report.tables import differences_frame, metrics_frame, summary_frame
+from memat.report.score_files import measured
+from memat.report.tables import differences_frame, summary_frame
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> None:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
-    settings = BootstrapSettings(stage.cfg["bootstrap"], stage.cfg["confidence"], params.seed)
-    scores = scores_by_experiment(inputs.scores, params.rows)
-    metrics = metrics_frame(scores, params.rows, stage.cfg["probability"])
+    metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
     summary = summary_frame(metrics, params.rows, params.languages, settings)
     published = pl.read_csv(inputs.published, schema=PUBLISHED_SCHEMA)
     shown = pl.concat([summary, published_rows(published, params.target, params.languages)])

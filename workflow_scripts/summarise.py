@@ -1,22 +1,15 @@
 """Metrics per fact, summary with intervals, paired differences and the results table."""
 
 from memat import io
-from memat.evaluate.intervals import BootstrapSettings
 from memat.report.markdown import markdown_table
-from memat.report.score_files import scores_by_experiment
-from memat.report.tables import differences_frame, metrics_frame, summary_frame
+from memat.report.score_files import measured
+from memat.report.tables import differences_frame, summary_frame
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> None:
     experiments, languages = stage.params.experiments, stage.params.languages
-    settings = BootstrapSettings(
-        resamples=stage.cfg["bootstrap"],
-        confidence=stage.cfg["confidence"],
-        seed=stage.params.seed,
-    )
-    scores = scores_by_experiment(stage.inputs.scores, experiments)
-    metrics = metrics_frame(scores, experiments, stage.cfg["probability"])
+    metrics, settings = measured(stage.inputs.scores, experiments, stage.cfg, stage.params.seed)
     summary = summary_frame(metrics, experiments, languages, settings)
     io.write_table(stage.outputs.metrics, metrics, stage.provenance)
     io.write_csv(stage.outputs.summary, summary)

@@ -12,7 +12,7 @@ from pathlib import Path
 from memat.check_files import check_facts, check_prepared_model, require_file
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
-from memat.plan import BOTH, JOINT
+from memat.plan import BOTH, JOINT, can_recycle
 from memat.schema import schema_faults
 from memat.suggest import allowed_values, shown
 
@@ -80,7 +80,7 @@ def _experiment_faults(config: dict) -> Iterator[str]:
                 yield f"{place}.{key}: missing; method {row['method']} needs one of {', '.join(languages)}"
         for key in row.keys() - {"name", "method", *ALLOWED_KEYS[row["method"]]}:
             yield f"{place}.{key}: method {row['method']} takes no such key"
-        if row.get("recycled") and config["blocks"]["count"] < 2 and not config["blocks"]["donor"]:
+        if row.get("recycled") and not can_recycle(config["blocks"]):
             yield (
                 f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
                 f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"

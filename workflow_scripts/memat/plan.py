@@ -14,11 +14,8 @@ from memat.errors import ConfigError
 from memat.fact_sets import DONOR, TUNING, whole_and_size
 from memat.suggest import allowed_values
 
-METHODS = ("unedited", "memit", "memat", "iti")
-SOLVERS = ("memit", "alphaedit", "pmet")
 BOTH = "both"  # the sum of the deltas of both languages
 JOINT = "joint"  # one delta from values optimised in both languages together
-SELECTIONS = ("located", "random")
 
 Item = TypeVar("Item")
 
@@ -232,6 +229,11 @@ def plan_experiments(config: dict) -> Plan:
         tuning_size=config["blocks"]["tuning"],
         shard_size=config["values"]["shard_size"],
     )
+
+
+def can_recycle(blocks: dict) -> bool:
+    """Whether the config section `blocks` leaves other facts to take corrections from."""
+    return blocks["donor"] > 0 or blocks["count"] > 1
 
 
 def plan_experiment(row: dict, default_k: int, default_alpha: float) -> Experiment:
