@@ -13,7 +13,6 @@ LIBRARY = REPOSITORY / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
 from memat.errors import MematError
-from memat.io import require_writable
 
 
 configfile: "config.yaml"
@@ -29,6 +28,8 @@ if workflow.is_main_process:  # jobs read this file again; once is enough
 
 
 onstart:
+    from memat.io import require_writable  # loads polars, so not in every job
+
     try:  # a dry run may look at a folder that it could not write to
         require_writable(config["results"])
     except MematError as error:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian packages that pip cannot bring, installed where apt can be used:
 #   debian.sh venv python3.11   the interpreter and its venv module
-#   debian.sh apertium          the English-Catalan translator of the demo
+#   debian.sh apertium [pair]   a translator: eng-cat, the demo's, or another pair
 #   debian.sh slurm             a SLURM cluster of one node, for make test-slurm
 set -euo pipefail
 
@@ -28,15 +28,16 @@ venv)
     install_or_explain "$2-venv" "Install it, or name another interpreter (3.11 or newer): make PYTHON=python3 …"
   ;;
 apertium)
-  { command -v apertium && apertium -l | grep -q eng-cat; } >/dev/null 2>&1 ||
-    install_or_explain apertium-eng-cat "Ask an administrator for it, or set translate.engine in config.yaml to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
+  pair=${2:-eng-cat}
+  { command -v apertium && apertium -l | grep -w -- "$pair"; } >/dev/null 2>&1 ||
+    install_or_explain "apertium-$pair" "Ask an administrator for it, or set translate.engine in config.yaml to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
   ;;
 slurm)
   { PATH=$PATH:/usr/sbin:/sbin command -v munged slurmctld slurmd sbatch | wc -l | grep -qx 4; } ||
     install_or_explain slurm-wlm "Its tests need root and a Debian or Ubuntu where apt can be used."
   ;;
 *)
-  echo "usage: debian.sh venv <python> | apertium | slurm" >&2
+  echo "usage: debian.sh venv <python> | apertium [pair] | slurm" >&2
   exit 2
   ;;
 esac

@@ -7,6 +7,7 @@ from memat import fact_sets, provenance
 from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
+from memat.shards import n_shards
 
 
 def in_order(value):
@@ -21,6 +22,8 @@ config.update(in_order(config))
 RESULTS = config["results"]
 SEED = config["seed"]
 COMPUTE = config["compute"]
+# threads and memory change how a job runs, not what it makes: they are no parameters
+LOADING = {key: COMPUTE[key] for key in ("device", "dtype")}
 SOURCE, TARGET = config["languages"]["source"], config["languages"]["target"]
 LANGUAGES = [SOURCE, TARGET]
 PLAN = plan_experiments(config)
@@ -39,6 +42,12 @@ MANIFEST = f"resources/models/{config['model']['name']}/manifest.json"
 # facts given by url are downloaded once to this place (rule fetch_facts)
 FACTS_FILE = config["facts"]["path"] or f"resources/cache/facts/{Path(config['facts']['url']).name}"
 
+# of the engines, the settings of the chosen one
+TRANSLATE_SETTINGS = {
+    key: value
+    for key, value in config["translate"].items()
+    if not isinstance(value, dict) or key == config["translate"]["engine"]
+}
 # given translations are an input of the engine that looks them up
 TRANSLATION_TABLE = (
     config["translate"]["table"]["path"] if config["translate"]["engine"] == "table" else None
@@ -71,15 +80,17 @@ BLOCKS = f"{DATASET}/blocks.parquet"
 SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
 
 TEMPLATES = f"{RESULTS}/model/templates_{{language}}.json"
+MOMENTS = f"{RESULTS}/model/moments_{{shard}}.safetensors"
 COVARIANCE = f"{RESULTS}/model/covariance.safetensors"
 VALUES = f"{RESULTS}/edits/{{values}}/block_{{block}}/values_{{shard}}.safetensors"
 DELTAS = f"{RESULTS}/edits/{{edit}}/block_{{block}}/deltas.safetensors"
 HEADS = f"{RESULTS}/heads/{{edit}}/{{language}}/block_{{block}}"
+ACTIVATIONS = f"{HEADS}/activations_{{shard}}.safetensors"
 CORRECTIONS = (
     f"{RESULTS}/corrections/{{edit}}_{{language}}_{{select}}-{{k}}/block_{{block}}.safetensors"
 )
 SHIFTS = CORRECTIONS.replace("{k}/", "{k}_iti-{alpha}/")
-SCORES = f"{RESULTS}/scores/{{edited}}/block_{{block}}.parquet"
+SCORES = f"{RESULTS}/scores/{{edited}}/block_{{block}}/scores_{{shard}}.parquet"
 EXPORT = f"{RESULTS}/export/{{experiment}}/manifest.json"
 
 
@@ -102,8 +113,11 @@ wildcard_constraints:
 
 
 def code_tag(script):
-    """Hash of what a script in workflow_scripts/ and its imports do, comments aside."""
-    return provenance.code_tag(LIBRARY / script, LIBRARY)
+    """Hash of what a script in workflow_scripts/ and its imports do, comments aside.
+
+    A function, so that a job works out its own rule's only.
+    """
+    return lambda wildcards: provenance.code_tag(LIBRARY / script, LIBRARY)
 
 
 def optional_inputs(**paths):
@@ -127,8 +141,16 @@ def benchmark_path(rule, wildcards=""):
 
 
 def model_memory(wildcards, attempt):
-    """Memory of a job that loads the model; more when a scheduler tries it again."""
+    """Memory of a job that loads the model; more when a scheduler tries it again.
+
+    Its batches are made for `batch_mb`, the memory of the first attempt.
+    """
     return COMPUTE["memory_mb"] * attempt
+
+
+def growing(mem_mb):
+    """Memory of a job without the model; more when a scheduler tries it again."""
+    return lambda wildcards, attempt: mem_mb * attempt
 
 
 def shard_number(wildcards):
@@ -212,7 +234,15 @@ def values_of_block(wildcards):
     values = SOLVED[wildcards.edit].values.id
     return [
         VALUES.format(values=values, block=whole, shard=shard)
-        for shard in PLAN.shards(wildcards.block)
+        for shard in PLAN.shards(wildcards.block, config["values"]["shard_size"])
+    ]
+
+
+def activations_of_block(wildcards):
+    """Every shard of the activations that probes and shifts are made from."""
+    return [
+        ACTIVATIONS.format(**wildcards, shard=shard)
+        for shard in PLAN.shards(wildcards.block, config["activations"]["shard_size"])
     ]
 
 
@@ -245,22 +275,35 @@ def heads_path(heads, block, name):
     return f"{HEADS.format(edit=heads.edit.id, language=heads.language, block=block)}/{name}"
 
 
-def scores_path(score):
-    return SCORES.format(edited=score.model, block=score.facts)
+def scores_of_model(model, blocks):
+    """The score files of one edited model on some sets of facts."""
+    return [
+        SCORES.format(edited=model, block=block, shard=shard)
+        for block in blocks
+        for shard in PLAN.shards(block, config["scores"]["shard_size"])
+    ]
 
 
 def all_scores():
     """Every score file of the run's experiments, in config order."""
-    return [scores_path(score) for score in PLAN.scores]
+    models = [experiment.model for experiment in PLAN.experiments]
+    return [path for model in models for path in scores_of_model(model, PLAN.blocks)]
+
+
+def measured_experiments():
+    """The run's experiments with the number of score files of each."""
+    files = len(scores_of_model("", PLAN.blocks))
+    return [{**row, "files": files} for row in PLAN.rows()]
 
 
 def scores_of_rows(rows):
     """The score files of a target of the paper, row by row."""
-    return [
-        SCORES.format(edited=row.experiment.model, block=facts)
-        for row in rows
-        for facts in row.facts
-    ]
+    return [path for row in rows for path in scores_of_model(row.experiment.model, row.facts)]
+
+
+def measured_rows(rows):
+    """Rows of the paper with the number of score files of each."""
+    return [{**row.as_row(), "files": len(scores_of_rows([row]))} for row in rows]
 
 
 def report_outputs():
@@ -292,7 +335,7 @@ def all_values():
         VALUES.format(values=edit.id, block=block, shard=shard)
         for edit in PLAN.values
         for block in PLAN.blocks
-        for shard in PLAN.shards(block)
+        for shard in PLAN.shards(block, config["values"]["shard_size"])
     ]
 
 
@@ -323,7 +366,7 @@ def with_facts(rows):
 
 
 def rows_of_table(wildcards):
-    return [row.as_row() for row in PAPER.table(wildcards.table)]
+    return measured_rows(PAPER.table(wildcards.table))
 
 
 def scores_of_table(wildcards):
@@ -331,7 +374,7 @@ def scores_of_table(wildcards):
 
 
 def rows_of_curves(wildcards):
-    return [row.as_row() for row in PAPER.sweep(wildcards.curves)[1]]
+    return measured_rows(PAPER.sweep(wildcards.curves)[1])
 
 
 def scores_of_curves(wildcards):

@@ -24,7 +24,7 @@ if config["facts"]["url"]:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=500,
+            mem_mb=growing(500),
             runtime=30,
         params:
             cfg={key: config["facts"][key] for key in ("url", "sha256")},
@@ -53,7 +53,7 @@ rule read_facts:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["facts"],
@@ -82,7 +82,7 @@ if config["facts"]["bilingual"]:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=growing(2000),
             runtime=10,
         params:
             cfg=config["repair"],
@@ -100,29 +100,34 @@ else:
             **optional_inputs(table=TRANSLATION_TABLE),
             facts=FACTS,
         output:
-            translations=f"{DATASET}/translations.parquet",
+            translations=f"{DATASET}/translations_{{shard}}.parquet",
         log:
-            log_path("translate"),
+            log_path("translate", "{shard}"),
         benchmark:
-            benchmark_path("translate")
+            benchmark_path("translate", "{shard}")
         conda:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
             runtime=720,
         params:
-            cfg=config["translate"],
+            cfg=TRANSLATE_SETTINGS,
+            shard=shard_number,
             code=code_tag("translate.py"),
         message:
-            "Translation from {SOURCE} to {TARGET} by {params.cfg[engine]}"
+            "Translation from {SOURCE} to {TARGET} by {params.cfg[engine]}, shard {wildcards.shard}"
         script:
             "../workflow_scripts/translate.py"
+
+    TRANSLATIONS = expand(
+        rules.translate.output.translations, shard=range(config["translate"]["shards"])
+    )
 
     rule align:
         input:
             **optional_inputs(manifest=MANIFEST if config["align"]["model"] == "edited" else None),
-            translations=rules.translate.output.translations,
+            translations=TRANSLATIONS,
         output:
             alignments=f"{DATASET}/alignments.parquet",
         log:
@@ -148,7 +153,7 @@ else:
             **LANGUAGE_FILES,
             **optional_inputs(corrections=config["repair"]["corrections"]),
             facts=FACTS,
-            translations=rules.translate.output.translations,
+            translations=TRANSLATIONS,
             alignments=rules.align.output.alignments,
         output:
             repaired=REPAIRED,
@@ -161,7 +166,7 @@ else:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
             runtime=60,
         params:
             cfg=config["repair"],
@@ -187,7 +192,7 @@ else:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
             runtime=30,
         params:
             cfg=config["repair"],
@@ -212,7 +217,7 @@ else:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=growing(2000),
             runtime=10,
         params:
             cfg=config["review"],
@@ -227,7 +232,7 @@ else:
 
         rule translation_quality:
             input:
-                translations=rules.translate.output.translations,
+                translations=TRANSLATIONS,
                 facts=FACTS,
                 reference=config["facts"]["reference"],
                 target_language=language_file(TARGET),
@@ -242,7 +247,7 @@ else:
                 "../envs/memat.yaml"
             threads: 1
             resources:
-                mem_mb=2000,
+                mem_mb=growing(2000),
                 runtime=10,
             params:
                 cfg={"reference": config["facts"]["reference"]},
@@ -274,7 +279,7 @@ rule funnel:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=10,
     params:
         cfg={"stages": ["facts", "repair", "gender"]},
@@ -302,7 +307,7 @@ rule overlap:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=10,
     params:
         cfg=config["overlap"],
@@ -329,7 +334,7 @@ rule assign_blocks:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["blocks"],

@@ -11,9 +11,9 @@ rule score:
     output:
         scores=SCORES,
     log:
-        log_path("score", "{edited}/block_{block}"),
+        log_path("score", "{edited}/block_{block}_{shard}"),
     benchmark:
-        benchmark_path("score", "{edited}/block_{block}")
+        benchmark_path("score", "{edited}/block_{block}_{shard}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -21,13 +21,15 @@ rule score:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg={"pairing": config["summary"]["catalan_pairing"]},
+        cfg={**config["scores"], "pairing": config["summary"]["catalan_pairing"]},
         languages=LANGUAGES,
         block="{block}",
-        compute=COMPUTE,
+        shard=shard_number,
+        together=COMPUTE["batch_facts"],
+        compute=LOADING,
         code=code_tag("score.py"),
     message:
-        "Scores of {wildcards.edited} in {params.languages}, block {wildcards.block}"
+        "Scores of {wildcards.edited} in {params.languages}, block {wildcards.block}, shard {wildcards.shard}"
     script:
         "../workflow_scripts/score.py"
 
@@ -63,11 +65,11 @@ rule summarise:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         cfg=config["summary"],
-        experiments=[{**row, "files": PLAN.n_blocks} for row in PLAN.rows()],
+        experiments=measured_experiments(),
         languages=LANGUAGES,
         seed=SEED,
         code=code_tag("summarise.py"),

@@ -20,7 +20,7 @@ rule export_model:
         runtime=60,
     params:
         cfg=config["export"],
-        compute=COMPUTE,
+        compute=LOADING,
         code=code_tag("export_model.py"),
     message:
         "Export of {wildcards.experiment}"

@@ -8,11 +8,11 @@ rule dump_activations:
         blocks=BLOCKS,
         deltas=DELTAS,
     output:
-        activations=f"{HEADS}/activations.safetensors",
+        activations=ACTIVATIONS,
     log:
-        log_path("dump_activations", "{edit}/{language}/block_{block}"),
+        log_path("dump_activations", "{edit}/{language}/block_{block}_{shard}"),
     benchmark:
-        benchmark_path("dump_activations", "{edit}/{language}/block_{block}")
+        benchmark_path("dump_activations", "{edit}/{language}/block_{block}_{shard}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -23,17 +23,19 @@ rule dump_activations:
         cfg=config["activations"],
         language="{language}",
         block="{block}",
-        compute=COMPUTE,
+        shard=shard_number,
+        together=COMPUTE["batch_facts"],
+        compute=LOADING,
         code=code_tag("dump_activations.py"),
     message:
-        "Head activations of {wildcards.edit}, sentences in {wildcards.language}, block {wildcards.block}"
+        "Head activations of {wildcards.edit}, sentences in {wildcards.language}, block {wildcards.block}, shard {wildcards.shard}"
     script:
         "../workflow_scripts/dump_activations.py"
 
 
 rule train_probes:
     input:
-        activations=rules.dump_activations.output.activations,
+        activations=activations_of_block,
     output:
         accuracy=f"{HEADS}/accuracy.parquet",
         probes=f"{HEADS}/probes.safetensors",
@@ -77,6 +79,7 @@ rule fit_corrections:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
         runtime=120,
     params:
         cfg=CORRECTION_SETTINGS,
@@ -85,7 +88,7 @@ rule fit_corrections:
         k=number_of_heads,
         block="{block}",
         seed=SEED,
-        compute=COMPUTE,
+        compute=LOADING,
         code=code_tag("fit_corrections.py"),
     message:
         "Corrections of {wildcards.k} {wildcards.select} heads of {wildcards.edit} in {wildcards.language}, block {wildcards.block}"
@@ -95,7 +98,7 @@ rule fit_corrections:
 
 rule shift_heads:
     input:
-        activations=rules.dump_activations.output.activations,
+        activations=activations_of_block,
         accuracy=rules.train_probes.output.accuracy,
     output:
         corrections=SHIFTS,

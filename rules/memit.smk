@@ -19,6 +19,7 @@ rule optimise_values:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
         runtime=120,
     params:
         cfg=value_settings,
@@ -27,7 +28,8 @@ rule optimise_values:
         languages=value_languages,
         block="{block}",
         shard=shard_number,
-        compute=COMPUTE,
+        together=COMPUTE["batch_facts"],
+        compute=LOADING,
         code=code_tag("optimise_values.py"),
     message:
         "Values of {wildcards.values}, block {wildcards.block}, shard {wildcards.shard}"
@@ -56,13 +58,14 @@ rule solve_deltas:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
         runtime=120,
     params:
         cfg=delta_settings,
         layers=config["edit"]["layers"],
         languages=edit_languages,
         block="{block}",
-        compute=COMPUTE,
+        compute=LOADING,
         code=code_tag("solve_deltas.py"),
     message:
         "Deltas of {wildcards.edit}, block {wildcards.block}"
@@ -85,7 +88,7 @@ rule add_deltas:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["edit"],

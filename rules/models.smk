@@ -44,12 +44,17 @@ rule make_templates:
         runtime=30,
     params:
         cfg=config["templates"],
-        compute=COMPUTE,
+        compute=LOADING,
         code=code_tag("make_templates.py"),
     message:
         "Context templates in {wildcards.language}"
     script:
         "../workflow_scripts/make_templates.py"
+
+
+# how the second moments of a text are cut in jobs does not change the text
+TEXT_SETTINGS = {key: value for key, value in config["covariance"].items() if key != "shard_tokens"}
+MOMENT_SHARDS = n_shards(config["covariance"]["tokens"], config["covariance"]["shard_tokens"])
 
 
 rule sample_text:
@@ -70,8 +75,8 @@ rule sample_text:
         mem_mb=model_memory,
         runtime=240,
     params:
-        cfg=config["covariance"],
-        compute=COMPUTE,
+        cfg=TEXT_SETTINGS,
+        compute=LOADING,
         seed=SEED,
         code=code_tag("sample_text.py"),
     message:
@@ -85,23 +90,50 @@ rule estimate_covariance:
         manifest=MANIFEST,
         text=rules.sample_text.output.text,
     output:
-        covariance=COVARIANCE,
+        moments=MOMENTS,
     log:
-        log_path("estimate_covariance"),
+        log_path("estimate_covariance", "{shard}"),
     benchmark:
-        benchmark_path("estimate_covariance")
+        benchmark_path("estimate_covariance", "{shard}")
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
     resources:
         mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
         runtime=240,
     params:
         cfg=config["covariance"],
         layers=config["edit"]["layers"],
-        compute=COMPUTE,
+        shard=shard_number,
+        shards=MOMENT_SHARDS,
+        compute=LOADING,
         code=code_tag("estimate_covariance.py"),
     message:
-        "Second moments of the keys in layers {params.layers}"
+        "Second moments of the keys in layers {params.layers}, shard {wildcards.shard}"
     script:
         "../workflow_scripts/estimate_covariance.py"
+
+
+rule add_moments:
+    input:
+        moments=expand(MOMENTS, shard=range(MOMENT_SHARDS)),
+    output:
+        covariance=COVARIANCE,
+    log:
+        log_path("add_moments"),
+    benchmark:
+        benchmark_path("add_moments")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=model_memory,
+        runtime=60,
+    params:
+        cfg=config["edit"],
+        code=code_tag("add_moments.py"),
+    message:
+        "Covariance of the keys"
+    script:
+        "../workflow_scripts/add_moments.py"

@@ -32,7 +32,7 @@ rule paper_table:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         cfg=config["summary"],
@@ -69,7 +69,7 @@ rule paper_curves:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         cfg=config["summary"],
@@ -105,11 +105,11 @@ rule paper_subjects:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         cfg=config["summary"],
-        rows=[row.as_row() for row in PAPER.subjects()],
+        rows=measured_rows(PAPER.subjects()),
         bounds=config["overlap"],
         languages=LANGUAGES,
         seed=SEED,
@@ -149,7 +149,7 @@ rule paper_heads:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         cfg=config["probes"],
@@ -192,11 +192,11 @@ rule paper_index:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         cfg=config["summary"],
-        rows=[row.as_row() for row in PAPER.claimed()],
+        rows=measured_rows(PAPER.claimed()),
         targets={name: list(map(str, paths)) for name, paths in PAPER_OUTPUTS.items()},
         model=config["model"]["name"],
         n_facts=PLAN.n_blocks * PLAN.block_size,

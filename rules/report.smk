@@ -25,7 +25,7 @@ rule draw_metrics:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["summary"],
@@ -62,7 +62,7 @@ rule draw_head_maps:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["probes"],
@@ -94,7 +94,7 @@ rule draw_losses:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=10,
     params:
         cfg=config["values"],
@@ -124,7 +124,7 @@ rule draw_overlap:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["overlap"],
@@ -155,7 +155,7 @@ rule draw_funnel:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         cfg=config["repair"],

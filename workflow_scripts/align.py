@@ -4,6 +4,7 @@ from memat import io
 from memat.model.manifest import model_folder
 from memat.stage import Stage, run_stage
 from memat.text.align import Aligner, align_translations
+from memat.text.translate import join_translations
 
 
 def main(stage: Stage) -> None:
@@ -16,7 +17,9 @@ def main(stage: Stage) -> None:
         revision=None if edited else stage.cfg["revision"],
         causal=edited is not None,
     )
-    alignments = align_translations(io.read_table(stage.inputs.translations), aligner)
+    alignments = align_translations(
+        join_translations(map(io.read_table, stage.inputs.translations)), aligner
+    )
     io.write_table(stage.outputs.alignments, alignments, stage.provenance)
 
 

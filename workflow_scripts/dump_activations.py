@@ -1,4 +1,4 @@
-"""Head activations of an edited model at the end of true and new sentences."""
+"""Head activations of an edited model at the end of true and new sentences, one shard of facts."""
 
 import torch
 
@@ -6,32 +6,38 @@ from memat import io
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests
 from memat.edit.storage import edited_by
 from memat.heads.activations import dump_activations
+from memat.heads.storage import write_activations
 from memat.model.for_stage import model_for
+from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
-from memat.tensors import write_tensors
 
 
 def main(stage: Stage) -> None:
-    params = stage.params
+    params, cfg = stage.params, stage.cfg
     model = model_for(stage.inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(stage.inputs.bilingual), io.read_table(stage.inputs.blocks)
     rows = facts_of_block(bilingual, blocks, params.block, params.language)
     true, new = rewrite_requests(rows, TRUE), rewrite_requests(rows, NEW)
-    labels = [0] * len(true) + [1] * len(new)
+    requests, labels = true + new, [0] * len(true) + [1] * len(new)
+    true_rows, new_rows = range(len(true)), range(len(true), len(requests))
+    groups = [
+        [*true_rows[group], *new_rows[group]]
+        for group in groups_of_shard(len(true), params.shard, cfg["shard_size"], params.together)
+    ]
     with edited_by(model, [stage.inputs.deltas]):
-        found = dump_activations(model, true + new, labels)
-    tensors = {
-        "values": found.values,
-        "labels": found.labels,
-        "case_ids": found.case_ids,
-        "predicted": found.predicted,
-        "objects": object_numbers([request.target for request in true + new]),
-    }
-    write_tensors(stage.outputs.activations, tensors, stage.provenance, refine=stage.cfg["refine"])
+        found = [
+            dump_activations(model, [requests[i] for i in group], [labels[i] for i in group])
+            for group in groups
+        ]
+    objects = object_numbers([request.target for request in requests])
+    of_sentences = torch.cat([objects[group] for group in groups])
+    write_activations(
+        stage.outputs.activations, found, of_sentences, cfg["refine"], stage.provenance
+    )
 
 
 def object_numbers(targets: list[str]) -> torch.Tensor:
-    """One number per distinct object, for splits by object."""
+    """One number per distinct object, for splits by object; the same in every shard."""
     numbers = {target: number for number, target in enumerate(dict.fromkeys(targets))}
     return torch.tensor([numbers[target] for target in targets])
 

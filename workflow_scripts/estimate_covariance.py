@@ -1,27 +1,28 @@
-"""Second moments of the keys in every edit layer."""
+"""Second moments of the keys in every edit layer, over one shard of the text."""
 
 from memat import io
-from memat.edit.covariance import estimate_covariance
+from memat.edit.covariance import key_moments
+from memat.edit.storage import write_moments
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.tensors import write_tensors
 
 
 def main(stage: Stage) -> None:
-    compute = stage.params.compute
-    model = model_for(stage.inputs.manifest, compute)
-    texts = io.read_table(stage.inputs.text)["text"].to_list()
-    moments, tokens = estimate_covariance(
+    cfg = stage.cfg
+    model = model_for(stage.inputs.manifest, stage.params.compute)
+    moments = key_moments(
         model,
-        texts,
+        io.read_table(stage.inputs.text)["text"].to_list(),
         stage.params.layers,
-        tokens=stage.cfg["tokens"],
-        max_length=stage.cfg["sequence_length"],
-        token_budget=token_budget(model, compute["memory_mb"], gradients=False),
+        tokens=cfg["tokens"],
+        max_length=cfg["sequence_length"],
+        token_budget=token_budget(model, stage.memory_mb, gradients=False),
+        rows_together=cfg["batch_size"],
+        shard=stage.params.shard,
+        shards=stage.params.shards,
     )
-    tensors = {f"layer.{layer}": moment for layer, moment in moments.items()}
-    write_tensors(stage.outputs.covariance, tensors, stage.provenance, tokens=tokens)
+    write_moments(stage.outputs.moments, moments, stage.provenance)
 
 
 if __name__ == "__main__":

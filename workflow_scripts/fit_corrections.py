@@ -30,7 +30,7 @@ def main(stage: Stage) -> None:
             load_language(inputs.language_file).kl_prompt,
             heads,
             CorrectionSettings(**cfg),
-            token_budget(model, params.compute["memory_mb"], gradients=True),
+            token_budget(model, stage.memory_mb, gradients=True),
             params.seed,
         )
     corrections = replace(corrections, heads_per_layer=heads_per_layer)

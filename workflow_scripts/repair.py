@@ -5,6 +5,7 @@ from memat.stage import Stage, run_stage
 from memat.text.languages import load_language
 from memat.text.repair import repair_facts
 from memat.text.reviewed import read_corrections
+from memat.text.translate import join_translations
 
 
 def main(stage: Stage) -> None:
@@ -12,7 +13,7 @@ def main(stage: Stage) -> None:
     corrections = getattr(stage.inputs, "corrections", None)
     repaired, rejected = repair_facts(
         facts,
-        io.read_table(stage.inputs.translations),
+        join_translations(map(io.read_table, stage.inputs.translations)),
         io.read_table(stage.inputs.alignments),
         load_language(stage.inputs.target_language),
         read_corrections(corrections, facts) if corrections else None,

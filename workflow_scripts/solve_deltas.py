@@ -28,7 +28,7 @@ def main(stage: Stage) -> None:
         {layer: moments[f"layer.{layer}"] for layer in params.layers},
         params.layers,
         DeltaSettings(**stage.cfg),
-        token_budget(model, params.compute["memory_mb"], gradients=False),
+        token_budget(model, stage.memory_mb, gradients=False),
     )
     write_deltas(stage.outputs.deltas, deltas, stage.provenance)
 

@@ -1,21 +1,25 @@
-"""Translates each distinct sentence of the facts once."""
+"""Translates each distinct sentence of one shard of the facts once."""
 
 from memat import io
+from memat.shards import share
 from memat.stage import Stage, run_stage
 from memat.text.engines.make import make_engine
 from memat.text.languages import load_language
-from memat.text.translate import translate_facts
+from memat.text.translate import join_translations, translate_facts
 
 
 def main(stage: Stage) -> None:
-    translations = translate_facts(
-        io.read_table(stage.inputs.facts),
-        make_engine(stage.cfg, stage.threads),
-        load_language(stage.inputs.source_language),
-        load_language(stage.inputs.target_language),
-        stage.cfg["protect_subject"],
-    )
-    io.write_table(stage.outputs.translations, translations, stage.provenance)
+    cfg, params = stage.cfg, stage.params
+    facts = io.read_table(stage.inputs.facts)
+    engine = make_engine(cfg, stage.threads)
+    source_language = load_language(stage.inputs.source_language)
+    target_language = load_language(stage.inputs.target_language)
+    groups = list(facts.iter_slices(cfg["batch_facts"]))
+    tables = [
+        translate_facts(group, engine, source_language, target_language, cfg["protect_subject"])
+        for group in share(groups, params.shard, cfg["shards"])
+    ]
+    io.write_table(stage.outputs.translations, join_translations(tables), stage.provenance)
 
 
 if __name__ == "__main__":

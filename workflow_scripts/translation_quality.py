@@ -4,6 +4,7 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.languages import load_language
 from memat.text.quality import translation_quality
+from memat.text.translate import join_translations
 from memat.text.two_record import read_two_record
 
 
@@ -11,7 +12,7 @@ def main(stage: Stage) -> None:
     language = load_language(stage.inputs.target_language)
     quality = translation_quality(
         io.read_table(stage.inputs.facts),
-        io.read_table(stage.inputs.translations),
+        join_translations(map(io.read_table, stage.inputs.translations)),
         read_two_record(stage.inputs.reference, language.elided_endings),
         language,
     )

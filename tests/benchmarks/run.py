@@ -28,7 +28,7 @@ import polars as pl  # noqa: E402
 import reference  # noqa: E402
 import torch  # noqa: E402
 
-from memat.edit.covariance import estimate_covariance  # noqa: E402
+from memat.edit.covariance import key_moments, mean_moments  # noqa: E402
 from memat.edit.keys import template_weights  # noqa: E402
 from memat.edit.templates import make_templates  # noqa: E402
 from memat.edit.update import DeltaSettings, spread  # noqa: E402
@@ -185,11 +185,15 @@ def _covariance(model, records, tokens: int):
         tokens,
         tokens,
         lambda: reference.covariance(model, texts, LAYERS, tokens, 128),
-        lambda: estimate_covariance(model, texts, LAYERS, tokens, 128, budget)[0],
+        lambda: _covariance(model, texts, tokens, budget),
         lambda a, b: max(_error(a[n], b[n]) for n in LAYERS),
     )
     # more token vectors than d_ff, or the solve would be of a singular matrix
-    return estimate_covariance(model, texts, LAYERS, 6000, 128, budget)[0]
+    return _covariance(model, texts, 6000, budget)
+
+
+def _covariance(model, texts: list[str], tokens: int, budget: int) -> dict[int, torch.Tensor]:
+    return mean_moments([key_moments(model, texts, LAYERS, tokens, 128, budget)])[0]
 
 
 def _probes(model, dumped) -> Case:

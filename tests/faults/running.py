@@ -6,7 +6,7 @@ from pathlib import Path
 from workflow.project import Outcome, Project
 
 CONFIG = ("--configfile", "configs/tiny.yaml")
-SCORES = "results-tiny/scores/memit-ca_en_located-3/block_0.parquet"
+SCORES = "results-tiny/scores/memit-ca_en_located-3/block_0/scores_0.parquet"
 SHORT_STAGES = ("dataset/blocks.parquet", "model/templates_en.json", "model/templates_ca.json")
 
 

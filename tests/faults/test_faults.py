@@ -24,19 +24,19 @@ from workflow.project import Project
 
 TEXT = "results-tiny/model/covariance_text.parquet"
 VALUES = [f"results-tiny/edits/memit-ca/block_0/values_{shard}.safetensors" for shard in (0, 1)]
-ACTIVATIONS = "results-tiny/heads/memit-ca/en/block_0/activations.safetensors"
+ACTIVATIONS = "results-tiny/heads/memit-ca/en/block_0/activations_0.safetensors"
 CORRECTIONS = "results-tiny/corrections/memit-ca_en_located-3/block_0.safetensors"
 # rule → one of its logs, and the targets of the call that is killed in it
 LONG_STAGES = {
     "sample_text": ("sample_text.log", [TEXT]),
     "estimate_covariance": (
-        "estimate_covariance.log",
+        "estimate_covariance/0.log",
         ["results-tiny/model/covariance.safetensors"],
     ),
     "optimise_values": ("optimise_values/memit-ca/block_0_0.log", VALUES),
-    "dump_activations": ("dump_activations/memit-ca/en/block_0.log", [ACTIVATIONS]),
+    "dump_activations": ("dump_activations/memit-ca/en/block_0_0.log", [ACTIVATIONS]),
     "fit_corrections": ("fit_corrections/memit-ca_en_located-3/block_0.log", [CORRECTIONS]),
-    "score": ("score/memit-ca_en_located-3/block_0.log", [SCORES]),
+    "score": ("score/memit-ca_en_located-3/block_0_0.log", [SCORES]),
 }
 LONGEST = 300  # seconds a stage may take to begin on a busy machine
 

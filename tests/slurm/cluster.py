@@ -18,7 +18,7 @@ GROUPS = (
     *PROFILE["groups"],
     *("read_facts=facts", "translate=facts", "align=dataset"),
     *("prepare_model=model", "make_templates=model"),
-    *("sample_text=model", "estimate_covariance=model"),
+    *("sample_text=model", "estimate_covariance=model", "add_moments=model"),
     *("solve_deltas=heads", "dump_activations=heads", "train_probes=heads"),
     *("draw_head_maps=heads",),
 )

@@ -22,13 +22,12 @@ from small_models import small_model
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
 CODES = ("en", "ca")
-COMPUTE = {"memory_mb": 500}
 CASES = [1, 2, 3, 4, 5]
 
 
 def stage(inputs, outputs, cfg, **params):
     spaces = (SimpleNamespace(**part) for part in (inputs, outputs))
-    return Stage("test", *spaces, cfg, SimpleNamespace(**params), 1, PROVENANCE)
+    return Stage("test", *spaces, cfg, SimpleNamespace(**params), 1, PROVENANCE, memory_mb=500)
 
 
 @pytest.fixture
@@ -75,7 +74,8 @@ def find_values(folder, codes, way):
                 inputs(folder, codes),
                 {"values": path},
                 cfg,
-                compute=COMPUTE,
+                compute={},
+                together=3,
                 languages=list(codes),
                 solver="pmet" if way == "pmet" else "memit",
                 value_layer=1,
@@ -93,7 +93,7 @@ def solve(folder, codes, values, **cfg):
             {**inputs(folder, codes), "values": values},
             {"deltas": path},
             {"covariance_weight": 3.0, **cfg},
-            compute=COMPUTE,
+            compute={},
             languages=list(codes),
             layers=LAYERS,
             block="0",

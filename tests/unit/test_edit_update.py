@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_edit_values import CATALAN, CATALAN_CONTEXTS, CONTEXTS, REQUESTS
 
-from memat.edit.covariance import estimate_covariance
+from memat.edit.covariance import ExactSum, key_moments, mean_moments
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.storage import summed
 from memat.edit.update import (
@@ -27,13 +27,17 @@ from small_models import SHAPES, TEXTS, small_model
 LAYERS = [0, 1, 2]
 
 
+def covariance(*arguments, **options):
+    return mean_moments([key_moments(*arguments, **options)])
+
+
 def moments(model, layers=LAYERS):
     """C from random word orders, lifted to full rank: in layer 0 of a parallel block a key is
     a function of one token, and there are fewer tokens than key dimensions."""
     words = " ".join(TEXTS).split()
     shuffler = random.Random(0)
     texts = [" ".join(shuffler.sample(words, len(words))) for _ in range(12)]
-    found = estimate_covariance(model, texts, layers, 2000, 32, 512)[0]
+    found = covariance(model, texts, layers, 2000, 32, 512)[0]
     return {n: c + 0.01 * c.diagonal().mean() * torch.eye(len(c)) for n, c in found.items()}
 
 
@@ -246,7 +250,7 @@ def test_non_finite_values_name_the_fact():
 @pytest.mark.parametrize("name", ["llama", "falcon", "gpt2", "opt"])
 def test_covariance_is_the_mean_of_outer_products(name):
     model = small_model(name)
-    found, count = estimate_covariance(model, TEXTS, [0, 2], 50, 16, 40)
+    found, count = covariance(model, TEXTS, [0, 2], 50, 16, 40)
     rows, left = [], 50
     for text in TEXTS:
         ids = model.tokenizer(text)["input_ids"]
@@ -271,7 +275,7 @@ def test_covariance_is_the_mean_of_outer_products(name):
 
 def test_out_of_memory_late_in_a_batch_counts_nothing_twice(monkeypatch, caplog):
     model = small_model("llama", dtype=torch.float32)
-    expected, count = estimate_covariance(model, TEXTS, [1, 2], 200, 8, 4096)
+    expected, count = covariance(model, TEXTS, [1, 2], 200, 8, 4096)
     whole = type(model).last_hidden
 
     def small_only(self, ids, *args, **kwargs):
@@ -283,13 +287,48 @@ def test_out_of_memory_late_in_a_batch_counts_nothing_twice(monkeypatch, caplog)
     monkeypatch.setattr(type(model), "last_hidden", small_only)
     # the hook that ends the pass early would end it before the error
     monkeypatch.setattr("memat.edit.covariance.stopping_after", lambda _block: nullcontext())
-    found, again = estimate_covariance(model, TEXTS, [1, 2], 200, 8, 4096)
+    found, again = covariance(model, TEXTS, [1, 2], 200, 8, 4096)
     assert again == count
     for layer in (1, 2):
         torch.testing.assert_close(found[layer], expected[layer])
     assert "out of memory: going on with half batches" in caplog.text
 
 
+@pytest.mark.parametrize("shards", [2, 4, 7])
+def test_shards_of_the_text_give_the_same_covariance_to_the_last_bit(shards):
+    model = small_model("llama", dtype=torch.float32)
+    arguments = (model, TEXTS * 3, LAYERS, 200, 8, 64)
+    whole, tokens = covariance(*arguments, rows_together=5)
+    parts = [
+        key_moments(*arguments, rows_together=5, shard=shard, shards=shards)
+        for shard in range(shards)
+    ]
+    assert sum(part.tokens > 0 for part in parts) == min(shards, 6)  # there are six groups
+    found, again = mean_moments(parts)
+    assert again == tokens == 200
+    assert all(found[layer].equal(whole[layer]) for layer in LAYERS)
+
+
+def test_order_of_the_terms_does_not_show_in_an_exact_sum():
+    generator = torch.Generator().manual_seed(0)
+    terms = (
+        torch.randn(60, 200, generator=generator) * 10.0 ** torch.arange(-15, 15).repeat(2)[:, None]
+    )
+
+    def summed(rows):
+        total = ExactSum.zeros(200)
+        for row in rows:
+            total.add(row)
+        return (total.total + total.rest.double()).float()
+
+    assert summed(terms).equal(summed(terms.flip(0)))
+    # what float64 alone would give differs already in float64
+    plain, turned = torch.zeros(200, dtype=torch.float64), torch.zeros(200, dtype=torch.float64)
+    for row, other in zip(terms.double(), terms.double().flip(0), strict=True):
+        plain, turned = plain + row, turned + other
+    assert not plain.equal(turned)
+
+
 def test_no_text_is_an_error():
     with pytest.raises(NotEnoughFacts, match="no token"):
-        estimate_covariance(small_model("llama"), [""], [0], 50, 16, 40)
+        covariance(small_model("llama"), [""], [0], 50, 16, 40)

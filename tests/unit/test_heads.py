@@ -1,6 +1,7 @@
 """Activations, probes and corrections against direct computations and scikit-learn."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from memat.heads.probes import (
     split_sentences,
     train_probes,
 )
+from memat.heads.storage import COLUMNS, read_activations, write_activations
 from memat.model.sentences import request_sentence
 from memat.provenance import Provenance
 from oracles import (
@@ -326,3 +328,20 @@ def test_a_correction_file_says_which_heads_of_a_layer_are_deployed(
     with corrected_inputs(model, [DEPLOYED[n] for n in surviving], omega[surviving]):
         expected = model.last_hidden(ids)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("cuts", [[], [7], [3, 6, 9]])
+def test_stored_shards_of_activations_are_read_as_one(tmp_path, cuts):
+    """True and new sentences of a shard lie together; of the whole, all true ones come first."""
+    whole, provenance = planted(n_facts=12), Provenance(stage="test", settings={}, code="0")
+    objects = torch.arange(24) % 5
+    paths = []
+    for first, last in pairwise([0, *cuts, 12]):
+        rows = torch.cat([torch.arange(first, last), torch.arange(12 + first, 12 + last)])
+        part = HeadActivations(*(getattr(whole, name)[rows] for name in COLUMNS))
+        paths.append(str(tmp_path / f"activations_{first}.safetensors"))
+        write_activations(paths[-1], [part], objects[rows], False, provenance)
+    for group, groups in (("fact", whole.case_ids), ("object", objects)):
+        found, found_groups = read_activations(paths, group)
+        assert all(getattr(found, name).equal(getattr(whole, name)) for name in COLUMNS)
+        assert found_groups.equal(groups)

@@ -12,7 +12,7 @@ from memat.text.engines.interface import Translation, checked
 from memat.text.engines.make import ENGINES, make_engine
 from memat.text.engines.table import TableEngine
 from memat.text.protect import Masked, kept_targets, known_names, restore
-from memat.text.translate import TRANSLATION_SCHEMA, translate_facts
+from memat.text.translate import TRANSLATION_SCHEMA, join_translations, translate_facts
 from text_samples import MadeUpEngine, facts_of, language, record, replace_all
 
 needs_apertium = pytest.mark.skipif(shutil.which("apertium") is None, reason="needs Apertium")
@@ -32,6 +32,18 @@ def test_each_distinct_sentence_is_translated_once(tmp_path):
     assert dict(frame.schema) == TRANSLATION_SCHEMA
     assert frame.select("source", "subject").is_duplicated().sum() == 0
     assert len(engine.asked) == len(set(engine.asked))
+
+
+def test_joined_groups_of_facts_hold_each_sentence_once_and_may_be_empty(tmp_path):
+    groups = [record(1)], [record(2), record(3, subject="Jimi Page")]
+    engine = MadeUpEngine(replace_all(CATALAN))
+    tables = [translate(tmp_path, engine, *group) for group in groups]
+    joined = join_translations(tables)
+    assert joined.select("source", "subject").is_duplicated().sum() == 0
+    assert joined.head(tables[0].height).equals(tables[0])
+    assert set(joined["subject"]) == set(tables[0]["subject"]) | set(tables[1]["subject"])
+    assert joined.height > tables[0].height
+    assert join_translations([]).schema == joined.schema
 
 
 def test_the_noise_is_translated_apart_and_comes_back_before_the_sentence(tmp_path):

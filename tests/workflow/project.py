@@ -66,6 +66,12 @@ class Project:
         write_tiny_world(folder / "resources" / "cache" / "tiny")
         return cls.copy(folder)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The interpreter of the tests also runs the jobs."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
+
     def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
         """Run Snakemake here; standard output and error come together."""
         process = self.start(*arguments, cores=cores, output=subprocess.PIPE, own_group=False)
@@ -76,8 +82,6 @@ class Project:
         self, *arguments: str, output, cores: int = 2, own_group: bool = True
     ) -> subprocess.Popen:
         """Start Snakemake here without waiting for it; `own_group` to kill it with its jobs."""
-        # the interpreter of the tests also runs the jobs
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "snakemake", "--nocolor"),
@@ -85,7 +89,7 @@ class Project:
                 *("--cores", str(cores), "--max-threads", "1", *arguments),
             ],
             cwd=self.folder,
-            env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"},
+            env=self.environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,

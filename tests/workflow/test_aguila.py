@@ -23,7 +23,7 @@ def test_dry_run_plans_every_stage(planned):
     expected = {
         "fetch_facts": 1,
         "read_facts": 1,
-        "translate": 1,
+        "translate": 4,
         "align": 1,
         "repair": 1,
         "gender": 1,
@@ -35,7 +35,7 @@ def test_dry_run_plans_every_stage(planned):
         "dump_activations": 4,
         "train_probes": 4,
         "fit_corrections": 6,
-        "score": experiments,
+        "score": experiments * 4,
         "summarise": 1,
     }
     assert planned.jobs.items() >= expected.items()

@@ -30,7 +30,7 @@ def test_the_workflow_edits_in_spanish(tmp_path):
     facts = pl.read_parquet(results / "dataset/bilingual.parquet").filter(language="es")
     assert facts["prompt"].str.contains("|".join(SPANISH.values())).all()
     surprise = {
-        model: pl.read_parquet(results / f"scores/{model}/block_0.parquet")
+        model: pl.read_parquet(results / f"scores/{model}/block_0/scores_0.parquet")
         .filter(language="es", role="target_new", kind="rewrite")["nll"]
         .mean()
         for model in ("unedited", "memit-es")

@@ -106,6 +106,12 @@ def test_the_tiny_config_is_accepted(project, config):
         ("experiments.1.solver", "alfa", ["experiments[1].solver", "allowed: memit, alphaedit"]),
         ("experiments.2.alpha", 2, ["(memat_ca_en).alpha: method memat takes no such key"]),
         ("corrections.contexts", 3, ["corrections.contexts: at most templates.count (2), found 3"]),
+        (
+            "scores.shard_size",
+            4,
+            ["scores.shard_size: must be a multiple of compute.batch_facts (3), found 4"],
+        ),
+        ("covariance.shard_tokens", 100, ["shard_tokens", "at least", "(128), found 100"]),
         ("corrections.kl_reference", "first", ["kl_reference", "allowed: own, first_fact"]),
         ("corrections.correction_norm", "share", ["correction_norm", "allowed: own, shared"]),
         ("corrections.heads_per_layer", "last", ["per_layer", "allowed: add_up, last_wins"]),

@@ -63,7 +63,8 @@ def test_every_name_stands_once_in_a_target(paper):
 
 
 def test_targets_share_the_models_of_the_demo(config, paper):
-    scored = {(s.model, s.facts) for s in plan_experiments(config).scores}
+    plan = plan_experiments(config)
+    scored = {(e.model, block) for e in plan.experiments for block in plan.blocks}
     ours = {(row.experiment.model, facts) for row in paper.rows for facts in row.facts}
     assert scored <= ours
     largest = [r for r in paper.sweep("figure4")[1] if r.x == config["blocks"]["size"]]

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from memat.errors import ConfigError
-from memat.plan import Correction, Edit, Heads, Score, plan_experiments
+from memat.plan import Correction, Edit, Heads, plan_experiments
 from workflow.project import REPOSITORY
 
 
@@ -25,7 +25,7 @@ def test_demo_needs_two_edits_four_probed_heads_six_corrections(config):
         "memit-en_en_random-16",
         "memit-ca_ca_random-16",
     ]
-    assert len(plan.scores) == len(config["experiments"])
+    assert len({experiment.model for experiment in plan.experiments}) == len(config["experiments"])
 
 
 def test_equal_work_is_shared(config):
@@ -77,10 +77,11 @@ def test_recycled_corrections_come_from_other_facts(config):
 def test_names_of_experiments_do_not_change_what_is_scored(config):
     row = {"method": "memat", "train": "ca", "heads": "en"}
     config["experiments"] = [{"name": "one", **row}, {"name": "two", **row}]
-    scores = plan_experiments(config).scores
-    assert scores[0] == scores[1] == Score("memit-ca_en_located-16", "0")
+    models = [experiment.model for experiment in plan_experiments(config).experiments]
+    assert models == ["memit-ca_en_located-16"] * 2
     config["experiments"][1]["recycled"] = True
-    assert plan_experiments(config).scores[1].model == "memit-ca_en_located-16_recycled"
+    recycled = plan_experiments(config).experiment("two")
+    assert recycled.model == "memit-ca_en_located-16_recycled"
 
 
 def test_own_k_is_another_correction_on_the_same_heads(config):
@@ -95,22 +96,15 @@ def test_own_k_is_another_correction_on_the_same_heads(config):
     ("size", "shard_size", "shards"), [(100, 25, 4), (101, 25, 5), (10, 25, 1), (25, 25, 1)]
 )
 def test_shards_cover_the_block(config, size, shard_size, shards):
-    config["blocks"]["size"], config["values"]["shard_size"] = size, shard_size
-    assert list(plan_experiments(config).shards("0")) == list(range(shards))
+    config["blocks"]["size"] = size
+    assert list(plan_experiments(config).shards("0", shard_size)) == list(range(shards))
 
 
 def test_a_nested_set_uses_the_first_shards_of_its_block(config):
-    config["blocks"]["size"], config["values"]["shard_size"] = 100, 25
+    config["blocks"]["size"] = 100
     plan = plan_experiments(config)
-    assert list(plan.shards("0-first-30")) == [0, 1]
-    assert list(plan.shards("tuning")) == list(range(-(-config["blocks"]["tuning"] // 25)))
-
-
-def test_every_experiment_is_scored_on_every_block(config):
-    config["blocks"]["count"] = 3
-    config["experiments"] = [{"name": "plain", "method": "unedited"}]
-    scores = plan_experiments(config).scores
-    assert scores == tuple(Score("unedited", block) for block in ("0", "1", "2"))
+    assert list(plan.shards("0-first-30", 25)) == [0, 1]
+    assert list(plan.shards("tuning", 25)) == list(range(-(-config["blocks"]["tuning"] // 25)))
 
 
 def test_rows_are_plain_and_complete(config):

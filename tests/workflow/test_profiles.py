@@ -36,7 +36,7 @@ def test_grouped_rules_exist_and_need_no_gpu(profile, gpu_block):
 
 def test_every_stage_that_computes_on_a_device_has_a_gpu_asked_for_in_one_way(gpu_block):
     # an export only adds up weights
-    on_device = {name for name, body in BODIES.items() if "compute=COMPUTE" in body}
+    on_device = {name for name, body in BODIES.items() if "compute=LOADING" in body}
     assert set(gpu_block) == on_device - {"export_model"}
     assert all(len({"gpu", "gres"} & set(asked)) == 1 for asked in gpu_block.values())
 
@@ -47,14 +47,15 @@ def test_retries_are_the_profiles_alone(profile):
 
 
 def test_every_job_has_room_for_snakemake_itself(profile):
-    asked = [int(number) for number in re.findall(r"mem_mb=(\d+)", RULES)]
+    asked = [int(number) for number in re.findall(r"mem_mb=growing\((\d+)\)", RULES)]
     assert asked
     assert min(asked) >= LEAST_MEMORY_MB
 
 
 def test_memory_grows_with_the_attempt(profile):
     assert "attempt" in profile["default-resources"]["mem_mb"]
-    assert "mem_mb=model_memory" in RULES
+    asked = re.findall(r"mem_mb=([^,]+),", RULES)
+    assert {ask for ask in asked if not re.fullmatch(r"growing\(\d+\)", ask)} == {"model_memory"}
 
 
 def test_status_needs_no_accounting(profile):

@@ -13,7 +13,12 @@ import pytest
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from workflow import config_keys
+from workflow.config_keys import OTHER_GRAPH, change_of, leaf_keys, write_other_inputs
+from workflow.dry_runs import DryRuns
 from workflow.project import REPOSITORY, Project
+
+FOLDER = "resources/cache/tiny"
 
 N_FACTS = 12
 # experiments, and the names of their models in paths
@@ -36,7 +41,7 @@ def test_tables_hold_every_experiment_language_and_fact(finished):
     assert set(summary["eval_language"]) == {"en", "ca"}
     assert set(summary["n_facts"]) == {N_FACTS}
     for model in EXPERIMENTS.values():
-        scores = pl.read_parquet(results / f"scores/{model}/block_0.parquet")
+        scores = pl.read_parquet(results / f"scores/{model}/block_0/scores_0.parquet")
         assert scores["nll"].is_finite().all()
         for language in ("en", "ca"):
             assert scores.filter(language=language)["case_id"].n_unique() == N_FACTS
@@ -45,7 +50,7 @@ def test_tables_hold_every_experiment_language_and_fact(finished):
 def test_edit_makes_the_new_targets_likelier(finished):
     surprise = {
         name: pl.read_parquet(
-            finished.folder / f"results-tiny/scores/{EXPERIMENTS[name]}/block_0.parquet"
+            finished.folder / f"results-tiny/scores/{EXPERIMENTS[name]}/block_0/scores_0.parquet"
         )
         .filter(language="ca", role="target_new", kind="rewrite")["nll"]
         .mean()
@@ -92,6 +97,41 @@ def test_the_same_run_in_another_folder_gives_the_same_bytes(finished, tmp_path)
     assert {name for name in first | second if first.get(name) != second.get(name)} == set()
 
 
+def test_number_of_shards_changes_no_result(finished, tmp_path):
+    """Four jobs, or three, where the other run has one or two."""
+    cut = Project.tiny(tmp_path)
+    changes = {
+        "translate__shards": 3,
+        "covariance__shard_tokens": 128,
+        **{f"{section}__shard_size": 3 for section in ("values", "activations", "scores")},
+    }
+    experiments = [row for row in TINY["experiments"] if row["name"] in ("memit_ca", "memat_ca_en")]
+    outcome = cut.snakemake("--configfile", cut.config(**changes, experiments=experiments))
+    assert outcome.code == 0, outcome.text
+    whole, found = finished.results(), cut.results()
+    own_files = {name for name in found if re.search(r"_\d\.(parquet|safetensors)$", name)}
+    tables = {"summary.csv", "table.md", "differences.csv", "metrics.parquet"}
+    made = {name for name in found.keys() - own_files - tables if not name.startswith("figures/")}
+    assert {name for name in made if found[name] != whole[name]} == set()
+    for kind, shards in {
+        "model/moments": 4,
+        "edits/memit-ca/block_0/values": 4,
+        "heads/memit-ca/en/block_0/activations": 4,
+        "scores/memit-ca_en_located-3/block_0/scores": 4,
+        "dataset/translations": 3,
+    }.items():
+        assert len([name for name in own_files if name.startswith(kind)]) == shards
+    for model in ("memit-ca", "memit-ca_en_located-3"):
+        of_whole, of_cut = (
+            pl.concat(map(pl.read_parquet, sorted(folder.glob("scores_*.parquet"))))
+            for folder in (
+                project.folder / "results-tiny/scores" / model / "block_0"
+                for project in (finished, cut)
+            )
+        )
+        assert of_cut.equals(of_whole)
+
+
 # the tiny run: one edit (memit-ca, 2 shards), heads located in en, one located and one random
 # correction (k: 2 of its own), 4 experiments scored
 SCORE_FIGURES = {"summarise": 1, "draw_metrics": 1}
@@ -99,6 +139,7 @@ TRUE_HEADS = {"fit_corrections": 2, "score": 2, "draw_losses": 1, **SCORE_FIGURE
 PROBES = {"train_probes": 1, "draw_head_maps": 1, **TRUE_HEADS}
 ACTIVATIONS = {"dump_activations": 1, **PROBES}
 DELTAS = {"solve_deltas": 1, **ACTIVATIONS, "score": 3}
+COVARIANCE = {"estimate_covariance": 1, "add_moments": 1, **DELTAS}
 VALUES = {"optimise_values": 2, **DELTAS}
 BLOCKS = {"assign_blocks": 1, **VALUES, "score": 4}
 BILINGUAL = {"overlap": 1, "draw_overlap": 1, **BLOCKS}
@@ -124,11 +165,11 @@ CONFIG_CHANGES = {
     "value setting": ({"values__steps": 7}, VALUES),
     "covariance tokens": (
         {"covariance__tokens": 1024},
-        {"sample_text": 1, "estimate_covariance": 1, **DELTAS},
+        {"sample_text": 1, **COVARIANCE, "estimate_covariance": 2},
     ),
     "edit layers": (
         {"edit__layers": [0, 1]},
-        {"estimate_covariance": 1, **VALUES},
+        {**COVARIANCE, **VALUES},
     ),
     "block size": ({"blocks__size": 11}, BLOCKS),
     "prompts paired otherwise": (
@@ -166,6 +207,15 @@ CONFIG_CHANGES = {
         {"facts__tuning_ids": None, "blocks__tuning": 0},
         {"read_facts": 1, "translate": 1, **ALIGN},
     ),
+    "facts of a job": (
+        {"activations__shard_size": 6, "scores__shard_size": 6},
+        {**ACTIVATIONS, "dump_activations": 2, "score": 8},
+    ),
+    "threads and memory": ({"compute__threads": 2, "compute__memory_mb": 2000}, {}),
+    "tokens of a job": (
+        {"covariance__shard_tokens": 256},
+        {"estimate_covariance": 2, "add_moments": 1, **DELTAS},
+    ),
     "one more experiment": (
         {
             "experiments": [
@@ -193,9 +243,8 @@ UNUSED = {
     *("paper_curves", "paper_heads", "paper_index", "paper_subjects", "paper_table"),
     "translation_quality",
 }
+TINY = yaml.safe_load((REPOSITORY / "configs" / "tiny.yaml").read_text(encoding="utf-8"))
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py"))
-# sections whose keys change no stage of their own: where things go, how they run, what is asked for
-OTHER_SECTIONS = {"results", "seed", "compute", "languages", "model", "export"}
 EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
 
 
@@ -210,27 +259,40 @@ def edited(path, change):
         path.write_bytes(content)
 
 
-def planned(finished, config="configs/tiny.yaml") -> dict[str, int]:
-    outcome = finished.snakemake("--dry-run", "--configfile", config)
-    assert outcome.code == 0, outcome.text
-    return outcome.jobs
+@pytest.fixture(scope="module")
+def planned(finished):
+    """Jobs of a dry run with some config, `configs/tiny.yaml` if none is given."""
+    write_other_inputs(finished.folder / FOLDER)
+    dry_runs = DryRuns(finished)
+
+    def jobs(config="configs/tiny.yaml", *targets: str) -> dict[str, int]:
+        outcome = dry_runs("--configfile", config, "--", *targets)
+        assert outcome.code == 0, outcome.text
+        return outcome.jobs
+
+    jobs.graph = lambda config: dry_runs("--configfile", config, "--rulegraph").text
+    yield jobs
+    dry_runs.close()
 
 
 @pytest.mark.parametrize(("changes", "jobs"), CONFIG_CHANGES.values(), ids=CONFIG_CHANGES)
-def test_config_change_reruns_its_stage_and_what_follows(finished, changes, jobs):
-    assert planned(finished, finished.config(**changes)) == jobs
+def test_config_change_reruns_its_stage_and_what_follows(finished, planned, changes, jobs):
+    assert planned(finished.config(**changes)) == jobs
 
 
 @pytest.mark.parametrize(("module", "jobs"), MODULE_EDITS.values(), ids=MODULE_EDITS)
-def test_edited_module_reruns_the_stages_that_import_it(finished, module, jobs):
+def test_edited_module_reruns_the_stages_that_import_it(finished, planned, module, jobs):
     with edited(finished.folder / module, lambda text: text + "\nADDED = 1\n"):
-        assert planned(finished) == jobs
+        assert planned() == jobs
 
 
 @pytest.fixture(scope="module")
-def followers(finished) -> dict[str, set[str]]:
+def followers(planned) -> dict[str, set[str]]:
+    return followers_in(planned.graph("configs/tiny.yaml"))
+
+
+def followers_in(dot: str) -> dict[str, set[str]]:
     """Rule → the rules that depend on it, directly or not, from Snakemake's own graph."""
-    dot = finished.snakemake("--rulegraph", "--configfile", "configs/tiny.yaml").text
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', dot))
     edges = [(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", dot)]
     after = {name: {b for a, b in edges if a == name} for name in names.values()}
@@ -242,10 +304,10 @@ def followers(finished) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("script", sorted(set(SCRIPTS) - UNUSED))
-def test_edited_script_reruns_its_rule_and_all_that_follow(finished, followers, script):
+def test_edited_script_reruns_its_rule_and_all_that_follow(finished, planned, followers, script):
     path = finished.folder / f"workflow_scripts/{script}.py"
     with edited(path, lambda text: text + "\nADDED = 1\n"):
-        assert set(planned(finished)) == {script} | followers[script]
+        assert set(planned()) == {script} | followers[script]
 
 
 def test_every_script_is_a_rule_that_is_looked_at(followers):
@@ -253,39 +315,49 @@ def test_every_script_is_a_rule_that_is_looked_at(followers):
     assert set(SCRIPTS) >= UNUSED
 
 
-def test_every_section_of_the_config_has_a_change_in_the_table():
+def test_every_key_of_the_config_is_in_the_table():
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
-    changed = {key.split("__")[0] for changes, _ in CONFIG_CHANGES.values() for key in changes}
-    assert config.keys() - OTHER_SECTIONS == changed
+    assert list(config_keys.rows()) == list(leaf_keys(config))
+
+
+@pytest.mark.parametrize("key", leaf_keys(TINY))
+def test_changed_key_reruns_the_stages_that_read_it_and_all_that_follow(
+    finished, planned, followers, key
+):
+    _, first = config_keys.rows()[key]
+    config = finished.config(**change_of(key, finished.folder / FOLDER))
+    if key in OTHER_GRAPH:
+        followers = followers_in(planned.graph(config))
+    assert set(planned(config)) == first.union(*(followers[stage] for stage in first))
 
 
 @pytest.mark.parametrize("path", EVERYTHING)
-def test_comment_reruns_nothing(finished, path):
+def test_comment_reruns_nothing(finished, planned, path):
     with edited(finished.folder / path, lambda text: text + "\n# a comment\n"):
-        assert planned(finished) == {}
+        assert planned() == {}
 
 
 @pytest.mark.parametrize("path", [*EVERYTHING, "resources/cache/tiny/facts.json"])
-def test_touched_file_reruns_nothing(finished, path):
+def test_touched_file_reruns_nothing(finished, planned, path):
     (finished.folder / path).touch()
-    assert planned(finished) == {}
+    assert planned() == {}
 
 
-def test_changed_translation_reruns_from_translate_on(finished):
+def test_changed_translation_reruns_from_translate_on(finished, planned):
     table = finished.folder / "resources/cache/tiny/translations.csv"
     with edited(table, lambda text: text.replace("es va fundar", "va ser fundada")):
-        assert planned(finished) == {"translate": 1, **ALIGN}
+        assert planned() == {"translate": 1, **ALIGN}
 
 
 # last, because what follows makes more than the runs above expect
-def test_a_target_of_the_paper_needs_only_what_the_run_has_not(finished):
-    outcome = finished.snakemake(
-        *("--dry-run", "--configfile", "configs/tiny.yaml", "--", "figure1", "figure7")
-    )
-    assert outcome.code == 0, outcome.text
+def test_a_target_of_the_paper_needs_only_what_the_run_has_not(planned):
     # the run has everything but the edit in the other language
     edit = {"optimise_values": 2, "solve_deltas": 1, "score": 1}
-    assert outcome.jobs == {**edit, "paper_subjects": 1, "figure1": 1}
+    assert planned("configs/tiny.yaml", "figure1", "figure7") == {
+        **edit,
+        "paper_subjects": 1,
+        "figure1": 1,
+    }
 
 
 def test_targets_of_the_paper_are_made_once(finished):

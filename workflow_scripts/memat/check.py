@@ -121,6 +121,7 @@ def _setting_faults(config: dict) -> Iterator[str]:
     contexts, templates = config["corrections"]["contexts"], config["templates"]["count"]
     if contexts > templates:
         yield f"corrections.contexts: at most templates.count ({templates}), found {contexts}"
+    yield from _shard_faults(config)
     layers = config["edit"]["layers"]
     if sorted(set(layers)) != layers:
         yield f"edit.layers: must be ascending without repeats, found {layers}"
@@ -128,6 +129,25 @@ def _setting_faults(config: dict) -> Iterator[str]:
         yield (
             f"export.block: {config['export']['block']} does not exist;"
             f" blocks.count is {config['blocks']['count']}, the first block is 0"
+        )
+
+
+def _shard_faults(config: dict) -> Iterator[str]:
+    """Shards that would cut what shares a batch, and so change results."""
+    together = config["compute"]["batch_facts"]
+    for section in ("values", "activations", "scores"):
+        size = config[section]["shard_size"]
+        if size % together:
+            yield (
+                f"{section}.shard_size: must be a multiple of compute.batch_facts ({together}),"
+                f" found {size}"
+            )
+    covariance = config["covariance"]
+    least = covariance["batch_size"] * covariance["sequence_length"]
+    if covariance["shard_tokens"] < least:
+        yield (
+            "covariance.shard_tokens: at least batch_size · sequence_length"
+            f" ({least}), found {covariance['shard_tokens']}"
         )
 
 

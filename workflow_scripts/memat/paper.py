@@ -32,9 +32,8 @@ class Row:
     series: str | None = None
 
     def as_row(self) -> dict:
-        """`Experiment.as_row` with x, series and the number of score files."""
-        place = {"x": self.x, "series": self.series, "files": len(self.facts)}
-        return self.experiment.as_row() | place
+        """`Experiment.as_row` with x and series."""
+        return self.experiment.as_row() | {"x": self.x, "series": self.series}
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ hence the same path, hence one job.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import TypeVar
 
 from memat.errors import ConfigError
 from memat.fact_sets import DONOR, TUNING, whole_and_size
+from memat.shards import n_shards
 from memat.suggest import allowed_values
 
 BOTH = "both"  # the sum of the deltas of both languages
@@ -115,16 +115,8 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Score:
-    """One file of scores: an edited model, edited with one set of facts, in all languages."""
-
-    model: str
-    facts: str
-
-
-@dataclass(frozen=True)
 class Plan:
-    """All experiments of a config and the sizes that decide how their work is cut."""
+    """All experiments of a config and the sizes of its sets of facts."""
 
     experiments: tuple[Experiment, ...]
     languages: tuple[str, ...]
@@ -132,7 +124,6 @@ class Plan:
     block_size: int
     donor_size: int
     tuning_size: int
-    shard_size: int
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -146,9 +137,9 @@ class Plan:
             whole, self.block_size
         )
 
-    def shards(self, facts: str) -> range:
-        """Shards of the values of a set of facts."""
-        return range(ceil(self.n_facts(facts) / self.shard_size))
+    def shards(self, facts: str, shard_size: int) -> range:
+        """Shards of a stage that takes `shard_size` facts of a set in one job."""
+        return range(n_shards(self.n_facts(facts), shard_size))
 
     def corrected_with(self, experiment: Experiment, facts: str) -> str:
         """The set of facts whose corrections a model edited with `facts` carries."""
@@ -192,15 +183,6 @@ class Plan:
             if not (experiment.recycled and self.donor_size)
         )
 
-    @property
-    def scores(self) -> tuple[Score, ...]:
-        """Score files of all experiments, in their order, block by block."""
-        return tuple(
-            Score(experiment.model, block)
-            for experiment in self.experiments
-            for block in self.blocks
-        )
-
     def experiment(self, name: str) -> Experiment:
         """The experiment called `name`. Raises ConfigError naming those that exist."""
         for experiment in self.experiments:
@@ -227,7 +209,6 @@ def plan_experiments(config: dict) -> Plan:
         block_size=config["blocks"]["size"],
         donor_size=config["blocks"]["donor"],
         tuning_size=config["blocks"]["tuning"],
-        shard_size=config["values"]["shard_size"],
     )
 
 

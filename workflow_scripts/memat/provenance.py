@@ -48,33 +48,38 @@ def code_tag(script: Path, library_root: Path) -> str:
     pinned and recorded by `recorded_versions`.
     """
     digest = hashlib.sha256()
-    for module in sorted(_import_closure(script, library_root)):
+    for module, content in sorted(_import_closure(script, library_root).items()):
         digest.update(str(module.relative_to(library_root)).encode())
-        digest.update(_normalised(module, module.stat().st_mtime_ns).encode())
+        digest.update(content.encode())
     return digest.hexdigest()[:16]
 
 
-def _import_closure(script: Path, library_root: Path) -> set[Path]:
-    pending, seen = [script.resolve()], set()
+def _import_closure(script: Path, library_root: Path) -> dict[Path, str]:
+    """A script and every module it imports, directly or not, with what each does."""
+    pending, found = [script.resolve()], {}
     while pending:
         module = pending.pop()
-        if module not in seen:
-            seen.add(module)
-            pending.extend(
-                _imported_files(module, module.stat().st_mtime_ns, library_root.resolve())
+        if module not in found:
+            imports, found[module] = _read_module(
+                module, module.stat().st_mtime_ns, library_root.resolve()
             )
-    return seen
+            pending.extend(imports)
+    return found
 
 
 @cache
-def _imported_files(module: Path, _mtime: int, library_root: Path) -> tuple[Path, ...]:
+def _read_module(module: Path, _mtime: int, library_root: Path) -> tuple[tuple[Path, ...], str]:
+    """The modules of the library that one imports, and its syntax tree without docstrings."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
     names = set()
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _drop_docstring(node)
     files = []
     for name in names:
         parts = name.split(".")
@@ -82,19 +87,14 @@ def _imported_files(module: Path, _mtime: int, library_root: Path) -> tuple[Path
         for depth in range(1, len(parts) + 1):
             stem = library_root.joinpath(*parts[:depth])
             files.extend(p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.is_file())
-    return tuple(files)
+    return tuple(files), ast.dump(tree)
 
 
-@cache
-def _normalised(module: Path, _mtime: int) -> str:
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> None:
+    first = node.body[0] if node.body else None
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        node.body = node.body[1:] or [ast.Pass()]

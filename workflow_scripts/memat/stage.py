@@ -21,7 +21,11 @@ log = logging.getLogger("memat")
 
 @dataclass(frozen=True)
 class Stage:
-    """One rule's job: named files, its config section, other params, threads."""
+    """One rule's job: named files, its config section, other params, threads.
+
+    memory_mb: what the batches of a job with a model may use (resource `batch_mb` of the rule);
+    no param, because another memory is no reason to run again.
+    """
 
     name: str
     inputs: SimpleNamespace
@@ -30,6 +34,7 @@ class Stage:
     params: SimpleNamespace
     threads: int
     provenance: Provenance
+    memory_mb: int | None = None
 
 
 def run_stage(snakemake, main: Callable[[Stage], None]) -> None:
@@ -55,6 +60,7 @@ def run_stage(snakemake, main: Callable[[Stage], None]) -> None:
             code=code,
             versions=recorded_versions(),
         ),
+        memory_mb=snakemake.resources.get("batch_mb"),
     )
     try:
         main(stage)

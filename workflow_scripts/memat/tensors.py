@@ -34,13 +34,21 @@ def write_tensors(
 
 def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     """Tensors and notes of a safetensors file. Raises DamagedFile(path)."""
+    file, notes = open_tensors(path)
+    return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
+
+
+def open_tensors(path: str | Path) -> tuple[safe_open, dict]:
+    """A verified safetensors file, whose `get_tensor` reads one tensor at a time, and its notes.
+
+    Raises DamagedFile(path).
+    """
     verify(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        file = safe_open(path, framework="pt")
+        header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedFile(
             f"{path}: not a readable safetensors file ({error}); delete it and run again"
         ) from error
-    return tensors, header.get("notes", {})
+    return file, header.get("notes", {})

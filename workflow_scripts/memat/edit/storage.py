@@ -1,14 +1,50 @@
-"""Values and deltas as tensor files, and a model that carries deltas."""
+"""Key moments, values and deltas as tensor files, and a model that carries deltas."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
 
+from memat.edit.covariance import ExactSum, KeyMoments
 from memat.edit.update import Delta, edited
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
-from memat.tensors import read_tensors, write_tensors
+from memat.tensors import open_tensors, read_tensors, write_tensors
+
+PARTS = ("total", "rest")
+
+
+def write_moments(path: str, moments: KeyMoments, provenance: Provenance) -> None:
+    """Two matrices per edit layer: `layer.<n>.total` and `layer.<n>.rest`."""
+    tensors = {
+        f"layer.{n}.{part}": getattr(found, part)
+        for n, found in moments.sums.items()
+        for part in PARTS
+    }
+    layers = sorted(moments.sums)
+    write_tensors(path, tensors, provenance, layers=layers, tokens=moments.tokens)
+
+
+class StoredSums(Mapping):
+    """The sums of a file by layer, each read when asked for: a large model's fill the memory."""
+
+    def __init__(self, path: str):
+        self._file, self.notes = open_tensors(path)
+
+    def __getitem__(self, layer: int) -> ExactSum:
+        return ExactSum(*(self._file.get_tensor(f"layer.{layer}.{part}") for part in PARTS))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.notes["layers"])
+
+    def __len__(self) -> int:
+        return len(self.notes["layers"])
+
+
+def read_moments(path: str) -> KeyMoments:
+    """The moments of one shard of text. Raises DamagedFile(path)."""
+    sums = StoredSums(path)
+    return KeyMoments(sums, sums.notes["tokens"])
 
 
 def write_deltas(path: str, deltas: dict[int, Delta], provenance: Provenance) -> None:

@@ -9,6 +9,7 @@ import torch
 log = logging.getLogger("memat")
 
 Batch = TypeVar("Batch")
+Row = TypeVar("Row")
 
 
 def length_batches(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
@@ -68,7 +69,7 @@ def run_halving(
     return done
 
 
-def halve_rows(rows: list[int]) -> tuple[list[int], list[int]] | None:
-    """Both halves of a list of row numbers; None if it holds one."""
+def halve_rows(rows: list[Row]) -> tuple[list[Row], list[Row]] | None:
+    """Both halves of a list of rows, or of their numbers; None if it holds one."""
     middle = len(rows) // 2
     return (rows[:middle], rows[middle:]) if middle else None

@@ -67,6 +67,12 @@ def translate_facts(
     return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
 
 
+def join_translations(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Translations of several groups of facts; of a sentence that two of them hold, the first."""
+    joined = pl.concat([pl.DataFrame(schema=TRANSLATION_SCHEMA), *tables])
+    return joined.unique(["source", "subject"], keep="first", maintain_order=True)
+
+
 def _translate_whole(sentences: Sequence[Sentence], engine: Engine) -> list[dict]:
     """Each source as it stands; where its noise ends is told from the translation."""
     distinct = {(s.source, s.prompt.subject): s for s in sentences}

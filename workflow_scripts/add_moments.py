@@ -1,0 +1,16 @@
+"""The covariance of every edit layer, from the second moments of all shards of the text."""
+
+from memat.edit.covariance import mean_moments
+from memat.edit.storage import read_moments
+from memat.stage import Stage, run_stage
+from memat.tensors import write_tensors
+
+
+def main(stage: Stage) -> None:
+    means, tokens = mean_moments([read_moments(path) for path in stage.inputs.moments])
+    tensors = {f"layer.{layer}": mean for layer, mean in means.items()}
+    write_tensors(stage.outputs.covariance, tensors, stage.provenance, tokens=tokens)
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
