@@ -294,6 +294,25 @@ def test_out_of_memory_late_in_a_batch_counts_nothing_twice(monkeypatch, caplog)
     assert "out of memory: going on with half batches" in caplog.text
 
 
+def test_keys_halve_their_batches_on_out_of_memory(monkeypatch, caplog):
+    model = small_model("llama")
+    arguments = (REQUESTS, wanted_values(model), CONTEXTS, moments(model), LAYERS)
+    arguments += (DeltaSettings(3.0), 4096)
+    expected = spread(model, *arguments)
+    whole = type(model).last_hidden
+
+    def small_only(self, ids, *args, **kwargs):
+        if len(ids) > 2:
+            raise torch.OutOfMemoryError("as if")
+        return whole(self, ids, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "last_hidden", small_only)
+    found = spread(model, *arguments)
+    for layer in LAYERS:
+        torch.testing.assert_close(found[layer].matrix(), expected[layer].matrix())
+    assert "out of memory: going on with half batches" in caplog.text
+
+
 @pytest.mark.parametrize("shards", [2, 4, 7])
 def test_shards_of_the_text_give_the_same_covariance_to_the_last_bit(shards):
     model = small_model("llama", dtype=torch.float32)

@@ -295,6 +295,33 @@ def test_the_starting_loss_has_no_divergence_and_no_penalty():
     assert float(found.losses[0]) >= float(plain.losses[0]) - 1e-6
 
 
+@pytest.mark.parametrize("position", ["last", "all"])
+def test_corrections_run_out_of_memory_and_count_nothing_twice(monkeypatch, caplog, position):
+    from memat.heads import corrections as module
+
+    model = small_model("llama")
+    settings = CorrectionSettings(0.05, 2, len(REQUESTS), 0.1, 1.0, position)
+    arguments = (model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 4096, 0)
+    expected = fit_corrections(*arguments)
+    whole = module.run_suffixes
+
+    def fail(_gradient=None):
+        raise torch.OutOfMemoryError("as if")
+
+    def small_only(model, batch, hidden):
+        found = whole(model, batch, hidden)
+        if len(batch.rows) > 2:
+            # with gradients, in the middle of the backward pass
+            found.register_hook(fail) if found.requires_grad else fail()
+        return found
+
+    monkeypatch.setattr(module, "run_suffixes", small_only)
+    found = fit_corrections(*arguments)
+    torch.testing.assert_close(found.omega, expected.omega)
+    torch.testing.assert_close(found.losses, expected.losses)
+    assert "out of memory: going on with half batches" in caplog.text
+
+
 def test_training_lowers_the_loss():
     model = small_model("llama")
     settings = CorrectionSettings(0.05, 10, 2, 0.01, 0.1)

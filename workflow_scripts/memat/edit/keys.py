@@ -6,7 +6,7 @@ attention makes the rest irrelevant), and each state of the model continues from
 the input of the layer that was changed last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from memat.edit.requests import edit_position
 from memat.errors import ConfigError
-from memat.model.batching import length_batches, pad
+from memat.model.batching import length_batches, pad, run_halving
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, outputs_seen, stopping_after, stopping_before
 from memat.model.sentences import EditRequest, request_sentence
@@ -38,6 +38,16 @@ class _Batch:
     mask: torch.Tensor
     entry_layer: int = 0
     entry: torch.Tensor | None = None
+
+    def halves(self) -> "tuple[_Batch, _Batch] | None":
+        """Both halves of the batch; None if it holds one row."""
+        middle = len(self.rows) // 2
+        return (self._part(slice(middle)), self._part(slice(middle, None))) if middle else None
+
+    def _part(self, rows: slice) -> "_Batch":
+        entry = None if self.entry is None else self.entry[rows]
+        own = (column[rows] for column in (self.rows, self.last, self.ids, self.mask))
+        return _Batch(*own, self.entry_layer, entry)
 
 
 class KeyReader:
@@ -88,11 +98,16 @@ class KeyReader:
         d_ff = self.model.mlp_matrix(layer).shape[1]
         keys = torch.zeros(len(self.weights) * self.n_requests, d_ff, dtype=torch.float64)
         outputs = torch.zeros(self.n_requests, self.model.d_model, dtype=torch.float64)
-        for batch in self.plain:
+
+        def read_plain(batch: _Batch) -> None:
             found = self._run(batch, layer, written)
             keys[batch.rows], outputs[batch.rows] = found["key"], found["output"]
-        for batch in self.others:
+
+        def read_other(batch: _Batch) -> None:
             keys[batch.rows] = self._run(batch, layer, None)["key"]
+
+        self.plain = _run_all(self.plain, read_plain)
+        self.others = _run_all(self.others, read_other)
         by_context = keys.view(len(self.weights), self.n_requests, d_ff)
         return torch.einsum("c,cfd->fd", self.weights, by_context), outputs
 
@@ -126,3 +141,8 @@ class KeyReader:
                     model.last_hidden(batch.ids, batch.mask)
         batch.entry_layer, batch.entry = layer, seen["entry"]
         return seen
+
+
+def _run_all(batches: list[_Batch], work: Callable[[_Batch], None]) -> list[_Batch]:
+    """Do `work` on every batch; returns the batches that fitted in memory."""
+    return [part for batch in batches for part in run_halving(batch, work, _Batch.halves)]

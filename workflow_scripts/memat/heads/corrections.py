@@ -7,7 +7,7 @@ Under `position: all` it acts everywhere, as deployed, and rows run as token tre
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
 from memat.heads.deployment import Corrections, head_slice
+from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.hooks import input_changed, inputs_seen
 from memat.model.sentences import EditRequest, request_sentence, subject_prompt_sentence
@@ -58,11 +59,12 @@ class CorrectionSettings:
 class _Pass:
     """One forward pass of the optimisation and the spots that its losses read.
 
-    row, position: spots in the layout of `batch`, (n_spots,). fact: whose loss, (n_spots,).
+    sentences: numbers of those it runs. row, position: spots in the layout of `batch`, (n_spots,). fact: whose loss, (n_spots,).
     token: wanted next token, or -1 at the end of a KL prompt. plain: bool, whether a spot is
     the end of the fact's plain prompt, which gives head₋₁.
     """
 
+    sentences: list[int]
     batch: SuffixBatch
     row: torch.Tensor
     position: torch.Tensor
@@ -72,13 +74,29 @@ class _Pass:
 
 
 @dataclass(frozen=True)
+class _Sentences:
+    """What the facts of one update read: prompts with target under every context, KL prompts.
+
+    ids: token ids of each. starts: where ω begins to act under `position: last`. spots: of each
+    sentence, (position, fact, token, plain) as in `_Pass`.
+    """
+
+    ids: list[tuple[int, ...]]
+    starts: list[int]
+    spots: list[list[tuple[int, int, int, bool]]]
+
+
+@dataclass(frozen=True)
 class _Part:
     """The facts of one update, prepared.
 
-    reference: next-token log-probabilities without ω that each fact is held to, (n_facts,
-    vocabulary). head_norms: ‖head₋₁‖ that each ω is measured by, (n_facts, K).
+    lay_out: passes that run the sentences of given numbers. passes: those of all; they become
+    smaller where memory runs out. reference: next-token log-probabilities without ω that each
+    fact is held to, (n_facts, vocabulary). head_norms: ‖head₋₁‖ that each ω is measured by,
+    (n_facts, K).
     """
 
+    lay_out: Callable[[list[int]], list[_Pass]]
     passes: list[_Pass]
     reference: torch.Tensor
     head_norms: torch.Tensor
@@ -140,36 +158,73 @@ def fit_corrections(
 def _prepare(
     model, requests, contexts, kl_prompt, heads, first_layer, settings, token_budget
 ) -> _Part:
-    rows, starts, spots = [], [], []
+    sentences = _sentences(model, requests, contexts, kl_prompt)
+
+    def lay_out(numbers: list[int]) -> list[_Pass]:
+        return _passes(model, sentences, numbers, first_layer, settings, token_budget)
+
+    passes = lay_out(list(range(len(sentences.ids))))
+    reference, norms = _unchanged(model, lay_out, passes, heads, len(requests))
+    return _Part(lay_out, passes, reference, norms, len(requests))
+
+
+def _sentences(model, requests, contexts, kl_prompt) -> _Sentences:
+    found = _Sentences([], [], [])
+
+    def add(ids, start: int, spots) -> None:
+        found.ids.append(ids)
+        found.starts.append(start)
+        found.spots.append(spots)
+
     for fact, request in enumerate(requests):
         for number, context in enumerate(contexts):
             sentence = request_sentence(model.tokenizer, request, context)
             end = sentence.target_start - 1
-            rows.append(sentence.ids[:-1])
-            starts.append(end)
-            spots.append(
-                [
-                    (end + i, fact, token, number == 0 and i == 0)
-                    for i, token in enumerate(sentence.target_ids)
-                ]
-            )
+            spots = [
+                (end + i, fact, token, number == 0 and i == 0)
+                for i, token in enumerate(sentence.target_ids)
+            ]
+            add(sentence.ids[:-1], end, spots)
         kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
-        rows.append(kl.ids)
-        starts.append(len(kl.ids) - 1)
-        spots.append([(len(kl.ids) - 1, fact, -1, False)])
+        last = len(kl.ids) - 1
+        add(kl.ids, last, [(last, fact, -1, False)])
+    return found
+
+
+def _passes(
+    model, sentences: _Sentences, numbers: list[int], first_layer: int, settings, token_budget: int
+) -> list[_Pass]:
+    """The sentences of these numbers, laid out for the configured position."""
+    rows = [sentences.ids[number] for number in numbers]
     if settings.position == "all":
         laid_out = _as_trees(model, rows, first_layer)
     else:
+        starts = [sentences.starts[number] for number in numbers]
         laid_out = _as_suffixes(model, rows, starts, first_layer, token_budget)
     passes = []
     for batch, places in laid_out:
         found = [
-            (*places[row][position], *rest) for row in places for position, *rest in spots[row]
+            (*places[row][position], *rest)
+            for row in places
+            for position, *rest in sentences.spots[numbers[row]]
         ]
         columns = (torch.tensor(c, device=model.device) for c in zip(*found, strict=True))
-        passes.append(_Pass(batch, *columns))
-    reference, norms = _unchanged(model, passes, heads, len(requests))
-    return _Part(passes, reference, norms, len(requests))
+        passes.append(_Pass([numbers[row] for row in places], batch, *columns))
+    return passes
+
+
+def _run_all(
+    lay_out: Callable[[list[int]], list[_Pass]],
+    passes: list[_Pass],
+    work: Callable[[_Pass], None],
+) -> None:
+    """Do `work` on every pass; where memory runs out, on passes of half the sentences from now on."""
+
+    def halves(step: _Pass) -> tuple[_Pass, ...] | None:
+        parts = halve_rows(step.sentences)
+        return parts and tuple(smaller for part in parts for smaller in lay_out(part))
+
+    passes[:] = [part for step in passes for part in run_halving(step, work, halves)]
 
 
 def _share_first(parts: list[_Part], heads: Heads, settings: CorrectionSettings) -> list[_Part]:
@@ -225,10 +280,14 @@ def _as_suffixes(
 
 
 @torch.no_grad()
-def _unchanged(model, passes: list[_Pass], heads, n_facts: int):
+def _unchanged(model, lay_out, passes: list[_Pass], heads, n_facts: int):
     """Each fact's own next-token distribution and head norms without ω."""
-    reference, norms = None, torch.zeros(n_facts, len(heads), device=model.device)
-    for part in passes:
+    vocabulary = model.network.get_output_embeddings().weight.shape[0]
+    kind = torch.float64 if model.dtype == torch.float64 else torch.float32
+    reference = torch.zeros(n_facts, vocabulary, dtype=kind, device=model.device)
+    norms = torch.zeros(n_facts, len(heads), device=model.device)
+
+    def read(part: _Pass) -> None:
         seen: dict[int, torch.Tensor] = {}
         with ExitStack() as hooks:
             for layer in {layer for layer, _ in heads}:
@@ -236,15 +295,14 @@ def _unchanged(model, passes: list[_Pass], heads, n_facts: int):
             hidden = run_suffixes(model, part.batch, part.batch.hidden)[part.row, part.position]
         kl = part.token < 0
         if bool(kl.any()):
-            found = model.log_probabilities(hidden[kl])
-            if reference is None:
-                reference = found.new_zeros(n_facts, found.shape[1])
-            reference[part.fact[kl]] = found
+            reference[part.fact[kl]] = model.log_probabilities(hidden[kl])
         for number, (layer, head) in enumerate(heads):
             at_end = seen[layer][part.row[part.plain], part.position[part.plain]]
             norms[part.fact[part.plain], number] = (
                 head_slice(model, at_end, head).float().norm(dim=1)
             )
+
+    _run_all(lay_out, passes, read)
     return reference, norms
 
 
@@ -260,7 +318,9 @@ def _accumulate(
 ) -> float:
     """Add the gradient of the batch's mean loss to ω; returns the summed loss of its facts."""
     total = 0.0
-    for step in part.passes:
+
+    def add(step: _Pass) -> None:
+        nonlocal total
         with corrected_inputs(model, heads, omega):
             hidden = run_suffixes(model, step.batch, step.batch.hidden)
         now = model.log_probabilities(hidden[step.row, step.position])
@@ -268,8 +328,10 @@ def _accumulate(
         surprise = -now[~kl].gather(1, step.token[~kl, None]).sum() / n_contexts
         divergence = (now[kl].exp() * (now[kl] - part.reference[step.fact[kl]])).sum()
         loss = surprise + settings.kl_weight * divergence
+        (loss / part.n_facts).backward()  # ω's gradient is added to at its very end
         total += float(loss.detach())
-        (loss / part.n_facts).backward()
+
+    _run_all(part.lay_out, part.passes, add)
     size = (omega.norm(dim=1) / part.head_norms.to(omega.dtype)) ** 2
     penalty = settings.norm_weight / len(heads) * size.sum()
     (penalty / part.n_facts).backward()

@@ -45,7 +45,7 @@ def pad(
 def run_halving(
     batch: Batch,
     work: Callable[[Batch], None],
-    halve: Callable[[Batch], tuple[Batch, Batch] | None],
+    halve: Callable[[Batch], tuple[Batch, ...] | None],
 ) -> list[Batch]:
     """Do `work` on a batch; on out-of-memory do its halves instead, and say so.
 
