@@ -120,13 +120,13 @@ def test_the_setting_says_what_is_scored_and_compared(
         inputs[name] = str(tmp_path / f"{name}.parquet")
         io.write_table(inputs[name], table, PROVENANCE)
     path = str(tmp_path / "scores.parquet")
-    params = {"languages": ["en", "ca"], "block": "0", "compute": {}}
+    params = {"languages": ["en", "ca"], "block": "0", "shard": 0, "together": 1, "compute": {}}
     score.main(
         Stage(
             name="score",
             inputs=SimpleNamespace(**inputs),
             outputs=SimpleNamespace(scores=path),
-            cfg={"pairing": pairing},
+            cfg={"pairing": pairing, "shard_size": 2},
             params=SimpleNamespace(**params),
             threads=1,
             provenance=PROVENANCE,

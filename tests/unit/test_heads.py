@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from test_edit_values import CONTEXTS, REQUESTS
 
 from memat.errors import EmptySplit
-from memat.heads.activations import HeadActivations, dump_activations
+from memat.heads.activations import HeadActivations, dump_activations, refined
 from memat.heads.corrections import CorrectionSettings, corrected_inputs, fit_corrections
 from memat.heads.deployment import Corrections, carrying, read_corrections, write_corrections
 from memat.heads.iti import iti_shifts
@@ -18,7 +18,6 @@ from memat.heads.probes import (
     ProbeSettings,
     choose_heads,
     rank_heads,
-    refined,
     shuffled_accuracy,
     split_sentences,
     train_probes,

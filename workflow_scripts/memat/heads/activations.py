@@ -67,6 +67,21 @@ def dump_activations(
     return HeadActivations(values, torch.tensor(labels), cases, predicted)
 
 
+def refined(
+    activations: HeadActivations, groups: torch.Tensor
+) -> tuple[HeadActivations, torch.Tensor]:
+    """Only the facts whose o* the edited model predicts (appendix D), and their groups."""
+    known = activations.case_ids[(activations.labels == 1) & activations.predicted]
+    keep = torch.isin(activations.case_ids, known)
+    part = HeadActivations(
+        activations.values[keep],
+        activations.labels[keep],
+        activations.case_ids[keep],
+        activations.predicted[keep],
+    )
+    return part, groups[keep]
+
+
 def _keeper(values, rows, layer, last):
     def keep(heads: torch.Tensor) -> None:
         values[rows, layer] = heads[0, last].float().cpu().view(len(rows), *values.shape[2:])

@@ -204,21 +204,6 @@ def choose_heads(ranking: pl.DataFrame, k: int, select: str, seed: int) -> list[
     return [(row["layer"], row["head"]) for row in ranking.iter_rows(named=True)]
 
 
-def refined(
-    activations: HeadActivations, groups: torch.Tensor
-) -> tuple[HeadActivations, torch.Tensor]:
-    """Only the facts whose o* the edited model predicts (appendix D), and their groups."""
-    known = activations.case_ids[(activations.labels == 1) & activations.predicted]
-    keep = torch.isin(activations.case_ids, known)
-    part = HeadActivations(
-        activations.values[keep],
-        activations.labels[keep],
-        activations.case_ids[keep],
-        activations.predicted[keep],
-    )
-    return part, groups[keep]
-
-
 def shuffled_accuracy(
     activations: HeadActivations, groups: torch.Tensor, settings: ProbeSettings, seed: int
 ) -> torch.Tensor:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from memat.heads.activations import HeadActivations
-from memat.heads.probes import refined
+from memat.heads.activations import HeadActivations, refined
 from memat.provenance import Provenance
 from memat.tensors import read_tensors, write_tensors
 
