@@ -4,9 +4,10 @@ from memat.edit.storage import read_deltas, summed, write_deltas
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     parts = [read_deltas(path) for path in stage.inputs.deltas]
     write_deltas(stage.outputs.deltas, summed(parts), stage.provenance)
+    return f"{len(parts)} languages added up"
 
 
 if __name__ == "__main__":

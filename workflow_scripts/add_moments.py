@@ -6,10 +6,11 @@ from memat.stage import Stage, run_stage
 from memat.tensors import write_tensors
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     means, tokens = mean_moments([read_moments(path) for path in stage.inputs.moments])
     tensors = {f"layer.{layer}": mean for layer, mean in means.items()}
     write_tensors(stage.outputs.covariance, tensors, stage.provenance, tokens=tokens)
+    return f"{tokens} tokens, layers {', '.join(map(str, means))}"
 
 
 if __name__ == "__main__":

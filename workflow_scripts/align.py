@@ -7,7 +7,7 @@ from memat.text.align import Aligner, align_translations
 from memat.text.translate import join_translations
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     edited = getattr(stage.inputs, "manifest", None)
     aligner = Aligner(
         model_folder(edited) if edited else stage.cfg["model"],
@@ -21,6 +21,7 @@ def main(stage: Stage) -> None:
         join_translations(map(io.read_table, stage.inputs.translations)), aligner
     )
     io.write_table(stage.outputs.alignments, alignments, stage.provenance)
+    return f"{alignments.height} sentences aligned"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from memat.stage import Stage, run_stage
 from memat.text.blocks import assign_blocks
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     cfg = stage.cfg
     blocks = assign_blocks(
         io.read_table(stage.inputs.bilingual),
@@ -18,6 +18,7 @@ def main(stage: Stage) -> None:
         seed=stage.params.seed,
     )
     io.write_table(stage.outputs.blocks, blocks, stage.provenance)
+    return f"{blocks.height} facts in {blocks['block'].n_unique()} sets"
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     funnel, rejected = io.read_table(stage.inputs.funnel), io.read_table(stage.inputs.rejected)
     with styled():
         figure = draw_funnel(funnel, rejected)
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    return f"{funnel.height} steps"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     tables = iter(stage.inputs.accuracy)  # panel by panel, its blocks in order
     panels = [
         HeadPanel(
@@ -29,6 +29,7 @@ def main(stage: Stage) -> None:
         ):
             figure = draw_head_maps(panels, sort_heads)
             save_figure(figure, png, svg, stage.provenance)
+    return f"{len(panels)} maps"
 
 
 if __name__ == "__main__":

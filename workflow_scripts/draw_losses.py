@@ -10,7 +10,7 @@ from memat.stage import Stage, run_stage
 from memat.tensors import read_tensors
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     # results/edits/memit-ca/block_0/values_0.safetensors: shards and blocks of one edit
     values = _grouped(stage.inputs.values, lambda path: path.parents[1].name)
     # results/corrections/memit-ca_en_located-16/block_0.safetensors: blocks of one correction
@@ -20,6 +20,7 @@ def main(stage: Stage) -> None:
     with styled():
         figure = draw_losses(values, corrections, stage.cfg["stop_loss"])
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    return f"curves of {len(values)} edits and {len(corrections)} corrections"
 
 
 def _grouped(paths, name_of) -> dict:

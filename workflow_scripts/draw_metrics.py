@@ -8,11 +8,12 @@ from memat.report.tables import SUMMARY_SCHEMA
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     summary = pl.read_csv(stage.inputs.summary, schema=SUMMARY_SCHEMA)
     with styled():
         figure = draw_metrics(summary, stage.cfg["confidence"])
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    return f"{summary['experiment'].n_unique()} experiments"
 
 
 if __name__ == "__main__":

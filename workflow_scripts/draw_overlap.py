@@ -6,11 +6,12 @@ from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     overlap = io.read_table(stage.inputs.overlap)
     with styled():
         figure = draw_overlap(overlap, stage.cfg["same"], stage.cfg["different"])
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    return f"{overlap.height} facts"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, cfg = stage.params, stage.cfg
     model = model_for(stage.inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(stage.inputs.bilingual), io.read_table(stage.inputs.blocks)
@@ -34,6 +34,7 @@ def main(stage: Stage) -> None:
     write_activations(
         stage.outputs.activations, found, of_sentences, cfg["refine"], stage.provenance
     )
+    return f"{len(of_sentences)} sentences"
 
 
 def object_numbers(targets: list[str]) -> torch.Tensor:

@@ -8,7 +8,7 @@ from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     cfg = stage.cfg
     model = model_for(stage.inputs.manifest, stage.params.compute)
     moments = key_moments(
@@ -23,6 +23,7 @@ def main(stage: Stage) -> None:
         shards=stage.params.shards,
     )
     write_moments(stage.outputs.moments, moments, stage.provenance)
+    return f"{moments.tokens} tokens"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from memat.stage import Stage, run_stage
 from memat.text.languages import load_language
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, inputs, cfg = stage.params, stage.inputs, dict(stage.cfg)
     templates = io.read_json(inputs.templates)["templates"][: 1 + cfg.pop("contexts")]
     heads_per_layer = cfg.pop("heads_per_layer")
@@ -35,6 +35,8 @@ def main(stage: Stage) -> None:
         )
     corrections = replace(corrections, heads_per_layer=heads_per_layer)
     write_corrections(stage.outputs.corrections, corrections, stage.provenance)
+    losses = corrections.losses.tolist()
+    return f"{len(heads)} heads, mean loss {losses[0]:.3f} in the first epoch, {losses[-1]:.3f} in the last"
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.gender import LeastPrompts, bilingual_facts
 from memat.text.languages import load_language
+from memat.text.rejections import counted
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     bilingual, rejected = bilingual_facts(
         io.read_table(stage.inputs.facts),
         io.read_table(stage.inputs.repaired),
@@ -16,6 +17,7 @@ def main(stage: Stage) -> None:
     )
     io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+    return counted(bilingual, rejected)
 
 
 if __name__ == "__main__":

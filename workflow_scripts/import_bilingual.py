@@ -5,10 +5,11 @@ from memat.stage import Stage, run_stage
 from memat.text.gender import LeastPrompts
 from memat.text.imported import import_bilingual
 from memat.text.languages import load_language
+from memat.text.rejections import counted
 from memat.text.two_record import read_two_record
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     source = load_language(stage.inputs.source_language)
     target = load_language(stage.inputs.target_language)
     bilingual, rejected = import_bilingual(
@@ -20,6 +21,7 @@ def main(stage: Stage) -> None:
     )
     io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+    return counted(bilingual, rejected)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from memat.stage import Stage, run_stage
 from memat.text.languages import load_language
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     model = model_for(stage.inputs.manifest, stage.params.compute)
     language = load_language(stage.inputs.language_file)
     templates = make_templates(model, language.openers[: stage.cfg["count"]], stage.cfg["tokens"])
     io.write_json(stage.outputs.templates, {"templates": templates}, stage.provenance)
+    return f"{len(templates)} templates"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from memat.tensors import write_tensors
 from memat.text.languages import load_language
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, cfg = stage.params, dict(stage.cfg)
     shard_size = cfg.pop("shard_size")
     model = model_for(stage.inputs.manifest, params.compute)
@@ -42,6 +42,10 @@ def main(stage: Stage) -> None:
         "case_ids": torch.tensor(cases),
     }
     write_tensors(stage.outputs.values, tensors, stage.provenance)
+    reached = sum(
+        int((v.losses.nan_to_num(torch.inf).amin(1) < cfg["stop_loss"]).sum()) for v in found
+    )
+    return f"{len(cases)} facts, {reached} reached the stop loss"
 
 
 if __name__ == "__main__":

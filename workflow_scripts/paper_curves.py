@@ -8,7 +8,7 @@ from memat.report.score_files import measured
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, outputs = stage.params, stage.outputs
     metrics, settings = measured(stage.inputs.scores, params.rows, stage.cfg, params.seed)
     drawing = dict(params.drawing)
@@ -16,6 +16,7 @@ def main(stage: Stage) -> None:
     io.write_csv(outputs.table, frame)
     with styled():
         save_figure(draw_curves(frame, **drawing), outputs.png, outputs.svg, stage.provenance)
+    return f"{len(params.rows)} edited models"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, outputs = stage.params, stage.outputs
     tables = [io.read_table(path) for path in stage.inputs.accuracy]
     peaks = peaks_frame(params.panels, tables, params.k)
@@ -21,6 +21,7 @@ def main(stage: Stage) -> None:
             (False, outputs.by_index_png, outputs.by_index_svg),
         ):
             save_figure(draw_head_maps(panels, sort_heads), png, svg, stage.provenance)
+    return f"{len(panels)} maps"
 
 
 def _distinct(panels: list[dict]) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ Many intervals stand here, so a few leave zero by chance.
 """
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
     metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
     differences = paired_differences(
@@ -41,6 +41,7 @@ def main(stage: Stage) -> None:
         outputs.index,
         f"{head}{claims_markdown(claims)}\n## Tables and figures\n\n{links}\n",
     )
+    return f"{len(claims)} claims"
 
 
 def _link(name: str, paths: list[str], folder: Path) -> str:

@@ -10,7 +10,7 @@ from memat.report.score_files import measured
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, outputs = stage.params, stage.outputs
     metrics, settings = measured(stage.inputs.scores, params.rows, stage.cfg, params.seed)
     overlap = io.read_table(stage.inputs.overlap)
@@ -34,6 +34,7 @@ def main(stage: Stage) -> None:
             frame, "Edits by the subjects' token overlap", "subjects", categories=names
         )
         save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    return f"{len(alike)} facts with like subjects, {len(different)} with different ones"
 
 
 if __name__ == "__main__":

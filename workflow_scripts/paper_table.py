@@ -12,7 +12,7 @@ from memat.report.tables import differences_frame, summary_frame
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
     metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
     summary = summary_frame(metrics, params.rows, params.languages, settings)
@@ -26,6 +26,7 @@ def main(stage: Stage) -> None:
     with styled():
         figure = draw_metrics(shown, settings.confidence)
         save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    return f"{len(params.rows)} experiments"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from memat.stage import Stage, run_stage
 from memat.text.facts import read_facts
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     facts, rejected = read_facts(
         stage.inputs.facts,
         stage.cfg["format"],
@@ -14,6 +14,7 @@ def main(stage: Stage) -> None:
     )
     io.write_table(stage.outputs.facts, facts, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+    return f"{facts.height} facts read, {rejected.height} rejected"
 
 
 if __name__ == "__main__":

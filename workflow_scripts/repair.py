@@ -3,12 +3,13 @@
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.languages import load_language
+from memat.text.rejections import counted
 from memat.text.repair import repair_facts
 from memat.text.reviewed import read_corrections
 from memat.text.translate import join_translations
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     facts = io.read_table(stage.inputs.facts)
     corrections = getattr(stage.inputs, "corrections", None)
     repaired, rejected = repair_facts(
@@ -20,6 +21,7 @@ def main(stage: Stage) -> None:
     )
     io.write_table(stage.outputs.repaired, repaired, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
+    return counted(repaired, rejected)
 
 
 if __name__ == "__main__":

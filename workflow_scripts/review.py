@@ -5,7 +5,7 @@ from memat.stage import Stage, run_stage
 from memat.text.review import column_table, review_table
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     review = review_table(
         io.read_table(stage.inputs.repaired),
         io.read_table(stage.inputs.rejected),
@@ -14,6 +14,7 @@ def main(stage: Stage) -> None:
     )
     io.write_csv(stage.outputs.review, review)
     io.write_csv(stage.outputs.columns, column_table())
+    return f"{review.height} prompts to look at"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from memat.stage import Stage, run_stage
 from memat.text.languages import load_language
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     cfg = stage.cfg
     if cfg["source"] == "text":
         texts = read_corpus(stage.inputs.corpus[0])
@@ -27,6 +27,7 @@ def main(stage: Stage) -> None:
             stage.params.seed,
         )
     io.write_table(stage.outputs.text, pl.DataFrame({"text": texts}), stage.provenance)
+    return f"{len(texts)} texts"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from memat.heads.storage import read_activations
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params = stage.params
     settings = ProbeSettings(**stage.cfg)
     activations, groups = read_activations(stage.inputs.activations, settings.group)
@@ -16,6 +16,7 @@ def main(stage: Stage) -> None:
     heads = choose_heads(io.read_table(stage.inputs.accuracy), params.k, params.select, params.seed)
     shifts = iti_shifts(activations, inside, heads, params.alpha)
     write_corrections(stage.outputs.corrections, shifts, stage.provenance)
+    return f"{len(heads)} heads"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from memat.stage import Stage, run_stage
 from memat.tensors import read_tensors
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     params, inputs = stage.params, stage.inputs
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
@@ -31,6 +31,7 @@ def main(stage: Stage) -> None:
         token_budget(model, stage.memory_mb, gradients=False),
     )
     write_deltas(stage.outputs.deltas, deltas, stage.provenance)
+    return f"{len(cases)} facts in layers {', '.join(map(str, deltas))}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from memat.report.tables import differences_frame, summary_frame
 from memat.stage import Stage, run_stage
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     experiments, languages = stage.params.experiments, stage.params.languages
     metrics, settings = measured(stage.inputs.scores, experiments, stage.cfg, stage.params.seed)
     summary = summary_frame(metrics, experiments, languages, settings)
@@ -17,6 +17,7 @@ def main(stage: Stage) -> None:
         stage.outputs.differences, differences_frame(metrics, experiments, languages, settings)
     )
     io.write_text(stage.outputs.table, markdown_table(summary, settings.confidence))
+    return f"{len(experiments)} experiments, {metrics['case_id'].n_unique()} facts"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from memat.text.languages import load_language
 from memat.text.translate import join_translations, translate_facts
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     cfg, params = stage.cfg, stage.params
     facts = io.read_table(stage.inputs.facts)
     engine = make_engine(cfg, stage.threads)
@@ -19,7 +19,9 @@ def main(stage: Stage) -> None:
         translate_facts(group, engine, source_language, target_language, cfg["protect_subject"])
         for group in share(groups, params.shard, cfg["shards"])
     ]
-    io.write_table(stage.outputs.translations, join_translations(tables), stage.provenance)
+    table = join_translations(tables)
+    io.write_table(stage.outputs.translations, table, stage.provenance)
+    return f"{table.height} distinct sentences"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from memat.text.translate import join_translations
 from memat.text.two_record import read_two_record
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> str:
     language = load_language(stage.inputs.target_language)
     quality = translation_quality(
         io.read_table(stage.inputs.facts),
@@ -18,6 +18,7 @@ def main(stage: Stage) -> None:
     )
     io.write_table(stage.outputs.quality, quality, stage.provenance)
     io.write_csv(stage.outputs.quality_csv, quality)
+    return f"{quality.height} rows"
 
 
 if __name__ == "__main__":

@@ -85,8 +85,7 @@ def main() -> None:
     folder = Path(arguments.folder)
     write_csv(folder / "benchmark.csv", frame)
     draw_benchmark(frame, folder / "benchmark.png", folder / "benchmark.svg")
-    sizes = (2, 4, 8) if arguments.short else (50, 100, 200, 500, 1000)
-    scale = _scale(model, records, sizes, shard=sizes[0])
+    scale = _scale(model, records, arguments.sizes, shard=arguments.sizes[0])
     write_csv(folder / "benchmark_scale.csv", scale)
     print(scale)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=120):
@@ -100,10 +99,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", default="results")
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[50, 100, 200, 500, 1000],
+        help="numbers of facts whose values are timed; the first is the size of a shard",
+    )
     parser.add_argument("--stages", nargs="*", help="only these")
     arguments = parser.parse_args()
     if arguments.short:
         arguments.rounds = arguments.threads = 1
+        arguments.sizes = [2, 4, 8]
     return arguments
 
 

@@ -1,13 +1,14 @@
 """The door between a Snakemake rule and the library.
 
-A script defines `main(stage)` and ends with `run_stage(snakemake, main)`. The
-stage object holds the rule's files and settings as plain data, so that `main`
+A script defines `main(stage)`, which returns one line on what it made, and ends with
+`run_stage(snakemake, main)`. The stage object holds the rule's files and settings as plain data, so that `main`
 can be called from a test with a `Stage` made by hand.
 """
 
 import logging
 import random
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ class Stage:
     memory_mb: int | None = None
 
 
-def run_stage(snakemake, main: Callable[[Stage], None]) -> None:
-    """Run `main` for one Snakemake job: log file, seeds, threads, clean errors.
+def run_stage(snakemake, main: Callable[[Stage], str]) -> None:
+    """Run `main` for one Snakemake job: log file, seeds, threads, clean errors, a line at the end.
 
     `params.cfg` is the rule's config section and `params.code` its code tag; all
     other params become attributes of `stage.params`.
@@ -62,11 +63,14 @@ def run_stage(snakemake, main: Callable[[Stage], None]) -> None:
         ),
         memory_mb=snakemake.resources.get("batch_mb"),
     )
+    start = time.monotonic()
     try:
-        main(stage)
+        summary = main(stage)
     except MematError as error:
         log.error("%s: %s: %s", stage.name, type(error).__name__, error)
         sys.exit(1)
+    made = snakemake.output[0]
+    log.info("%s: %s (%.0f s) -> %s", stage.name, summary, time.monotonic() - start, made)
 
 
 def _by_name(files) -> SimpleNamespace:

@@ -6,7 +6,6 @@ everything before that token and below the first corrected layer is computed onc
 Under `position: all` it acts everywhere, as deployed, and rows run as token trees.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -28,8 +27,6 @@ from memat.model.suffix import (
     prepare_trees,
     run_suffixes,
 )
-
-log = logging.getLogger("memat")
 
 Heads = Sequence[tuple[int, int]]
 
@@ -151,7 +148,6 @@ def fit_corrections(
                 raise NonFiniteValue(f"corrections, epoch {epoch}: the gradient is not finite")
             adam.step()
         losses.append(total / len(requests))
-    log.info("mean loss per epoch: %s", ", ".join(f"{loss:.3f}" for loss in losses))
     return Corrections(list(heads), omega.detach().cpu(), torch.tensor(losses, dtype=torch.float64))
 
 

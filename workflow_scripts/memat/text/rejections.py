@@ -32,3 +32,12 @@ class Rejection:
 def rejected_table(rejections: Iterable[Rejection]) -> pl.DataFrame:
     """Rejections as the table that every dataset stage writes."""
     return pl.DataFrame([asdict(rejection) for rejection in rejections], schema=REJECTED_SCHEMA)
+
+
+def counted(kept: pl.DataFrame, rejected: pl.DataFrame) -> str:
+    """One line on what a stage keeps and drops, for the console."""
+    records = rejected.filter(kind="record").height
+    facts = kept["case_id"].n_unique()
+    return (
+        f"{facts} facts kept, {records} dropped, and {rejected.height - records} prompts of others"
+    )

@@ -4,7 +4,6 @@ A source is noise + sentence; only the sentence decides prompt and target, so th
 two parts are translated apart and put together again.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +13,6 @@ from memat.text.engines.interface import Engine, Translation
 from memat.text.languages import Language, apply_rules
 from memat.text.protect import Masked, kept_targets, known_names, restore
 from memat.text.sentences import Sentence, core_start_in_translation, fact_sentences
-
-log = logging.getLogger(__name__)
 
 TRANSLATION_SCHEMA = {
     "source": pl.String,
@@ -63,7 +60,6 @@ def translate_facts(
     else:
         translator = Translator(engine, target_language, source_language.stand_ins)
         rows = _translate_parts(sentences, translator, protect_subject)
-    log.info("%d distinct sentences translated by %s", len(rows), engine.name)
     return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
 
 
