@@ -192,14 +192,14 @@ def _covariance(model, records, tokens: int):
         tokens,
         tokens,
         lambda: reference.covariance(model, texts, LAYERS, tokens, 128),
-        lambda: _covariance(model, texts, tokens, budget),
+        lambda: _mean_moments(model, texts, tokens, budget),
         lambda a, b: max(_error(a[n], b[n]) for n in LAYERS),
     )
     # more token vectors than d_ff, or the solve would be of a singular matrix
-    return _covariance(model, texts, 6000, budget)
+    return _mean_moments(model, texts, 6000, budget)
 
 
-def _covariance(model, texts: list[str], tokens: int, budget: int) -> dict[int, torch.Tensor]:
+def _mean_moments(model, texts: list[str], tokens: int, budget: int) -> dict[int, torch.Tensor]:
     return mean_moments([key_moments(model, texts, LAYERS, tokens, 128, budget)])[0]
 
 

@@ -337,7 +337,7 @@ def test_order_of_the_terms_does_not_show_in_an_exact_sum():
     def summed(rows):
         total = ExactSum.zeros(200)
         for row in rows:
-            total.add(row)
+            total.add(row.double())
         return (total.total + total.rest.double()).float()
 
     assert summed(terms).equal(summed(terms.flip(0)))

@@ -37,7 +37,7 @@ class ExactSum:
         )
 
     def add(self, term: torch.Tensor) -> None:
-        term = term.double()  # of the model's precision, or float64
+        """Add a float64 matrix."""
         total = self.total + term
         added = total - self.total
         self.rest += ((self.total - (total - added)) + (term - added)).float()
@@ -78,18 +78,21 @@ def key_moments(
         for layer in layers
     }
 
-    def add(batch: list[list[int]]) -> None:
-        # products of one batch in the model's precision
-        for layer, product in _products(model, batch, layers).items():
-            sums[layer].add(product)
+    of_group: dict[int, torch.Tensor] = {}
 
-    batches = [
-        [group[i] for i in batch]
-        for group in own
-        for batch in length_batches([len(row) for row in group], token_budget)
-    ]
-    for batch in tqdm(batches, desc="covariance", mininterval=5):
-        run_halving(batch, add, halve_rows)
+    def add(batch: list[list[int]]) -> None:
+        # products of one batch in the model's precision, their sum over a group in float64
+        for layer, product in _products(model, batch, layers).items():
+            term = product.double()
+            of_group[layer] = of_group[layer] + term if layer in of_group else term
+
+    with tqdm(total=sum(map(len, own)), desc="covariance", unit="row", mininterval=5) as progress:
+        for group in own:
+            for batch in length_batches([len(row) for row in group], token_budget):
+                run_halving([group[i] for i in batch], add, halve_rows)
+                progress.update(len(batch))
+            for layer in layers:
+                sums[layer].add(of_group.pop(layer))
     for layer, found in sums.items():
         if not bool(found.total.isfinite().all()):
             raise NonFiniteValue(
