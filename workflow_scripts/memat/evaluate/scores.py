@@ -14,7 +14,7 @@ from memat.errors import NonFiniteValue
 from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.sentences import Sentence, tokenise
-from memat.model.trees import grow_tree, run_tree, tree_batches
+from memat.model.trees import grow_tree, read_targets, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,13 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
 
 
 def _score_part(model, sentences: list[Sentence], part: list[int], scores: Scores) -> None:
-    tree = grow_tree([sentences[number].ids[:-1] for number in part])
-    spots = [
-        (number, node, token)
-        for number, path in zip(part, tree.paths, strict=True)
-        for node, token in zip(
-            path[sentences[number].target_start - 1 :], sentences[number].target_ids, strict=True
-        )
-    ]
-    row, node, token = (torch.tensor(column) for column in zip(*spots, strict=True))
-    wanted, place = node.unique(return_inverse=True)
-    log_probs = model.log_probabilities(run_tree(model, tree)[wanted.to(model.device)]).cpu()
-    hit = log_probs.argmax(-1)[place] == token
-    scores.nll[part] = 0.0  # a part that ran out of memory may have begun
-    scores.nll.index_add_(0, row, -log_probs[place, token].double())
-    scores.hit[row[~hit]] = False
+    rows = [sentences[number] for number in part]
+    tree = grow_tree([sentence.ids[:-1] for sentence in rows])
+    read = read_targets(model, tree, run_tree(model, tree), rows)
+    numbers = torch.tensor(part)
+    scores.nll[numbers] = 0.0  # a part that ran out of memory may have begun
+    scores.nll.index_add_(0, numbers[read.row], -read.log_probability.double())
+    scores.hit[numbers[read.row[~read.hit]]] = False
 
 
 def _check(nll: torch.Tensor, rows: list[PromptTarget]) -> None:

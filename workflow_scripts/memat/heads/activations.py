@@ -13,7 +13,7 @@ from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
 from memat.model.sentences import EditRequest, request_sentence
-from memat.model.trees import grow_tree, run_tree, tree_batches
+from memat.model.trees import grow_tree, read_targets, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def dump_activations(
     values = torch.zeros(shape, dtype=torch.float32)
     predicted = torch.zeros(len(requests), dtype=torch.bool)
 
-    def read(part: list[int]) -> None:
+    def dump(part: list[int]) -> None:
         tree = grow_tree([rows[number] for number in part])
         last = torch.tensor([path[-1] for path in tree.paths], device=model.device)
         with ExitStack() as hooks:
@@ -53,15 +53,13 @@ def dump_activations(
                 keep = _keeper(values, part, layer, last)
                 hooks.enter_context(inputs_seen(model.attention_output(layer), keep))
             hidden = run_tree(model, tree)
-        for number, path in zip(part, tree.paths, strict=True):
-            sentence = sentences[number]
-            before = hidden[path[sentence.target_start - 1 : -1]]
-            argmax = model.log_probabilities(before).argmax(-1)
-            predicted[number] = argmax.tolist() == list(sentence.target_ids)
+        read = read_targets(model, tree, hidden, [sentences[number] for number in part])
+        predicted[part] = True
+        predicted[torch.tensor(part)[read.row[~read.hit]]] = False
 
     batches = tree_batches(rows, tree_budget(model))
     for batch in tqdm(batches, desc="head activations", mininterval=5):
-        run_halving(batch, read, halve_rows)
+        run_halving(batch, dump, halve_rows)
     _check(values, requests)
     cases = torch.tensor([request.case_id for request in requests])
     return HeadActivations(values, torch.tensor(labels), cases, predicted)

@@ -1,13 +1,15 @@
 """How many tokens a batch may have, from the memory a job may use."""
 
+import torch
 from transformers import PreTrainedModel
 
 from memat.model.editable import EditableModel
 
 # on a processor larger batches leave the caches: 1.5 times slower at 4,096 tokens
 CPU_TOKENS = 1024
-# a token tree attends to itself with a full mask, whose cost grows with the square of its nodes
-CPU_NODES = 256
+# a token tree attends to itself with a full mask, whose cost grows with the square of its nodes;
+# each thread takes its share of them
+CPU_NODES_PER_THREAD = 256
 GPU_NODES = 2048
 SHARE = 0.5  # the other half is for what a batch does not scale: weights in use, results, libraries
 LEAST = 64
@@ -34,4 +36,6 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
 
 def tree_budget(model: EditableModel | PreTrainedModel) -> int:
     """Nodes of one token tree (`memat.model.trees`), by the device the model is on."""
-    return CPU_NODES if model.device.type == "cpu" else GPU_NODES
+    if model.device.type == "cpu":
+        return CPU_NODES_PER_THREAD * torch.get_num_threads()
+    return GPU_NODES
