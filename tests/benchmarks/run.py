@@ -6,7 +6,8 @@ The two ways take turns, several rounds; a ratio is the median over rounds of
 (plain seconds / fast seconds), because absolute times drift on shared machines. Where
 items do not depend on each other the plain loop does only the first few of them, and
 both ways are compared per item; agreement is measured on the items both did.
-Writes benchmark.csv and benchmark.{png,svg}. The model is the demo's, the facts are
+Writes benchmark.csv, benchmark_scale.csv (time and memory of the values of more and more
+facts) and benchmark.{png,svg}. The model is the demo's, the facts are
 the demo's English records.
 """
 
@@ -27,6 +28,7 @@ sys.path[:0] = [str(REPOSITORY / "workflow_scripts"), str(Path(__file__).parent)
 import polars as pl  # noqa: E402
 import reference  # noqa: E402
 import torch  # noqa: E402
+from figure import draw_benchmark  # noqa: E402
 
 from memat.edit.covariance import key_moments, mean_moments  # noqa: E402
 from memat.edit.keys import template_weights  # noqa: E402
@@ -41,7 +43,6 @@ from memat.io import write_csv  # noqa: E402
 from memat.model.budget import token_budget, tree_budget  # noqa: E402
 from memat.model.load import load_model  # noqa: E402
 from memat.model.sentences import EditRequest  # noqa: E402
-from memat.report.figure_benchmark import draw_benchmark  # noqa: E402
 
 LAYERS = [6, 7, 8, 9, 10]
 # upstream MEMIT's own: five contexts, 20 steps
@@ -77,16 +78,16 @@ def main() -> None:
     records = json.loads((REPOSITORY / "resources/facts/demo.json").read_text(encoding="utf-8"))
     random.Random(0).shuffle(records)  # facts of one relation stand together in the file
     few, many = (2, 6) if arguments.short else (8, arguments.facts)
+    folder = Path(arguments.folder)
+    scale = _scale(model, records, arguments.sizes, shard=arguments.sizes[0])
+    write_csv(folder / "benchmark_scale.csv", scale)
     rows = []
     for case in _cases(model, records, few, many):
         if not arguments.stages or case.stage in arguments.stages:
             rows += _measure(case, arguments.rounds)
+            write_csv(folder / "benchmark.csv", pl.DataFrame(rows))
     frame = pl.DataFrame(rows)
-    folder = Path(arguments.folder)
-    write_csv(folder / "benchmark.csv", frame)
-    draw_benchmark(frame, folder / "benchmark.png", folder / "benchmark.svg")
-    scale = _scale(model, records, arguments.sizes, shard=arguments.sizes[0])
-    write_csv(folder / "benchmark_scale.csv", scale)
+    draw_benchmark(frame, scale, folder / "benchmark.png", folder / "benchmark.svg")
     print(scale)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=120):
         print(frame)

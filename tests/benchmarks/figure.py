@@ -1,0 +1,47 @@
+"""Figure: how much faster each stage is than its plain loop, and how the values' time grows."""
+
+from pathlib import Path
+
+import polars as pl
+
+from memat.provenance import Provenance
+from memat.report.figures import BLUE, GREY, VERMILION, new_figure, save_figure, styled
+
+
+def draw_benchmark(
+    benchmark: pl.DataFrame, scale: pl.DataFrame, png: str | Path, svg: str | Path
+) -> None:
+    """Bars of the speed ratio per stage; seconds and peak memory against the number of facts.
+
+    benchmark: columns stage, variant, ratio. scale: columns n, seconds, peak_mb.
+    """
+    fast = benchmark.filter(pl.col("variant") == "fast")
+    with styled():
+        figure = new_figure(11, 1.6 + 0.3 * max(len(fast), 5), "Speed against the plain loop")
+        ratios, growth = figure.subplots(1, 2, width_ratios=(3, 2))
+        _draw_ratios(ratios, fast)
+        _draw_growth(growth, scale)
+        save_figure(figure, png, svg, Provenance("benchmark", {}, ""))
+
+
+def _draw_ratios(axes, fast: pl.DataFrame) -> None:
+    bars = axes.barh(fast["stage"].to_list(), fast["ratio"].to_list(), color=BLUE)
+    axes.bar_label(bars, fmt="%.1f×", padding=3)
+    axes.axvline(1, color=GREY, linewidth=1)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel("seconds of the plain loop / of this project (median of rounds)")
+
+
+def _draw_growth(axes, scale: pl.DataFrame) -> None:
+    n, seconds = scale["n"].to_list(), scale["seconds"].to_list()
+    axes.plot(n, seconds, "o-", color=BLUE, label="seconds")
+    memory = axes.twinx()
+    memory.plot(n, scale["peak_mb"].to_list(), "s--", color=VERMILION, label="peak MB")
+    memory.grid(visible=False)
+    for side in (axes, memory):
+        side.set_ylim(bottom=0)
+        side.margins(y=0.2)
+    axes.set(title="Values of more facts", xlabel="facts", ylabel="seconds")
+    memory.set_ylabel("peak memory, MB")
+    axes.legend(handles=[*axes.lines, *memory.lines], loc="lower right")
