@@ -119,8 +119,8 @@ def _cases(model, records, few: int, many: int):
     contexts = make_templates(model, OPENERS, 10)
     kl, training = "{} is a", token_budget(model, 3000, gradients=True)
     reading = token_budget(model, 3000, gradients=False)
-    new = [_request(r, "target_new") for r in records[:many]]
-    true = [_request(r, "target_true") for r in records[:many]]
+    new = [request_of(r, "target_new") for r in records[:many]]
+    true = [request_of(r, "target_true") for r in records[:many]]
     yield Case(
         "values",
         "fact",
@@ -233,7 +233,7 @@ def _scale(model, records, sizes: tuple[int, ...], shard: int) -> pl.DataFrame:
     budget = token_budget(model, 3000, gradients=True)
     rows = []
     for n in sizes:
-        requests = [_request(records[i % len(records)], "target_new") for i in range(n)]
+        requests = [request_of(records[i % len(records)], "target_new") for i in range(n)]
         _reset_peak()
         start = time.perf_counter()
         for first in range(0, n, shard):
@@ -248,7 +248,7 @@ def _scale(model, records, sizes: tuple[int, ...], shard: int) -> pl.DataFrame:
     return frame
 
 
-def _request(record: dict, role: str) -> EditRequest:
+def request_of(record: dict, role: str) -> EditRequest:
     rewrite = record["requested_rewrite"]
     return EditRequest(
         record["case_id"], rewrite["prompt"], rewrite["subject"], rewrite[role]["str"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from test_edit_values import CATALAN, CATALAN_CONTEXTS, CONTEXTS, REQUESTS
 
+from memat.edit import update
 from memat.edit.covariance import ExactSum, key_moments, mean_moments
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.storage import summed
@@ -21,6 +22,7 @@ from memat.edit.update import (
     spread_joint,
 )
 from memat.errors import ConfigError, NonFiniteValue, NotEnoughFacts
+from memat.model.hooks import inputs_seen
 from oracles import oracle_key, oracle_output, oracle_spread
 from small_models import SHAPES, TEXTS, small_model
 
@@ -273,6 +275,15 @@ def test_covariance_is_the_mean_of_outer_products(name):
         torch.testing.assert_close(found[layer].double(), expected, rtol=1e-5, atol=1e-7)
 
 
+def test_keys_of_a_bfloat16_model_are_multiplied_and_summed_in_more():
+    model = small_model("llama", dtype=torch.bfloat16)
+    keys = []
+    with inputs_seen(model.mlp_output(1), lambda k: keys.append(k[0].double())):
+        found, _count = covariance(model, TEXTS, [1], 200, 16, token_budget=1)  # row by row
+    keys = torch.cat(keys)
+    torch.testing.assert_close(found[1].double(), keys.T @ keys / len(keys), rtol=1e-5, atol=1e-9)
+
+
 def test_out_of_memory_late_in_a_batch_counts_nothing_twice(monkeypatch, caplog):
     model = small_model("llama", dtype=torch.float32)
     expected, count = covariance(model, TEXTS, [1, 2], 200, 8, 4096)
@@ -311,6 +322,28 @@ def test_keys_halve_their_batches_on_out_of_memory(monkeypatch, caplog):
     for layer in LAYERS:
         torch.testing.assert_close(found[layer].matrix(), expected[layer].matrix())
     assert "out of memory: going on with half batches" in caplog.text
+
+
+@pytest.mark.parametrize("solver", ["memit", "alphaedit"])
+def test_a_solve_too_large_for_the_device_is_done_on_the_processor(solver, monkeypatch, caplog):
+    model = small_model("llama")
+    arguments = (REQUESTS, wanted_values(model), CONTEXTS, moments(model), LAYERS)
+    arguments += (DeltaSettings(3.0, solver=solver), 64)
+    expected = spread(model, *arguments)
+    name = {"memit": "solve_keys", "alphaedit": "solve_in_null_space"}[solver]
+    whole, calls = getattr(update, name), []
+
+    def full_at_first(*args):
+        calls.append(args)
+        if len(calls) % 2:
+            raise torch.OutOfMemoryError("as if")
+        return whole(*args)
+
+    monkeypatch.setattr(update, name, full_at_first)
+    found = spread(model, *arguments)
+    assert len(calls) == 2 * len(LAYERS)
+    assert all(found[layer].right.equal(expected[layer].right) for layer in LAYERS)
+    assert "layer 0: out of memory on cpu, solved on the processor" in caplog.text
 
 
 @pytest.mark.parametrize("shards", [2, 4, 7])

@@ -96,6 +96,17 @@ def test_a_bos_token_changes_nothing_in_the_agreement(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_bfloat16_weights_end_at_the_losses_of_float32(way):
+    model = small_model("llama", dtype=torch.bfloat16)
+    settings = dataclasses.replace(SETTINGS, stop_loss=0.0)
+    rough = run(model, way, settings=settings)
+    model.network.float()
+    exact = run(model, way, settings=settings)
+    assert rough.z.dtype == exact.z.dtype == torch.float32
+    torch.testing.assert_close(rough.losses[:, -1], exact.losses[:, -1], rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_each_fact_stops_alone_and_stays_where_it_stopped(way):
     model = small_model("llama")
     losses = run(model, way).losses

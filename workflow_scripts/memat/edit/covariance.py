@@ -81,7 +81,7 @@ def key_moments(
     of_group: dict[int, torch.Tensor] = {}
 
     def add(batch: list[list[int]]) -> None:
-        # products of one batch in the model's precision, their sum over a group in float64
+        # products of one batch in float32 or better, their sum over a group in float64
         for layer, product in _products(model, batch, layers).items():
             term = product.double()
             of_group[layer] = of_group[layer] + term if layer in of_group else term
@@ -116,14 +116,15 @@ def mean_moments(parts: Sequence[KeyMoments]) -> tuple[dict[int, torch.Tensor], 
 
 
 def _products(model, rows: list[list[int]], layers: Sequence[int]) -> dict[int, torch.Tensor]:
-    """Σ k kᵀ over the tokens of some rows, {layer: (d_ff, d_ff)}, in the model's precision."""
+    """Σ k kᵀ over the tokens of some rows, {layer: (d_ff, d_ff)}, float32 or better."""
     ids, mask = pad(rows, model.device)
+    precise = torch.promote_types(model.dtype, torch.float32)
     found: dict[int, torch.Tensor] = {}
 
     def keeper(layer: int):
         def keep(keys: torch.Tensor) -> None:
             # OPT flattens rows and positions before its projection, the others do not
-            flat = keys.reshape(*mask.shape, -1)[mask.bool()]
+            flat = keys.reshape(*mask.shape, -1)[mask.bool()].to(precise)
             found[layer] = flat.T @ flat
 
         return keep

@@ -107,7 +107,7 @@ def spread_joint(
             size = float(residual.norm(dim=1).mean())
             log.info("layer %d: mean residual norm %.3f", layer, size)
             share = residual / _parts(len(layers) - number, settings.solver)
-            right = _solve(keys, covariance[layer].double(), settings, layer)
+            right = _solve(keys, covariance[layer], settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
                 add_delta(model, layer, deltas[layer])
@@ -120,12 +120,27 @@ def _parts(layers_left: int, solver: str) -> float:
 
 
 def _solve(
-    keys: torch.Tensor, moment: torch.Tensor, settings: DeltaSettings, layer: int
+    keys: torch.Tensor,
+    moment: torch.Tensor,
+    settings: DeltaSettings,
+    layer: int,
+    device: torch.device,
 ) -> torch.Tensor:
-    if settings.solver == "alphaedit":
-        share, weight = settings.null_share, settings.delta_weight
-        return solve_in_null_space(keys, moment, share, weight, layer)
-    return solve_keys(keys, moment, settings.covariance_weight, layer)
+    """The right factor in float64, on the processor; solved on `device` where it fits there."""
+
+    def solved(on: torch.device) -> torch.Tensor:
+        there, old = keys.to(on), moment.to(on, torch.float64)
+        if settings.solver == "alphaedit":
+            share, weight = settings.null_share, settings.delta_weight
+            return solve_in_null_space(there, old, share, weight, layer)
+        return solve_keys(there, old, settings.covariance_weight, layer)
+
+    try:
+        return solved(device).cpu()
+    except torch.OutOfMemoryError:
+        log.warning("layer %d: out of memory on %s, solved on the processor", layer, device)
+        torch.cuda.empty_cache()
+    return solved(torch.device("cpu"))
 
 
 def solve_keys(
@@ -144,7 +159,7 @@ def solve_keys(
     factor = _cholesky(moment, layer)
     living = keys[:, alive].T
     scaled = torch.cholesky_solve(living, factor)
-    inner = torch.eye(len(keys), dtype=keys.dtype) + living.T @ scaled
+    inner = _identity(len(keys), keys) + living.T @ scaled
     result[:, alive] = torch.linalg.solve(inner, scaled.T)
     if not bool(result.isfinite().all()):
         raise NonFiniteValue(f"solve of layer {layer} is not finite")
@@ -170,7 +185,7 @@ def solve_in_null_space(
             f"deltas.alphaedit.null_share: {share} leaves no direction of layer {layer} free"
         )
     projected = keys @ directions[:, free] @ directions[:, free].T
-    inner = projected @ projected.T + weight * torch.eye(len(keys), dtype=keys.dtype)
+    inner = projected @ projected.T + weight * _identity(len(keys), keys)
     result = torch.linalg.solve(inner, projected)
     if not bool(result.isfinite().all()):
         raise NonFiniteValue(f"solve of layer {layer} is not finite")
@@ -183,21 +198,23 @@ def _cholesky(moment: torch.Tensor, layer: int) -> torch.Tensor:
     ridge = 1e-10 * float(moment.diagonal().mean())
     while int(failed) and ridge < float(moment.diagonal().mean()):
         log.warning("layer %d: second moment is singular, ridge %.3g added", layer, ridge)
-        factor, failed = torch.linalg.cholesky_ex(
-            moment + ridge * torch.eye(len(moment), dtype=moment.dtype)
-        )
+        factor, failed = torch.linalg.cholesky_ex(moment + ridge * _identity(len(moment), moment))
         ridge *= 10
     if int(failed):
         raise NonFiniteValue(f"second moment of layer {layer} has no Cholesky factor")
     return factor
 
 
+def _identity(n: int, like: torch.Tensor) -> torch.Tensor:
+    return torch.eye(n, dtype=like.dtype, device=like.device)
+
+
 def add_delta(model: EditableModel, layer: int, delta: Delta) -> None:
     """Write one delta into the weights; summed in float64, stored in the model's dtype."""
     weight = model.mlp_matrix(layer)
     with torch.no_grad():
-        update = delta.matrix().to(weight.device)
-        weight.copy_((weight.double() + update).to(weight.dtype))
+        there = Delta(delta.left.to(weight.device), delta.right.to(weight.device))
+        weight.copy_((weight.double() + there.matrix()).to(weight.dtype))
 
 
 @contextmanager
