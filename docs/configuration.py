@@ -19,8 +19,8 @@ MACHINE_LIMIT = 2**31 - 1  # such a bound keeps numbers computable and says noth
 ALIGNED = 12  # a comment further in than this goes on with that of the key above it
 INTRODUCTION = """# Settings
 
-Made from `config.yaml` and its schema by `make docs`; do not edit it here. A run's file has all
-of these keys and no others. Values are those of the demo.
+Made from `config.yaml` and its schema by `make docs`; do not edit it here. A run's file has
+these keys and no others; one that it leaves out has the value of the demo, as given here.
 
 """
 

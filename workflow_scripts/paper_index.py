@@ -17,6 +17,7 @@ INTRODUCTION = """# The paper's experiments on {model}
 Verdicts are on this model and these facts ({facts} per table, {confidence:g}% intervals over
 facts, differences paired on the same facts). *Reproduced*: every interval the claim rests on
 lies on its side; *not reproduced*: at least one lies on the other side; *undecided*: neither.
+A claim about *some* needs one interval on its side, and is not reproduced if all are on the other.
 Many intervals stand here, so a few leave zero by chance.
 
 """

@@ -40,8 +40,8 @@ def _draw_growth(axes, scale: pl.DataFrame) -> None:
     memory.plot(n, scale["peak_mb"].to_list(), "s--", color=VERMILION, label="peak MB")
     memory.grid(visible=False)
     for side in (axes, memory):
-        side.set_ylim(bottom=0)
         side.margins(y=0.2)
+        side.set_ylim(bottom=0)
     axes.set(title="Values of more facts", xlabel="facts", ylabel="seconds")
     memory.set_ylabel("peak memory, MB")
     axes.legend(handles=[*axes.lines, *memory.lines], loc="lower right")

@@ -326,24 +326,22 @@ def test_keys_halve_their_batches_on_out_of_memory(monkeypatch, caplog):
 
 @pytest.mark.parametrize("solver", ["memit", "alphaedit"])
 def test_a_solve_too_large_for_the_device_is_done_on_the_processor(solver, monkeypatch, caplog):
-    model = small_model("llama")
-    arguments = (REQUESTS, wanted_values(model), CONTEXTS, moments(model), LAYERS)
-    arguments += (DeltaSettings(3.0, solver=solver), 64)
-    expected = spread(model, *arguments)
+    keys = torch.randn(3, 8, dtype=torch.float64)
+    moment = torch.diag(torch.arange(1.0, 9.0))
+    settings = DeltaSettings(3.0, solver=solver, null_share=0.5)
+    expected = update._solve(keys, moment, settings, 0, torch.device("cpu"))
     name = {"memit": "solve_keys", "alphaedit": "solve_in_null_space"}[solver]
-    whole, calls = getattr(update, name), []
+    whole = getattr(update, name)
 
-    def full_at_first(*args):
-        calls.append(args)
-        if len(calls) % 2:
+    def only_on_the_processor(keys, moment, *args):
+        if keys.device.type != "cpu" or moment.device.type != "cpu":
             raise torch.OutOfMemoryError("as if")
-        return whole(*args)
+        return whole(keys, moment, *args)
 
-    monkeypatch.setattr(update, name, full_at_first)
-    found = spread(model, *arguments)
-    assert len(calls) == 2 * len(LAYERS)
-    assert all(found[layer].right.equal(expected[layer].right) for layer in LAYERS)
-    assert "layer 0: out of memory on cpu, solved on the processor" in caplog.text
+    monkeypatch.setattr(update, name, only_on_the_processor)
+    found = update._solve(keys, moment, settings, 4, torch.device("meta"))
+    assert found.equal(expected)
+    assert "layer 4: out of memory on meta, solved on the processor" in caplog.text
 
 
 @pytest.mark.parametrize("shards", [2, 4, 7])

@@ -1,6 +1,7 @@
 """Which device a job loads the model on."""
 
 import multiprocessing
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -23,20 +24,20 @@ def two_gpus(monkeypatch):
 
 def test_jobs_side_by_side_take_one_gpu_each_and_give_it_back(two_gpus, tmp_path):
     processes = multiprocessing.get_context("fork")
-    answers, finish = processes.SimpleQueue(), processes.Event()
+    answers = processes.Queue()
 
     def hold():
-        answers.put(for_stage.least_used_gpu(tmp_path))
-        finish.wait()
+        answers.put(for_stage.free_gpu(tmp_path))
+        time.sleep(600)
 
-    other = processes.Process(target=hold)
+    other = processes.Process(target=hold, daemon=True)
     other.start()
-    assert answers.get() == 0
-    assert for_stage.least_used_gpu(tmp_path) == 1
-    assert for_stage.least_used_gpu(tmp_path) == 0  # both have a job: the second on the first
+    assert answers.get(timeout=60) == 0
+    assert for_stage.free_gpu(tmp_path) == 1
+    assert for_stage.free_gpu(tmp_path) == 0  # both have a job: a second place on the first
     other.kill()
     other.join()
-    assert for_stage.least_used_gpu(tmp_path) == 0
+    assert for_stage.free_gpu(tmp_path) == 0  # the place that was given back
 
 
 @pytest.mark.parametrize(

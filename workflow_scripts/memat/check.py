@@ -15,6 +15,7 @@ from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, can_recycle
 from memat.schema import schema_faults
 from memat.suggest import allowed_values, shown
+from memat.text.languages import load_language
 
 NEEDED_KEYS = {
     "unedited": (),
@@ -37,6 +38,8 @@ def check_config(config: dict, repository: Path) -> None:
     """
     _raise_all(schema_faults(config, repository / "schemas" / "config.schema.yaml"))
     _raise_all(_language_faults(config))
+    for code in config["languages"].values():
+        load_language(Path(f"resources/languages/{code}.yaml"))
     _raise_all(_experiment_faults(config))
     _raise_all(_setting_faults(config))
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])

@@ -10,6 +10,7 @@ from memat.checksum import carries_checksum
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.suggest import shown
+from memat.text.blocks import TUNING_SPLIT
 from memat.text.facts import read_facts
 from memat.text.two_record import read_two_record
 
@@ -86,9 +87,12 @@ def check_facts(config: dict) -> None:
         read_two_record(facts["reference"])
     frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
     available = frame.filter(pl.col("split") == blocks["split"]).height
-    if blocks["size"] * blocks["count"] + blocks["donor"] > available:
-        donor = f" and blocks.donor {blocks['donor']}" if blocks["donor"] else ""
+    # the tuning set is of its own split, or where there is none of what no block holds
+    tuning = 0 if (frame["split"] == TUNING_SPLIT).any() else blocks["tuning"]
+    if blocks["size"] * blocks["count"] + blocks["donor"] + tuning > available:
+        more = {"blocks.donor": blocks["donor"], "blocks.tuning": tuning}
+        besides = "".join(f" and {key} {number}" for key, number in more.items() if number)
         raise NotEnoughFacts(
-            f"blocks.size: {blocks['count']} x {blocks['size']} facts{donor} are asked for, but"
+            f"blocks.size: {blocks['count']} x {blocks['size']} facts{besides} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
         )

@@ -83,11 +83,11 @@ def key_moments(
     def add(batch: list[list[int]]) -> None:
         # products of one batch in float32 or better, their sum over a group in float64
         for layer, product in _products(model, batch, layers).items():
-            term = product.double()
-            of_group[layer] = of_group[layer] + term if layer in of_group else term
+            of_group[layer] += product  # in place: a batch never runs out of memory half added
 
     with tqdm(total=sum(map(len, own)), desc="covariance", unit="row", mininterval=5) as progress:
         for group in own:
+            of_group.update({layer: torch.zeros_like(sums[layer].total) for layer in layers})
             for batch in length_batches([len(row) for row in group], token_budget):
                 run_halving([group[i] for i in batch], add, halve_rows)
                 progress.update(len(batch))

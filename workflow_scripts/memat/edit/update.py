@@ -139,7 +139,7 @@ def _solve(
         return solved(device).cpu()
     except torch.OutOfMemoryError:
         log.warning("layer %d: out of memory on %s, solved on the processor", layer, device)
-        torch.cuda.empty_cache()
+    torch.cuda.empty_cache()  # out here, where nothing holds the tensors of the failed solve
     return solved(torch.device("cpu"))
 
 

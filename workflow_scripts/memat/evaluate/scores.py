@@ -61,7 +61,6 @@ def _score_part(model, sentences: list[Sentence], part: list[int], scores: Score
     tree = grow_tree([sentence.ids[:-1] for sentence in rows])
     read = read_targets(model, tree, run_tree(model, tree), rows)
     numbers = torch.tensor(part)
-    scores.nll[numbers] = 0.0  # a part that ran out of memory may have begun
     scores.nll.index_add_(0, numbers[read.row], -read.log_probability.double())
     scores.hit[numbers[read.row[~read.hit]]] = False
 

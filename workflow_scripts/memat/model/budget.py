@@ -1,4 +1,4 @@
-"""How many tokens a batch may have, from the memory a job may use."""
+"""How many tokens a batch may have: by the memory of a job, and by what is fast."""
 
 import torch
 from transformers import PreTrainedModel
@@ -10,7 +10,7 @@ CPU_TOKENS = 1024
 # a token tree attends to itself with a full mask, whose cost grows with the square of its nodes;
 # each thread takes its share of them
 CPU_NODES_PER_THREAD = 256
-GPU_NODES = 2048
+NODES = 2048  # at most
 SHARE = 0.5  # the other half is for what a batch does not scale: weights in use, results, libraries
 LEAST = 64
 
@@ -35,7 +35,7 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
 
 
 def tree_budget(model: EditableModel | PreTrainedModel) -> int:
-    """Nodes of one token tree (`memat.model.trees`), by the device the model is on."""
+    """Nodes of one token tree (`memat.model.trees`), by the model's device and the threads."""
     if model.device.type == "cpu":
-        return CPU_NODES_PER_THREAD * torch.get_num_threads()
-    return GPU_NODES
+        return min(CPU_NODES_PER_THREAD * torch.get_num_threads(), NODES)
+    return NODES

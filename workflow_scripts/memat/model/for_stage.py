@@ -16,26 +16,31 @@ _held: list[TextIO] = []
 
 
 def model_for(manifest: str, compute: dict) -> EditableModel:
-    """The model of a manifest on the configured device (`auto`: CUDA if there is one)."""
+    """The model of a manifest on the configured device.
+
+    `auto` is CUDA if there is one; of several GPUs, `auto` and `cuda` take a free one.
+    """
     device = compute["device"]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.device_count() > 1:
-        device = f"cuda:{least_used_gpu(Path(tempfile.gettempdir()))}"
+        device = f"cuda:{free_gpu(Path(tempfile.gettempdir(), f'memat-{os.getuid()}'))}"
     return load_model(manifest, device, compute["dtype"])
 
 
-def least_used_gpu(folder: Path) -> int:
-    """Number of the GPU that the fewest of this user's jobs on this machine hold; now this one
-    holds it as well, until its process ends.
+def free_gpu(folder: Path) -> int:
+    """Number of a GPU that no other job of this user on this machine holds; where there are more
+    jobs than GPUs, one that fewer jobs have taken a place on.
 
-    Jobs side by side so take one GPU each. What is held is a lock on a file in `folder`, named by
-    the GPU's id and a count; the kernel gives it back, however a job ends.
+    What a job holds until its process ends is a place: a lock on a file in `folder`, named by the
+    GPU's id and a number. First places are tried before second ones. The kernel gives a place
+    back, however the job ends.
     """
+    folder.mkdir(mode=0o700, exist_ok=True)
     ids = [torch.cuda.get_device_properties(n).uuid for n in range(torch.cuda.device_count())]
     places = (
-        (number, _lock(folder / f"memat-{os.getuid()}-gpu-{gpu}-{others}.lock"))
-        for others in itertools.count()
+        (number, _lock(folder / f"gpu-{gpu}-{place}.lock"))
+        for place in itertools.count()
         for number, gpu in enumerate(ids)
     )
     number, lock = next((number, lock) for number, lock in places if lock)
@@ -45,7 +50,7 @@ def least_used_gpu(folder: Path) -> int:
 
 def _lock(path: Path) -> TextIO | None:
     """The locked file; None while another process has it."""
-    file = path.open("w")
+    file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

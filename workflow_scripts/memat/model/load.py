@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from memat.errors import ModelError
-from memat.io import read_json, sha256_of
+from memat.io import read_json
 from memat.model.editable import EditableModel
 from memat.model.manifest import model_folder
 
@@ -49,20 +49,6 @@ def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32")
             f"{folder}: its tokenizer gives no character offsets (a fast tokenizer is needed)"
         )
     return EditableModel.wrap(network.to(device), tokenizer)
-
-
-def verify_model(manifest: str | Path) -> None:
-    """Compare every file of a prepared model with its recorded SHA-256. Raises ModelError."""
-    folder = model_folder(manifest)
-    for name, facts in read_json(manifest)["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelError(f"{manifest}: {path} is missing; delete the manifest and run again")
-        found = sha256_of(path)
-        if found != facts["sha256"]:
-            raise ModelError(
-                f"{path}: SHA-256 is {found}, but {manifest} records {facts['sha256']}"
-            )
 
 
 def read_model_config(folder: str | Path) -> dict:
