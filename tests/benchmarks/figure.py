@@ -34,14 +34,15 @@ def _draw_ratios(axes, fast: pl.DataFrame) -> None:
 
 
 def _draw_growth(axes, scale: pl.DataFrame) -> None:
-    n, seconds = scale["n"].to_list(), scale["seconds"].to_list()
-    axes.plot(n, seconds, "o-", color=BLUE, label="seconds")
     memory = axes.twinx()
-    memory.plot(n, scale["peak_mb"].to_list(), "s--", color=VERMILION, label="peak MB")
     memory.grid(visible=False)
-    for side in (axes, memory):
-        side.margins(y=0.2)
-        side.set_ylim(bottom=0)
+    lines = []
+    for side, column, label, style, color in (
+        (axes, "seconds", "seconds", "o-", BLUE),
+        (memory, "peak_mb", "peak MB", "s--", VERMILION),
+    ):
+        lines += side.plot(scale["n"], scale[column], style, color=color, label=label)
+        side.set_ylim(0, 1.2 * scale[column].max())
     axes.set(title="Values of more facts", xlabel="facts", ylabel="seconds")
     memory.set_ylabel("peak memory, MB")
-    axes.legend(handles=[*axes.lines, *memory.lines], loc="lower right")
+    axes.legend(handles=lines, loc="lower right")
