@@ -48,10 +48,10 @@ def main() -> None:
     rows = []
     for dtype in arguments.dtypes:
         model = random_model(arguments, dtype)
-        rows += [{"dtype": dtype, **row} for row in _values(model, config, arguments.facts)]
-        width = model.mlp_matrix(0).shape[1]
+        rows.append({"dtype": dtype, **_values(model, config, arguments.facts)})
+        d_ff = model.mlp_matrix(0).shape[1]
         del model
-    rows += [{"dtype": "float64", **row} for row in _solves(config, width, arguments)]
+    rows.append({"dtype": "float64", **_solves(config, d_ff, arguments)})
     frame = pl.DataFrame(rows)
     write_csv(Path(arguments.folder) / "benchmark_large.csv", frame)
     with pl.Config(tbl_cols=-1, tbl_width_chars=120):
@@ -88,7 +88,7 @@ def random_model(arguments: argparse.Namespace, dtype: str) -> EditableModel:
     return EditableModel.wrap(network, AutoTokenizer.from_pretrained(TOKENIZER))
 
 
-def _values(model: EditableModel, config: dict, n_facts: int) -> list[dict]:
+def _values(model: EditableModel, config: dict, n_facts: int) -> dict:
     records = json.loads((REPOSITORY / "resources/facts/demo.json").read_text(encoding="utf-8"))
     requests = [request_of(records[i % len(records)], "target_new") for i in range(n_facts)]
     contexts = make_templates(
@@ -112,16 +112,16 @@ def _values(model: EditableModel, config: dict, n_facts: int) -> list[dict]:
         for start in range(0, n_facts, together):
             optimise(requests[start : start + together], settings.steps)
 
-    return [_row("values", n_facts, _seconds(all_values, model.device), flops)]
+    return _row("values", n_facts, _seconds(all_values, model.device), flops)
 
 
-def _solves(config: dict, width: int, arguments: argparse.Namespace) -> list[dict]:
+def _solves(config: dict, d_ff: int, arguments: argparse.Namespace) -> dict:
     """Solves of λC + KKᵀ; FLOPs of Cholesky and of both triangular solves."""
     n_facts, generator = arguments.facts, torch.Generator(arguments.device).manual_seed(0)
     sizes = {"generator": generator, "device": arguments.device, "dtype": torch.float64}
-    text = torch.randn(2 * width, width, **sizes)
+    text = torch.randn(2 * d_ff, d_ff, **sizes)
     moment = text.T @ text / len(text)
-    keys = torch.randn(n_facts, width, **sizes)
+    keys = torch.randn(n_facts, d_ff, **sizes)
     weight = config["deltas"]["covariance_weight"]
 
     def solve() -> None:
@@ -129,9 +129,8 @@ def _solves(config: dict, width: int, arguments: argparse.Namespace) -> list[dic
             solve_keys(keys, moment, weight, layer)
 
     solve_keys(keys[:1], moment, weight, 0)  # the libraries' first call takes longer
-
-    flops = N_SOLVES * (width**3 / 3 + 2 * width**2 * n_facts)
-    return [_row(f"{N_SOLVES} solves", n_facts, _seconds(solve, arguments.device), flops)]
+    flops = N_SOLVES * (d_ff**3 / 3 + 2 * d_ff**2 * n_facts)
+    return _row(f"{N_SOLVES} solves", n_facts, _seconds(solve, arguments.device), flops)
 
 
 def _flops(work: Callable[[], None]) -> int:

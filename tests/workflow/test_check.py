@@ -14,8 +14,10 @@ from memat.errors import (
     ConfigError,
     DamagedFile,
     FactError,
+    LanguageError,
     MematError,
     ModelError,
+    NotEnoughFacts,
     UnsupportedArchitecture,
 )
 from memat.io import write_json
@@ -283,6 +285,22 @@ def test_faults_of_a_model_spec_name_the_file(project, config, content, part):
     text = refusal(config, ModelError)
     assert str(SPEC) in text
     assert part in text
+
+
+def test_a_tuning_set_of_no_split_of_its_own_is_counted_with_the_blocks(project, config):
+    config["facts"]["tuning_ids"] = None  # all 22 facts are in the split of the blocks
+    config["blocks"]["tuning"] = 6
+    text = refusal(config, NotEnoughFacts)
+    assert "1 x 12 facts and blocks.donor 5 and blocks.tuning 6 are asked for" in text
+    assert "has 22 in the split 'report'" in text
+    config["blocks"]["tuning"] = 5
+    check_config(config, REPOSITORY)
+
+
+def test_a_language_file_is_read_before_any_stage_runs(project, config):
+    path = Path("resources/languages/ca.yaml")
+    path.write_text(path.read_text(encoding="utf-8") + "openings: []\n", encoding="utf-8")
+    assert f"{path}: unknown key 'openings'" in refusal(config, LanguageError)
 
 
 def test_recycled_corrections_need_other_facts(project, config):

@@ -87,8 +87,9 @@ def check_facts(config: dict) -> None:
         read_two_record(facts["reference"])
     frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
     available = frame.filter(pl.col("split") == blocks["split"]).height
-    # the tuning set is of its own split, or where there is none of what no block holds
-    tuning = 0 if (frame["split"] == TUNING_SPLIT).any() else blocks["tuning"]
+    # the tuning set is of the tuning split, or as in `assign_blocks` of what no block holds
+    own_split = blocks["split"] != TUNING_SPLIT and (frame["split"] == TUNING_SPLIT).any()
+    tuning = 0 if own_split else blocks["tuning"]
     if blocks["size"] * blocks["count"] + blocks["donor"] + tuning > available:
         more = {"blocks.donor": blocks["donor"], "blocks.tuning": tuning}
         besides = "".join(f" and {key} {number}" for key, number in more.items() if number)

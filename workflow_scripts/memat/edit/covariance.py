@@ -77,8 +77,7 @@ def key_moments(
         layer: ExactSum.zeros(*[model.mlp_matrix(layer).shape[1]] * 2, device=model.device)
         for layer in layers
     }
-
-    of_group: dict[int, torch.Tensor] = {}
+    of_group = {layer: torch.zeros_like(sums[layer].total) for layer in layers}
 
     def add(batch: list[list[int]]) -> None:
         # products of one batch in float32 or better, their sum over a group in float64
@@ -87,12 +86,12 @@ def key_moments(
 
     with tqdm(total=sum(map(len, own)), desc="covariance", unit="row", mininterval=5) as progress:
         for group in own:
-            of_group.update({layer: torch.zeros_like(sums[layer].total) for layer in layers})
             for batch in length_batches([len(row) for row in group], token_budget):
                 run_halving([group[i] for i in batch], add, halve_rows)
                 progress.update(len(batch))
             for layer in layers:
-                sums[layer].add(of_group.pop(layer))
+                sums[layer].add(of_group[layer])
+                of_group[layer].zero_()
     for layer, found in sums.items():
         if not bool(found.total.isfinite().all()):
             raise NonFiniteValue(

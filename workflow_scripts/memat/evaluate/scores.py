@@ -14,7 +14,8 @@ from memat.errors import NonFiniteValue
 from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.sentences import Sentence, tokenise
-from memat.model.trees import grow_tree, read_targets, run_tree, tree_batches
+from memat.model.targets import read_targets
+from memat.model.trees import grow_tree, run_tree, tree_batches
 
 
 @dataclass(frozen=True)

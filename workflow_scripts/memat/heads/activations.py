@@ -13,7 +13,8 @@ from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
 from memat.model.sentences import EditRequest, request_sentence
-from memat.model.trees import grow_tree, read_targets, run_tree, tree_batches
+from memat.model.targets import read_targets
+from memat.model.trees import grow_tree, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def dump_activations(
     rows = [sentence.ids for sentence in sentences]
     shape = (len(requests), model.n_layers, model.n_heads, model.head_dim)
     values = torch.zeros(shape, dtype=torch.float32)
-    predicted = torch.zeros(len(requests), dtype=torch.bool)
+    predicted = torch.ones(len(requests), dtype=torch.bool)
 
     def dump(part: list[int]) -> None:
         tree = grow_tree([rows[number] for number in part])
@@ -54,7 +55,6 @@ def dump_activations(
                 hooks.enter_context(inputs_seen(model.attention_output(layer), keep))
             hidden = run_tree(model, tree)
         read = read_targets(model, tree, hidden, [sentences[number] for number in part])
-        predicted[part] = True
         predicted[torch.tensor(part)[read.row[~read.hit]]] = False
 
     batches = tree_batches(rows, tree_budget(model))

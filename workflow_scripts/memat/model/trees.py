@@ -12,20 +12,6 @@ from dataclasses import dataclass
 import torch
 
 from memat.model.editable import EditableModel
-from memat.model.sentences import Sentence
-
-
-@dataclass(frozen=True)
-class TargetTokens:
-    """The target tokens of a tree's rows, one after the other, on the processor, (n_tokens,).
-
-    row: whose token. log_probability: under teacher forcing, float32 or better.
-    hit: bool, whether the token is the argmax.
-    """
-
-    row: torch.Tensor
-    log_probability: torch.Tensor
-    hit: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -106,24 +92,3 @@ def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
     """Final normed hidden state of every node, (n_nodes, d_model)."""
     ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
     return model.last_hidden(ids, mask, position_ids=positions, use_cache=False)[0]
-
-
-def read_targets(
-    model: EditableModel, tree: TokenTree, hidden: torch.Tensor, sentences: Sequence[Sentence]
-) -> TargetTokens:
-    """The output head at the nodes that come before a target token, each node once.
-
-    hidden: of `run_tree`. sentences: those of the tree's rows; a row may end before the last
-    target token, which predicts nothing.
-    """
-    spots = [
-        (row, path[sentence.target_start - 1 + place], token)
-        for row, (path, sentence) in enumerate(zip(tree.paths, sentences, strict=True))
-        for place, token in enumerate(sentence.target_ids)
-    ]
-    row, node, token = torch.tensor(spots).T
-    read, place = node.unique(return_inverse=True)
-    log_probabilities = model.log_probabilities(hidden[read.to(model.device)])
-    best = log_probabilities.argmax(-1).cpu()
-    wanted = log_probabilities[place.to(model.device), token.to(model.device)]
-    return TargetTokens(row, wanted.cpu(), best[place] == token)
