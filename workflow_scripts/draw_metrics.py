@@ -1,7 +1,6 @@
 """Figure: all metrics of all experiments, with intervals, in both languages."""
 
-import polars as pl
-
+from memat import io
 from memat.report.figure_metrics import draw_metrics
 from memat.report.figures import save_figure, styled
 from memat.report.tables import SUMMARY_SCHEMA
@@ -9,7 +8,7 @@ from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
-    summary = pl.read_csv(stage.inputs.summary, schema=SUMMARY_SCHEMA)
+    summary = io.read_csv(stage.inputs.summary, schema=SUMMARY_SCHEMA)
     with styled():
         figure = draw_metrics(summary, stage.cfg["confidence"])
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)

@@ -30,8 +30,8 @@ def main(stage: Stage) -> str:
         metrics, compared_pairs(params.languages), params.languages, settings
     )
     io.write_csv(outputs.differences, differences)
-    transfer = pl.read_csv(inputs.transfer, schema=TRANSFER_SCHEMA)
-    peaks = pl.concat(pl.read_csv(path) for path in inputs.peaks)
+    transfer = io.read_csv(inputs.transfer, schema=TRANSFER_SCHEMA)
+    peaks = pl.concat(io.read_csv(path) for path in inputs.peaks)
     claims = paper_claims(differences, transfer, peaks, params.languages)
     head = INTRODUCTION.format(
         model=params.model, facts=params.n_facts, confidence=100 * settings.confidence

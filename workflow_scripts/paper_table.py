@@ -16,7 +16,7 @@ def main(stage: Stage) -> str:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
     metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
     summary = summary_frame(metrics, params.rows, params.languages, settings)
-    published = pl.read_csv(inputs.published, schema=PUBLISHED_SCHEMA)
+    published = io.read_csv(inputs.published, schema=PUBLISHED_SCHEMA)
     shown = pl.concat([summary, published_rows(published, params.target, params.languages)])
     io.write_csv(outputs.summary, shown)
     io.write_csv(

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow
 from pyarrow import parquet
 
+from memat.cells import with_formulas, without_formulas
 from memat.checksum import PLACEHOLDER, seal, verify
 from memat.errors import CannotWrite, ConfigError, DamagedFile
 from memat.provenance import Provenance
@@ -93,9 +94,18 @@ def read_provenance(path: str | Path) -> dict:
 
 
 def write_csv(path: str | Path, frame: pl.DataFrame) -> None:
-    """Write a table for people; provenance lives in the Parquet file beside it."""
+    """Write a table for people; provenance lives in the Parquet file beside it.
+
+    Texts that a spreadsheet would run as a formula begin with an apostrophe (`memat.cells`);
+    `read_csv`, or `memat.csv_files.read_csv_rows` for rows with line numbers, takes it away.
+    """
     with atomic_path(path) as temporary:
-        frame.write_csv(temporary)
+        without_formulas(frame).write_csv(temporary)
+
+
+def read_csv(path: str | Path, **options: object) -> pl.DataFrame:
+    """A table that `write_csv` wrote, or a person saved from it; options are those of polars."""
+    return with_formulas(pl.read_csv(path, **options))
 
 
 def write_json(path: str | Path, content: dict, provenance: Provenance) -> None:

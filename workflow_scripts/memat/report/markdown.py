@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from memat.cells import markdown_cell
 from memat.evaluate.metrics import SCORE
 
 SECTIONS = {
@@ -30,7 +31,10 @@ def _section(summary: pl.DataFrame, names: tuple[str, ...]) -> str:
     experiments = summary["experiment"].unique(maintain_order=True)
     columns = [_column(summary, name, language) for name in names for language in languages]
     header = ["Experiment", *(f"{name} {language}" for name in names for language in languages)]
-    rows = [[name, *(column.get(name, MISSING) for column in columns)] for name in experiments]
+    rows = [
+        [markdown_cell(name), *(column.get(name, MISSING) for column in columns)]
+        for name in experiments
+    ]
     return _aligned(header, rows)
 
 

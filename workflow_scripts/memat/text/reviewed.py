@@ -1,11 +1,11 @@
 """A person's corrections: a CSV made from the review table, applied on the next run."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from memat.csv_files import read_csv_rows
 from memat.errors import CorrectionsFileError
 from memat.text.sentences import KINDS, ROLES, Sentence
 
@@ -49,19 +49,8 @@ def read_corrections(path: str | Path, facts: pl.DataFrame) -> Reviewed:
         }
         for row in facts.iter_rows(named=True)
     }
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise CorrectionsFileError(
-                    f"{path}: has no column {missing[0]!r}; needed: {', '.join(COLUMNS)}"
-                )
-            numbered = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorrectionsFileError(f"{path}: cannot be read as UTF-8 CSV ({error})") from error
     corrections: dict[Key, Correction] = {}
-    for line, row in numbered:
+    for line, row in read_csv_rows(path, COLUMNS, CorrectionsFileError):
         key, correction = _checked(f"{path}: line {line}", row, prompts)
         if key in corrections:
             raise CorrectionsFileError(f"{path}: line {line}: {key} is corrected twice")

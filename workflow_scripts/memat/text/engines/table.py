@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from memat import io
 from memat.errors import TranslationError
 from memat.text.engines.interface import Translation
 from memat.text.words import LONE_SURROGATE
@@ -50,7 +51,7 @@ def _read(path: Path) -> dict[str, str]:
         return content
     # sentences that look like numbers are texts too
     parquet = path.suffix == ".parquet"
-    frame = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
+    frame = pl.read_parquet(path) if parquet else io.read_csv(path, infer_schema=False)
     for column in ("source", "translation"):
         if column not in frame.columns:
             raise ValueError(f"column {column!r} is missing; needed: source, translation")

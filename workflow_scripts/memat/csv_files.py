@@ -1,0 +1,32 @@
+"""Reading a CSV file that a person wrote, or saved from one of this workflow's."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from memat.cells import cell_text
+from memat.errors import MematError
+
+
+def read_csv_rows(
+    path: str | Path, columns: Sequence[str], kind: type[MematError]
+) -> list[tuple[int, dict[str, str]]]:
+    """Rows by column name, each with the number of its last line; cells as `io.write_csv` got them.
+
+    A short row has None in its last columns. Raises `kind`(path) if the file cannot be read as
+    UTF-8 CSV or has not all of `columns`.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing:
+                raise kind(f"{path}: has no column {missing[0]!r}; needed: {', '.join(columns)}")
+            return [(reader.line_num, _texts(row)) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise kind(f"{path}: cannot be read as UTF-8 CSV ({error})") from error
+
+
+def _texts(row: dict) -> dict:
+    """The cells of one row; what stands beyond the last column has no name and stays a list."""
+    return {name: cell_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
