@@ -1,15 +1,20 @@
 """Result files: atomic, with provenance inside, equal work gives equal bytes, damage is named."""
 
 import json
+import os
+import stat
 
 import polars as pl
 import pytest
 import torch
 
 from memat import io
-from memat.errors import DamagedFile
+from memat.errors import CannotWrite, DamagedFile
+from memat.evaluate.export import export_model
 from memat.provenance import Provenance
+from memat.report.figures import new_figure, save_figure
 from memat.tensors import read_tensors, write_tensors
+from small_models import small_model
 
 MADE = Provenance("train_probes", {"cfg": {"c": 1.0}}, "abc", {"torch": "2"})
 FRAME = pl.DataFrame({"case_id": [1, 2], "texts": [["a", "b"], []]})
@@ -100,3 +105,55 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         io.write_text(path, "half \ud800")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["t.txt"]
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077])
+def umask(request):
+    """The umask of a user, for one test."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_every_file_has_the_rights_of_the_users_umask(tmp_path, umask):
+    io.write_table(tmp_path / "t.parquet", FRAME, MADE)
+    io.write_csv(tmp_path / "t.csv", FRAME.select("case_id"))
+    io.write_json(tmp_path / "t.json", {}, MADE)
+    io.write_text(tmp_path / "t.md", "text")
+    write_tensors(tmp_path / "t.safetensors", {"a": torch.ones(1)}, MADE)
+    save_figure(new_figure(1, 1, "t"), tmp_path / "t.png", tmp_path / "t.svg", MADE)
+    export_model(small_model("llama", torch.float32), tmp_path / "export")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"model.safetensors", "tokenizer.json", "t.svg"} <= {path.name for path in files}
+    rights = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
+    assert rights == dict.fromkeys(rights, 0o666 & ~umask)
+
+
+def test_what_a_killed_job_left_lends_its_rights_to_nothing(tmp_path):
+    left = tmp_path / ".t.txt.tmp"
+    left.write_text("half")
+    left.chmod(0o600)
+    (tmp_path / ".model.part").mkdir()
+    (tmp_path / ".model.part" / "half.safetensors").write_text("half")
+    before = os.umask(0o022)
+    io.write_text(tmp_path / "t.txt", "whole")
+    os.umask(before)
+    assert stat.S_IMODE((tmp_path / "t.txt").stat().st_mode) == 0o644
+    with io.atomic_folder(tmp_path / "model") as scratch:
+        (scratch / "config.json").write_text("{}")
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["config.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "t.txt"]
+
+
+def fill_a_full_disk(folder):
+    with io.atomic_folder(folder) as scratch:
+        (scratch / "config.json").write_text("new")
+        raise OSError("No space left on device")
+
+
+def test_a_folder_that_could_not_be_filled_stays_as_it_was(tmp_path):
+    (tmp_path / "config.json").write_text("old")
+    with pytest.raises(CannotWrite, match="No space left"):
+        fill_a_full_disk(tmp_path)
+    assert (tmp_path / "config.json").read_text() == "old"
+    assert not tmp_path.with_name(f".{tmp_path.name}.part").exists()

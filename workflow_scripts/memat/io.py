@@ -8,6 +8,8 @@ import errno
 import hashlib
 import json
 import os
+import shutil
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,22 +31,64 @@ DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 def atomic_path(path: str | Path):
     """Yield a temporary path beside `path`; on success it takes the final name.
 
-    Its name is always the same: what a killed job left is written over by the next one.
-    Raises CannotWrite(path) where the disk refuses; then nothing is left behind.
+    Its name is always the same: what a killed job left is written over by the next one. The
+    file gets the rights that the user's umask gives, whatever wrote it: safetensors makes its
+    files for the owner alone. Raises CannotWrite(path) where the disk refuses; then nothing is
+    left behind.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
+        with _named_disk_faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rights = _new_file_rights(temporary)
+            yield temporary
+            temporary.chmod(rights)
+            os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: str | Path):
+    """Yield an empty scratch folder; on success its files go to `folder`, over those of their names.
+
+    What else is in `folder` stays. Rights and faults are as in `atomic_path`.
+    """
+    folder = Path(folder)
+    scratch = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        with _named_disk_faults(folder):
+            scratch.mkdir(parents=True)
+            folder.mkdir(exist_ok=True)
+            rights = _new_file_rights(scratch / ".rights")
+            yield scratch
+            for path in sorted(scratch.iterdir()):
+                path.chmod(rights)
+                path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _new_file_rights(path: Path) -> int:
+    """Rights of a file made here by the user's umask (or the folder's own rules); none is left."""
+    path.unlink(missing_ok=True)
+    path.touch()
+    rights = stat.S_IMODE(path.stat().st_mode)
+    path.unlink()
+    return rights
+
+
+@contextmanager
+def _named_disk_faults(path: Path):
+    try:
+        yield
     except Exception as error:
         if reason := disk_fault(error):
             raise CannotWrite(f"{path}: cannot be written: {reason}") from error
         raise
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def disk_fault(error: Exception) -> str | None:

@@ -13,19 +13,22 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from memat.errors import UnsupportedArchitecture
+from memat.io import atomic_folder
 from memat.model.editable import EditableModel
 
 
 def export_model(model: EditableModel, folder: Path) -> None:
     """Write a model that carries its edit and corrections; loads with no code of ours.
 
-    Raises UnsupportedArchitecture where the model type has no place for a correction.
+    Raises UnsupportedArchitecture where the model type has no place for a correction,
+    CannotWrite(folder).
     """
     network = model.network
     if _has_new_biases(model):
         network = _with_biases(model)
-    network.save_pretrained(folder)
-    model.tokenizer.save_pretrained(folder)
+    with atomic_folder(folder) as target:
+        network.save_pretrained(target)
+        model.tokenizer.save_pretrained(target)
 
 
 def _has_new_biases(model: EditableModel) -> bool:

@@ -7,7 +7,6 @@ a lock file and a later difference is an error.
 """
 
 import logging
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from memat.errors import ModelError
 from memat.hub import hub_snapshot
-from memat.io import sha256_of
+from memat.io import atomic_folder, sha256_of
 from memat.model.architecture import architecture_of
 from memat.model.load import read_model_config
 
@@ -102,15 +101,16 @@ def dequantise(gguf: Path, folder: Path) -> None:
     fresh.load_state_dict(read.state_dict())
     fresh.tie_weights()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    _replace_folder(
-        folder, lambda target: (fresh.save_pretrained(target), tokenizer.save_pretrained(target))
-    )
+    with atomic_folder(folder) as target:
+        fresh.save_pretrained(target)
+        tokenizer.save_pretrained(target)
 
 
 def _from_hub(spec: dict, folder: Path, lock: Path) -> None:
     snapshot = hub_snapshot(spec["repo"], spec["revision"], lock, spec.get("files"))
     _native_config(snapshot, spec)
-    _replace_folder(folder, lambda target: _as_safetensors(snapshot, spec, target))
+    with atomic_folder(folder) as target:
+        _as_safetensors(snapshot, spec, target)
 
 
 def _native_config(snapshot: Path, spec: dict) -> None:
@@ -128,20 +128,6 @@ def _as_safetensors(snapshot: Path, spec: dict, target: Path) -> None:
     network = AutoModelForCausalLM.from_pretrained(snapshot, dtype=dtype, trust_remote_code=False)
     network.save_pretrained(target)
     AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
-
-
-def _replace_folder(folder: Path, write) -> None:
-    """Fill a scratch folder beside `folder`, then let its files take their place."""
-    scratch = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        write(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in scratch.iterdir():
-            path.replace(folder / path.name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _check(path: Path, expected: str) -> None:
