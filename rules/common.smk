@@ -70,6 +70,7 @@ DATASET_OUTPUTS = [
         "blocks.parquet",
         "overlap.parquet",
         "rejected.parquet",
+        "lost.csv",
         "funnel.csv",
         *([] if config["facts"]["bilingual"] else ["review.csv"]),
         *(["quality.csv"] if MEASURES_TRANSLATION else []),

@@ -9,6 +9,13 @@ FACTS_REJECTED = f"{DATASET}/facts_rejected.parquet"
 REPAIRED = f"{DATASET}/repaired.parquet"
 REPAIRED_REJECTED = f"{DATASET}/repaired_rejected.parquet"
 BILINGUAL_REJECTED = f"{DATASET}/bilingual_rejected.parquet"
+# what each stage dropped; the tables are written, and their jobs succeed, if nothing is left
+REJECTED = [
+    FACTS_REJECTED,
+    *([] if config["facts"]["bilingual"] else [REPAIRED_REJECTED]),
+    BILINGUAL_REJECTED,
+]
+LOST = f"{DATASET}/lost.csv"
 
 
 if config["facts"]["url"]:
@@ -290,6 +297,31 @@ rule funnel:
         "../workflow_scripts/funnel.py"
 
 
+rule list_lost:
+    input:
+        facts=FACTS_FILE,
+        rejected=REJECTED,
+    output:
+        lost=LOST,
+    log:
+        log_path("list_lost"),
+    benchmark:
+        benchmark_path("list_lost")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=10,
+    params:
+        cfg={"format": config["facts"]["format"]},
+        code=code_tag("list_lost.py"),
+    message:
+        "Lost facts and prompts, with the reason in words"
+    script:
+        "../workflow_scripts/list_lost.py"
+
+
 rule overlap:
     input:
         bilingual=BILINGUAL,
@@ -324,6 +356,9 @@ rule assign_blocks:
     input:
         bilingual=BILINGUAL,
         subset=SUBSET,
+        rejected=REJECTED,
+        # on disk when this stage finds too few facts; a new wording assigns nothing again
+        lost=ancient(LOST),
     output:
         blocks=BLOCKS,
     log:

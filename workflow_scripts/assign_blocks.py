@@ -1,22 +1,33 @@
-"""Draws the facts of the run and cuts them into blocks."""
+"""Draws the facts of the run and cuts them into blocks; the first stage that needs facts."""
+
+import polars as pl
 
 from memat import io
+from memat.errors import NotEnoughFacts
 from memat.stage import Stage, run_stage
 from memat.text.blocks import assign_blocks
+from memat.text.losses import losses_in_words, require_facts
 
 
 def main(stage: Stage) -> str:
     cfg = stage.cfg
-    blocks = assign_blocks(
-        io.read_table(stage.inputs.bilingual),
-        io.read_table(stage.inputs.subset),
-        split=cfg["split"],
-        size=cfg["size"],
-        count=cfg["count"],
-        donor=cfg["donor"],
-        tuning=cfg["tuning"],
-        seed=stage.params.seed,
-    )
+    bilingual = io.read_table(stage.inputs.bilingual)
+    rejected = pl.concat(map(io.read_table, stage.inputs.rejected))
+    losses = losses_in_words(bilingual, rejected, stage.inputs.lost)
+    require_facts(bilingual, losses)
+    try:
+        blocks = assign_blocks(
+            bilingual,
+            io.read_table(stage.inputs.subset),
+            split=cfg["split"],
+            size=cfg["size"],
+            count=cfg["count"],
+            donor=cfg["donor"],
+            tuning=cfg["tuning"],
+            seed=stage.params.seed,
+        )
+    except NotEnoughFacts as error:
+        raise NotEnoughFacts(f"{error}. {losses}") from None
     io.write_table(stage.outputs.blocks, blocks, stage.provenance)
     return f"{blocks.height} facts in {blocks['block'].n_unique()} sets"
 

@@ -19,7 +19,8 @@ def main(stage: Stage) -> str:
     io.write_table(stage.outputs.overlap, overlap, stage.provenance)
     for name, frame in subsets(overlap, stage.cfg["same"], stage.cfg["different"]).items():
         io.write_table(getattr(stage.outputs, name), frame, stage.provenance)
-    return f"mean overlap of subjects {100 * overlap['subject'].mean():.0f}% over {overlap.height} facts"
+    mean = f"{100 * overlap['subject'].mean():.0f}%" if overlap.height else "unknown"
+    return f"mean overlap of subjects {mean} over {overlap.height} facts"
 
 
 if __name__ == "__main__":

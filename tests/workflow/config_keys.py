@@ -26,7 +26,7 @@ compute.batch_facts | 2 | optimise_values dump_activations score
 languages.source | es | translate draw_losses
 languages.target | es | translate draw_losses
 model.name | tiny-falcon | prepare_model
-facts.format | triples | read_facts
+facts.format | triples | read_facts list_lost
 facts.path | resources/cache/tiny/copy.json | read_facts
 facts.url | file:///nowhere/facts.json | fetch_facts
 facts.sha256 | SHA256 | read_facts

@@ -41,6 +41,10 @@ class NotEnoughFacts(MematError):
     """A block, split or batch asks for more facts than there are."""
 
 
+class NothingLeft(MematError):
+    """A stage needs facts and all of them were lost before it; counts them by reason."""
+
+
 class NonFiniteValue(MematError):
     """NaN or infinity appeared; names the stage and the fact or layer."""
 

@@ -1,0 +1,65 @@
+"""The lost facts and prompts as a table that a person opens."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from memat.text.losses import FACT
+from memat.text.reasons import in_words
+
+LOST_SCHEMA = {
+    "case_id": pl.Int64,
+    "what": pl.String,
+    "prompt_type": pl.String,
+    "target_role": pl.String,
+    "stage": pl.String,
+    "reason": pl.String,
+    "why": pl.String,
+    "sentence": pl.String,
+    "detail": pl.String,
+    "subject": pl.String,
+}
+
+
+def lost_table(source: Sequence[dict], rejected: pl.DataFrame) -> pl.DataFrame:
+    """`LOST_SCHEMA`: what was lost between the facts file and the dataset, facts before prompts.
+
+    source: every row of the facts file (`memat.text.facts.read_format`). rejected: of all
+    stages. sentence: the prompt with its target, in the source language; of a fact, its rewrite
+    prompt with the new target. prompt_type is empty for a fact.
+    """
+    facts = {row["case_id"]: row for row in source}
+    rows = [_lost_row(row, facts.get(row["case_id"])) for row in rejected.iter_rows(named=True)]
+    rows.sort(key=lambda row: (row["what"] != "fact", row["reason"], row["case_id"]))
+    return pl.DataFrame(rows, schema=LOST_SCHEMA)
+
+
+def _lost_row(row: dict, fact: dict | None) -> dict:
+    is_fact = row["kind"] == FACT
+    return {
+        "case_id": row["case_id"],
+        "what": "fact" if is_fact else "prompt",
+        "prompt_type": None if is_fact else row["kind"],
+        "target_role": row["role"],
+        "stage": row["stage"],
+        "reason": row["reason"],
+        "why": in_words(row["reason"]),
+        "sentence": source_sentence(fact, row["kind"], row["index"], row["role"]) if fact else None,
+        "detail": row["detail"],
+        "subject": fact["subject"] if fact else None,
+    }
+
+
+def source_sentence(fact: dict, kind: str, index: int | None, role: str | None) -> str:
+    """A prompt of a fact in the source language with one of its targets, the new one by default.
+
+    kind "record" and "rewrite" are the rewrite prompt. A prompt or a target that the fact has
+    not is left out.
+    """
+    if kind in (FACT, "rewrite"):
+        prompt = fact["prompt"].replace("{}", fact["subject"])
+    else:
+        listed = fact[f"{kind}_prompts"] or []
+        prompt = listed[index] if index is not None and index < len(listed) else ""
+    target = fact[role or "target_new"]
+    return f"{' '.join(part for part in (prompt, target) if part)}."

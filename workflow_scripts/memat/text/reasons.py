@@ -1,0 +1,32 @@
+"""Why a fact or a prompt is lost: each reason code in a sentence for a person.
+
+The stages name a reason by its code (`memat.text.rejections`). The sentences stand apart
+from them, so that a better sentence runs no stage again.
+"""
+
+REASONS = {
+    # where the facts are read
+    "not_in_keep_ids": "The list of facts to keep (facts.keep_ids) does not name this fact.",
+    "subject_not_in_prompt": "The paraphrase does not name the subject, so it asks something else.",
+    # where the translation is cut into prompt, subject and target
+    "empty_translation": "The translator gave no text for this sentence.",
+    "not_aligned": "No word of the translation could be matched with a word of the source.",
+    "target_not_final": "The target does not end the translated sentence, so it cannot be asked for.",
+    "subject_not_found": "The subject was not found in the translated prompt.",
+    "subject_ambiguous": "The subject stands in the translated prompt more than once.",
+    "unknown_words": "The translator left words of the prompt in the source language.",
+    "dropped_by_review": "A person dropped this prompt in the file of corrections.",
+    # where the prompts of both targets are put together
+    "target_form_differs": "The prompt goes with another form of the target than the rewrite prompt.",
+    "other_target_lost": "The same prompt was lost with the fact's other target.",
+    "prompts_differ": "The prompt is translated differently for the two targets.",
+    "rewrite_lost": "The prompt that the edit is made with was lost.",
+    "targets_equal": "The new and the true target have the same translation.",
+    "too_few_paraphrases": "Fewer paraphrases are left than repair.min_paraphrases asks for.",
+    "too_few_neighborhood": "Fewer neighborhood prompts are left than repair.min_neighborhood asks for.",
+}
+
+
+def in_words(reason: str) -> str:
+    """The sentence of a reason code; a code without one, its words."""
+    return REASONS.get(reason) or f"{reason.replace('_', ' ').capitalize()}."
