@@ -2,12 +2,13 @@
 
 PYTHON ?= python3.11
 CORES ?= all
-CONFIG ?= config.yaml
+CONFIG ?= configs/demo.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO_MODEL := resources/models/smollm2-135m-instruct/manifest.json
-RESULTS = $(shell $(BIN)/python -c "import yaml; print(yaml.safe_load(open('$(CONFIG)'))['results'])")
+# of the config, or where it says nothing the default of config.yaml
+RESULTS = $(shell $(BIN)/python -c "import yaml; print(*[c['results'] for c in map(yaml.safe_load, map(open, ('$(CONFIG)', 'config.yaml'))) if 'results' in c][:1])")
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG)
 
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -32,7 +33,7 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 	$(BIN)/python -m pip install --quiet -r $(VENV)/pins.txt -c envs/constraints.txt
 	touch $@
 
-demo: $(INSTALLED)  ## facts to results table and report, with config.yaml
+demo: $(INSTALLED)  ## facts to results table and report, with configs/demo.yaml
 	@envs/debian.sh apertium
 	$(SNAKEMAKE) --cores $(CORES)
 	$(SNAKEMAKE) --cores 1 --report $(RESULTS)/report.html

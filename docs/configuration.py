@@ -20,7 +20,8 @@ ALIGNED = 12  # a comment further in than this goes on with that of the key abov
 INTRODUCTION = """# Settings
 
 Made from `config.yaml` and its schema by `make docs`; do not edit it here. A run's file has
-these keys and no others; one that it leaves out has the value of the demo, as given here.
+these keys and no others; one that it leaves out has the default given here. `configs/` holds
+files to copy, each with only what differs.
 
 """
 
@@ -37,7 +38,9 @@ def page() -> str:
         first, _, rest = path.partition(".")
         if first != section:
             section = first
-            parts.append(f"\n## {first}\n\n| key | demo | allowed | meaning |\n|---|---|---|---|\n")
+            parts.append(
+                f"\n## {first}\n\n| key | default | allowed | meaning |\n|---|---|---|---|\n"
+            )
         cells = (rest or first, f"`{_shown(default)}`", allowed(schema, path), comments[path])
         parts.append(f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |\n")
     return "".join(parts)
@@ -91,14 +94,18 @@ def _words(schema: dict, node: dict) -> str:
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
     types = node.get("type", "any")
-    words = " or ".join(types) if isinstance(types, list) else types
+    words, *other = types if isinstance(types, list) else [types]
     if "items" in node and words == "array":
         words = f"list of {_words(schema, _resolved(schema, node['items']))}"
     if node.get("maximum", 0) >= MACHINE_LIMIT:
         node = {key: value for key, value in node.items() if key != "maximum"}
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     return " ".join(
-        [words, *(f"{sign} {node[key]:g}" for key, sign in bounds.items() if key in node)]
+        [
+            words,
+            *(f"{sign} {node[key]:g}" for key, sign in bounds.items() if key in node),
+            *(f"or {kind}" for kind in other),
+        ]
     )
 
 

@@ -30,7 +30,7 @@ venv)
 apertium)
   pair=${2:-eng-cat}
   { command -v apertium && apertium -l | grep -w -- "$pair"; } >/dev/null 2>&1 ||
-    install_or_explain "apertium-$pair" "Ask an administrator for it, or set translate.engine in config.yaml to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
+    install_or_explain "apertium-$pair" "Ask an administrator for it, or set translate.engine in your config to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
   ;;
 slurm)
   { PATH=$PATH:/usr/sbin:/sbin command -v munged slurmctld slurmd sbatch | wc -l | grep -qx 4; } ||

@@ -18,6 +18,10 @@ def in_order(value):
 
 
 config.update(in_order(config))
+if config["blocks"]["size"] is None:
+    # how many facts will be left is not known before they are translated: no stage is cut
+    for section in ("values", "activations", "scores"):
+        config[section]["shard_size"] = None
 
 RESULTS = config["results"]
 SEED = config["seed"]
@@ -356,6 +360,10 @@ def paper_path(name):
 
 def with_facts(rows):
     """The rows, unless the config leaves no facts for them."""
+    if not rows:
+        raise WorkflowError(
+            "blocks.size is null: figure4 edits parts of a block, so it needs a number there"
+        )
     for row in rows:
         if fact_sets.TUNING in row.facts and not PLAN.tuning_size:
             raise WorkflowError("blocks.tuning is 0: this target searches settings on such facts")

@@ -376,6 +376,6 @@ rule assign_blocks:
         seed=SEED,
         code=code_tag("assign_blocks.py"),
     message:
-        "{params.cfg[count]} block(s) of {params.cfg[size]} facts of the split {params.cfg[split]}"
+        "Facts of the split {params.cfg[split]} in blocks: {params.cfg[count]}"
     script:
         "../workflow_scripts/assign_blocks.py"

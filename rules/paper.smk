@@ -199,7 +199,6 @@ rule paper_index:
         rows=measured_rows(PAPER.claimed()),
         targets={name: list(map(str, paths)) for name, paths in PAPER_OUTPUTS.items()},
         model=config["model"]["name"],
-        n_facts=PLAN.n_blocks * PLAN.block_size,
         languages=LANGUAGES,
         seed=SEED,
         code=code_tag("paper_index.py"),

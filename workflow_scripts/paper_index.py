@@ -34,7 +34,9 @@ def main(stage: Stage) -> str:
     peaks = pl.concat(io.read_csv(path) for path in inputs.peaks)
     claims = paper_claims(differences, transfer, peaks, params.languages)
     head = INTRODUCTION.format(
-        model=params.model, facts=params.n_facts, confidence=100 * settings.confidence
+        model=params.model,
+        facts=metrics["case_id"].n_unique(),
+        confidence=100 * settings.confidence,
     )
     folder = Path(outputs.index).parent
     links = "\n".join(_link(name, paths, folder) for name, paths in params.targets.items())

@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "workflow_scripts"), str(Path(__file__).parent)]
+sys.path[:0] = [
+    str(REPOSITORY / name) for name in ("workflow_scripts", "tests/benchmarks", "tests")
+]
 
 import polars as pl  # noqa: E402
 import torch  # noqa: E402
@@ -34,6 +36,7 @@ from memat.io import write_csv  # noqa: E402
 from memat.model.budget import token_budget  # noqa: E402
 from memat.model.editable import EditableModel  # noqa: E402
 from memat.model.load import DTYPES  # noqa: E402
+from workflow.project import merged_config  # noqa: E402
 
 TOKENIZER = REPOSITORY / "resources/models/smollm2-135m-instruct"
 HEAD_SIZE = 64
@@ -44,7 +47,7 @@ def main() -> None:
     arguments = _arguments()
     if arguments.device.startswith("cuda") and not torch.cuda.is_available():
         sys.exit("not measured: there is no CUDA device here")
-    config = yaml.safe_load((REPOSITORY / "configs/aguila.yaml").read_text(encoding="utf-8"))
+    config = merged_config("configs/aguila.yaml")
     rows = []
     for dtype in arguments.dtypes:
         model = random_model(arguments, dtype)

@@ -156,13 +156,13 @@ def test_the_page_of_claims_links_every_target(tmp_path, transfer):
             rows=[row(name) for name in names],
             targets={"figure2": [str(tmp_path / "figure2.csv")]},
             model="tiny",
-            n_facts=12,
             languages=list(LANGUAGES),
             seed=0,
         )
     )
     page = (tmp_path / "index.md").read_text(encoding="utf-8")
     assert "- figure2: [figure2.csv](figure2.csv)" in page
+    assert "(12 per table" in page
     verdicts = [line.split(" | ")[2] for line in page.splitlines() if "**" in line]
     assert len(verdicts) == 9
     assert set(verdicts) <= {"**reproduced**", "**not reproduced**", "**undecided**"}

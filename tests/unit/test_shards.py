@@ -19,6 +19,13 @@ def test_groups_are_the_same_however_facts_are_cut(n_facts, together, groups_a_s
     ]
 
 
+@given(st.integers(0, 300), st.integers(1, 20))
+def test_without_a_shard_size_the_first_shard_holds_all_groups(n_facts, together):
+    assert groups_of_shard(n_facts, 0, None, together) == groups_of_shard(
+        n_facts, 0, together * max(n_facts, 1), together
+    )
+
+
 @given(st.lists(st.integers(), max_size=40), st.integers(1, 50))
 def test_shares_are_the_groups_in_order_each_once(groups, shards):
     shares = [list(share(groups, shard, shards)) for shard in range(shards)]

@@ -208,6 +208,20 @@ def test_donor_and_tuning_facts_are_of_no_block():
     assert blocks["case_id"].n_unique() == 18 + 4 + 3
 
 
+@pytest.mark.parametrize(("n_tuning", "own_block"), [(0, 23), (5, 21)])
+def test_a_block_without_a_size_holds_what_donor_and_tuning_facts_leave(n_tuning, own_block):
+    frame = bilingual(*[(i, "a", "a", "tuning" if i < n_tuning else "report") for i in range(30)])
+    subset = pl.DataFrame({"case_id": list(range(30))})
+    blocks = assign_blocks(frame, subset, "report", None, 1, donor=4, tuning=3, seed=0)
+    sizes = dict(blocks.group_by("block").len().rows())
+    assert sizes == {"0": own_block, "donor": 4, "tuning": 3}
+    assert blocks["case_id"].n_unique() == own_block + 4 + 3
+    with pytest.raises(NotEnoughFacts, match="donor need 30 facts"):
+        assign_blocks(frame, subset, "report", None, 1, donor=30, tuning=0, seed=0)
+    with pytest.raises(NotEnoughFacts, match="split 'report' has 0 left"):
+        assign_blocks(frame, subset.head(0), "report", None, 1, donor=0, tuning=0, seed=0)
+
+
 def test_a_nested_set_is_the_beginning_of_its_block():
     frame = bilingual(*[(i, "a", "a", "report") for i in range(12)])
     subset = pl.DataFrame({"case_id": list(range(12))})

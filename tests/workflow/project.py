@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
 from tiny import write_tiny_world
 
@@ -18,6 +19,7 @@ PARTS = (
     *("Snakefile", "config.yaml", "configs", "envs", "profiles", "report", "rules", "schemas"),
     *("workflow_scripts", "resources"),
 )
+DEFAULTS = "config.yaml"
 _NEVER = shutil.ignore_patterns("__pycache__", ".*", "cache")
 
 
@@ -25,6 +27,14 @@ def _not_tracked(folder: str, names: list[str]) -> set[str]:
     """Names below `folder` that git ignores: caches and prepared models."""
     models = [name for name in names if Path(folder, name).is_dir()]
     return _NEVER(folder, names) | set(models if Path(folder).name == "models" else ())
+
+
+def merged_config(*overlays: str, folder: Path = REPOSITORY) -> dict:
+    """The config of a run: the defaults, and over them the given files, as Snakemake merges them."""
+    config: dict = {}
+    for name in (DEFAULTS, *overlays):
+        update_config(config, yaml.safe_load((folder / name).read_text(encoding="utf-8")))
+    return config
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,8 @@ class Project:
         return {name: digest for name, digest in found.items() if not name.startswith(own)}
 
     def config(self, source: str = "configs/tiny.yaml", **changes: object) -> str:
-        """Write a changed copy of a config; keys are dotted paths, `__` for the dot."""
-        content = yaml.safe_load((self.folder / source).read_text(encoding="utf-8"))
+        """Write a changed copy of a config, whole; keys are dotted paths, `__` for the dot."""
+        content = merged_config(source, folder=self.folder)
         for key, value in changes.items():
             *sections, last = key.split("__")
             place = content

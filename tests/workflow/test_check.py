@@ -22,11 +22,13 @@ from memat.errors import (
 )
 from memat.io import write_json
 from memat.provenance import Provenance
-from workflow.project import REPOSITORY, Project
+from workflow.project import REPOSITORY, Project, merged_config
 
 FACTS = Path("resources/cache/tiny/facts.json")
 SPEC = Path("resources/models/tiny-llama.yaml")
 MODEL = Path("resources/cache/tiny/tiny-llama")
+# blocks of a run whose one block holds what is left
+ALL = {"split": "report", "subset": "all", "size": None, "count": 1, "donor": 0, "tuning": 0}
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def project(tmp_path, unstarted, monkeypatch) -> Project:
 
 @pytest.fixture
 def config() -> dict:
-    return yaml.safe_load((REPOSITORY / "configs" / "tiny.yaml").read_text(encoding="utf-8"))
+    return merged_config("configs/tiny.yaml")
 
 
 def changed(config: dict, path: str, value: object) -> dict:
@@ -65,6 +67,10 @@ def refusal(config: dict, kind: type[MematError] = ConfigError) -> str:
 
 def test_the_tiny_config_is_accepted(project, config):
     check_config(config, REPOSITORY)
+
+
+def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project, config):
+    check_config(config | {"blocks": ALL, "experiments": None}, REPOSITORY)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,10 @@ def test_the_tiny_config_is_accepted(project, config):
         ("blocks.count", 2, ["blocks.size: 2 x 12 facts"]),
         ("blocks.split", "tuning", ["has 4 in the split 'tuning'"]),
         ("export.block", 1, ["export.block: 1 does not exist"]),
-        ("facts.path", None, ["facts: give either path or url"]),
+        ("blocks", ALL | {"count": 2}, ["blocks.size: null", "a number for blocks.count: 2"]),
+        ("blocks", ALL | {"donor": 18}, ["1 x 1 facts and blocks.donor 18", "has 18 in the split"]),
+        ("facts.path", None, ["facts: no facts are named", "facts.url", "configs/own.yaml"]),
+        ("facts.url", "https://a.org/b", ["facts: both path and url are given"]),
         ("facts.path", "no.json", ["facts.path: no such file: no.json"]),
         ("facts.tuning_ids", "no.txt", ["facts.tuning_ids: no such file"]),
         ("facts.sha256", "0" * 64, ["facts.sha256", "expected 0000"]),

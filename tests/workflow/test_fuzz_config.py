@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 
 from memat.check import check_config
 from memat.model.spec import read_model_spec
-from memat.plan import plan_experiments
+from memat.plan import experiment_rows, plan_experiments
 from mutations import Answers, damaged, damaged_files
-from workflow.project import REPOSITORY, Project
+from workflow.project import REPOSITORY, Project, merged_config
 
 MODELS = Path("resources/models")
-CONFIGS = {
-    path: yaml.safe_load((REPOSITORY / path).read_text(encoding="utf-8"))
-    for path in ("configs/tiny.yaml", "configs/aguila.yaml")
-}
+CONFIGS = {path: merged_config(path) for path in ("configs/tiny.yaml", "configs/aguila.yaml")}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +42,7 @@ def test_configs(world, monkeypatch):
     @given(st.sampled_from(list(CONFIGS)).flatmap(lambda path: damaged(CONFIGS[path], most=2)))
     def case(config):
         plan = answers.ask(lambda: check(config), *places_of(config))
-        assert plan is None or len(plan.experiments) == len(config["experiments"])
+        assert plan is None or len(plan.experiments) == len(experiment_rows(config))
 
     case()
     answers.check(2000)

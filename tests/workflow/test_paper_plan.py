@@ -3,17 +3,16 @@
 from math import exp, log
 
 import pytest
-import yaml
 
 from memat.paper import SWEEPS, TABLES, Paper, scaling_sizes
 from memat.plan import plan_experiments
 from memat.report.claims import compared_pairs
-from workflow.project import REPOSITORY
+from workflow.project import merged_config
 
 
 @pytest.fixture
 def config():
-    return yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    return merged_config("configs/demo.yaml")
 
 
 @pytest.fixture
@@ -69,6 +68,12 @@ def test_targets_share_the_models_of_the_demo(config, paper):
     assert scored <= ours
     largest = [r for r in paper.sweep("figure4")[1] if r.x == config["blocks"]["size"]]
     assert {r.facts for r in largest} == {("0",)}
+
+
+def test_a_block_of_unknown_size_plans_all_but_the_sizes_of_an_edit(config):
+    plan = plan_experiments(config | {"blocks": config["blocks"] | {"size": None}})
+    rows = {name: Paper(config, plan).sweep(name)[1] for name in SWEEPS}
+    assert [name for name, own in rows.items() if not own] == ["figure4"]
 
 
 def test_every_compared_experiment_is_measured(paper):

@@ -1,16 +1,15 @@
 """Experiments that need the same work share it; sizes decide how it is cut."""
 
 import pytest
-import yaml
 
 from memat.errors import ConfigError
 from memat.plan import Correction, Edit, Heads, plan_experiments
-from workflow.project import REPOSITORY
+from workflow.project import merged_config
 
 
 @pytest.fixture
 def config():
-    return yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    return merged_config("configs/demo.yaml")
 
 
 def test_demo_needs_two_edits_four_probed_heads_six_corrections(config):
@@ -98,6 +97,23 @@ def test_own_k_is_another_correction_on_the_same_heads(config):
 def test_shards_cover_the_block(config, size, shard_size, shards):
     config["blocks"]["size"] = size
     assert list(plan_experiments(config).shards("0", shard_size)) == list(range(shards))
+
+
+def test_a_block_without_a_planned_size_is_one_shard(config):
+    config["blocks"]["size"] = None
+    assert list(plan_experiments(config).shards("0", 1)) == [0]
+
+
+@pytest.mark.parametrize("target", ["ca", "es"])
+def test_the_default_experiments_edit_and_correct_each_language(config, target):
+    config |= {"languages": {"source": "en", "target": target}, "experiments": None}
+    assert [(e.name, e.method) for e in plan_experiments(config).experiments] == [
+        ("unedited", "unedited"),
+        ("memit_en", "memit"),
+        (f"memit_{target}", "memit"),
+        ("memat_en_en", "memat"),
+        (f"memat_{target}_{target}", "memat"),
+    ]
 
 
 def test_a_nested_set_uses_the_first_shards_of_its_block(config):

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 
 import polars as pl
 import pytest
-import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from workflow import config_keys
 from workflow.config_keys import OTHER_GRAPH, change_of, leaf_keys, write_other_inputs
 from workflow.dry_runs import DryRuns
-from workflow.project import REPOSITORY, Project
+from workflow.project import REPOSITORY, Project, merged_config
 
 FOLDER = "resources/cache/tiny"
 
@@ -220,7 +219,7 @@ UNUSED = {
 }
 # an input that must be there and starts nothing again
 ANCIENT = {("list_lost", "assign_blocks")}
-TINY = yaml.safe_load((REPOSITORY / "configs" / "tiny.yaml").read_text(encoding="utf-8"))
+TINY = merged_config("configs/tiny.yaml")
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py"))
 EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
 
@@ -294,8 +293,7 @@ def test_every_script_is_a_rule_that_is_looked_at(followers):
 
 
 def test_every_key_of_the_config_is_in_the_table():
-    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
-    assert list(config_keys.rows()) == list(leaf_keys(config))
+    assert list(config_keys.rows()) == list(leaf_keys(merged_config()))
 
 
 @pytest.mark.parametrize("key", list(leaf_keys(TINY)))

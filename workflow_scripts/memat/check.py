@@ -12,11 +12,12 @@ from pathlib import Path
 from memat.check_files import check_facts, check_prepared_model, require_file
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
-from memat.plan import BOTH, JOINT, can_recycle
+from memat.plan import BOTH, JOINT, can_recycle, experiment_rows
 from memat.schema import schema_faults
 from memat.suggest import allowed_values, shown
 from memat.text.languages import load_language
 
+EXAMPLE = "configs/own.yaml"
 NEEDED_KEYS = {
     "unedited": (),
     "memit": ("train",),
@@ -73,7 +74,7 @@ def _language_faults(config: dict) -> Iterator[str]:
 def _experiment_faults(config: dict) -> Iterator[str]:
     languages = list(config["languages"].values())
     first_seen: dict[str, int] = {}
-    for position, row in enumerate(config["experiments"]):
+    for position, row in enumerate(experiment_rows(config)):
         place = f"experiments[{position}] ({row['name']})"
         if row["name"] in first_seen:
             yield f"{place}: name already used by experiments[{first_seen[row['name']]}]"
@@ -100,8 +101,13 @@ def _experiment_faults(config: dict) -> Iterator[str]:
 def _setting_faults(config: dict) -> Iterator[str]:
     """Settings that contradict each other."""
     facts, probes, overlap = config["facts"], config["probes"], config["overlap"]
-    if (facts["path"] is None) == (facts["url"] is None):
-        yield "facts: give either path or url, and null for the other"
+    if facts["path"] is None and facts["url"] is None:
+        yield (
+            "facts: no facts are named; give facts.path (a file) or facts.url (a download)."
+            f" {EXAMPLE} is an example to copy"
+        )
+    elif facts["path"] is not None and facts["url"] is not None:
+        yield "facts: both path and url are given; set one of them to null"
     if facts["bilingual"] and facts["format"] != "counterfact":
         yield "facts.bilingual: needs facts.format: counterfact (the paper's two-record form)"
     engine = config["translate"]["engine"]
@@ -128,6 +134,11 @@ def _setting_faults(config: dict) -> Iterator[str]:
     layers = config["edit"]["layers"]
     if sorted(set(layers)) != layers:
         yield f"edit.layers: must be ascending without repeats, found {layers}"
+    if config["blocks"]["size"] is None and config["blocks"]["count"] > 1:
+        yield (
+            "blocks.size: null puts all facts in one block; give a number for blocks.count:"
+            f" {config['blocks']['count']}"
+        )
     if config["export"]["block"] >= config["blocks"]["count"]:
         yield (
             f"export.block: {config['export']['block']} does not exist;"
@@ -189,7 +200,7 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
     n_heads = spec.n_layers * spec.n_heads
     keys = {"corrections.k": config["corrections"]["k"]} | {
         f"experiments[{i}] ({row['name']}).k": row["k"]
-        for i, row in enumerate(config["experiments"])
+        for i, row in enumerate(experiment_rows(config))
         if "k" in row
     }
     keys |= {f"paper.heads[{i}]": k for i, k in enumerate(config["paper"]["heads"])}

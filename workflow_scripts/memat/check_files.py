@@ -90,10 +90,12 @@ def check_facts(config: dict) -> None:
     # the tuning set is of the tuning split, or as in `assign_blocks` of what no block holds
     own_split = blocks["split"] != TUNING_SPLIT and (frame["split"] == TUNING_SPLIT).any()
     tuning = 0 if own_split else blocks["tuning"]
-    if blocks["size"] * blocks["count"] + blocks["donor"] + tuning > available:
+    # without a size the block holds what is left of the others, at least one fact
+    size = 1 if blocks["size"] is None else blocks["size"]
+    if size * blocks["count"] + blocks["donor"] + tuning > available:
         more = {"blocks.donor": blocks["donor"], "blocks.tuning": tuning}
         besides = "".join(f" and {key} {number}" for key, number in more.items() if number)
         raise NotEnoughFacts(
-            f"blocks.size: {blocks['count']} x {blocks['size']} facts{besides} are asked for, but"
+            f"blocks.size: {blocks['count']} x {size} facts{besides} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
         )

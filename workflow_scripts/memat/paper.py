@@ -145,6 +145,8 @@ class Paper:
         return [self._unedited(), self._memit(JOINT), self._memit(BOTH), *both, *controls]
 
     def _sizes(self) -> Iterator[Row]:
+        if self.plan.block_size is None:
+            return  # sizes of an edit are planned from that of a block
         for size in scaling_sizes(self.plan.block_size, self.settings["smallest_edit"]):
             whole = size == self.plan.block_size
             facts = tuple(b if whole else first(b, size) for b in self.plan.blocks)

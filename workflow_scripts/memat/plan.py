@@ -116,12 +116,15 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Plan:
-    """All experiments of a config and the sizes of its sets of facts."""
+    """All experiments of a config and the sizes of its sets of facts.
+
+    block_size: None where the one block holds all facts that are left after translation.
+    """
 
     experiments: tuple[Experiment, ...]
     languages: tuple[str, ...]
     n_blocks: int
-    block_size: int
+    block_size: int | None
     donor_size: int
     tuning_size: int
 
@@ -130,15 +133,20 @@ class Plan:
         """Names of the blocks that are reported on (`memat.fact_sets`)."""
         return tuple(str(number) for number in range(self.n_blocks))
 
-    def n_facts(self, facts: str) -> int:
-        """How many facts a set holds."""
+    def n_facts(self, facts: str) -> int | None:
+        """How many facts a set holds; None: as many as are left after translation."""
         whole, size = whole_and_size(facts)
         return size or {DONOR: self.donor_size, TUNING: self.tuning_size}.get(
             whole, self.block_size
         )
 
     def shards(self, facts: str, shard_size: int) -> range:
-        """Shards of a stage that takes `shard_size` facts of a set in one job."""
+        """Shards of a stage that takes `shard_size` facts of a set in one job.
+
+        A run whose block has no planned size is not cut: every set is one shard.
+        """
+        if self.block_size is None:
+            return range(1)
         return range(n_shards(self.n_facts(facts), shard_size))
 
     def corrected_with(self, experiment: Experiment, facts: str) -> str:
@@ -202,7 +210,7 @@ def plan_experiments(config: dict) -> Plan:
     return Plan(
         experiments=tuple(
             plan_experiment(row, config["corrections"]["k"], config["iti"]["alpha"])
-            for row in config["experiments"]
+            for row in experiment_rows(config)
         ),
         languages=(languages["source"], languages["target"]),
         n_blocks=config["blocks"]["count"],
@@ -210,6 +218,18 @@ def plan_experiments(config: dict) -> Plan:
         donor_size=config["blocks"]["donor"],
         tuning_size=config["blocks"]["tuning"],
     )
+
+
+def experiment_rows(config: dict) -> list[dict]:
+    """The rows of `experiments`; of null: unedited, then memit and memat in each language."""
+    if config["experiments"] is not None:
+        return config["experiments"]
+    languages = config["languages"].values()
+    edited = [{"name": f"memit_{c}", "method": "memit", "train": c} for c in languages]
+    corrected = [
+        {"name": f"memat_{c}_{c}", "method": "memat", "train": c, "heads": c} for c in languages
+    ]
+    return [{"name": "unedited", "method": "unedited"}, *edited, *corrected]
 
 
 def can_recycle(blocks: dict) -> bool:

@@ -16,13 +16,14 @@ def n_shards(n_items: int, shard_size: int) -> int:
     return ceil(n_items / shard_size)
 
 
-def groups_of_shard(n_facts: int, shard: int, shard_size: int, together: int) -> list[slice]:
+def groups_of_shard(n_facts: int, shard: int, shard_size: int | None, together: int) -> list[slice]:
     """Facts of one shard of `shard_size` facts, as slices of at most `together` facts.
 
-    shard_size: a multiple of `together` (see `memat.check`), or the shards would cut groups.
+    shard_size: a multiple of `together` (see `memat.check`), or the shards would cut groups;
+    None: all facts are one shard, the first.
     """
-    start = shard * shard_size
-    end = min(start + shard_size, n_facts)
+    start = shard * (shard_size or n_facts)
+    end = min(start + (shard_size or n_facts), n_facts)
     return [slice(at, min(at + together, end)) for at in range(start, end, together)]
 
 

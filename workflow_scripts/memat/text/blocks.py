@@ -15,7 +15,7 @@ def assign_blocks(
     bilingual: pl.DataFrame,
     subset: pl.DataFrame,
     split: str,
-    size: int,
+    size: int | None,
     count: int,
     donor: int,
     tuning: int,
@@ -24,19 +24,22 @@ def assign_blocks(
     """`BLOCK_SCHEMA`: `count` blocks of `size` facts of a split and subset, drawn with `seed`;
     then `donor` facts more in a set of their own, and `tuning` facts to search settings with.
 
+    size: None makes one block of all facts that the other two sets leave.
     Facts of one relation stand together in most files, so they are drawn at random; a
     longer run with the same seed begins with the facts of a shorter one. The tuning set is
     of the tuning split, or of what no block holds where the file has no such split.
     Raises NotEnoughFacts(needed, found).
     """
     reported = _drawn(bilingual, subset, split, seed)
+    searched = _drawn(bilingual, subset, TUNING_SPLIT, seed) if split != TUNING_SPLIT else []
+    if size is None:
+        size = max(len(reported) - donor - (0 if searched else tuning), 1)
     n_blocks = size * count
     _require(f"{count} of {size}", n_blocks, reported, split)
     rows = [(case_id, str(place // size)) for place, case_id in enumerate(reported[:n_blocks])]
     rest = reported[n_blocks:]
     _require("donor", donor, rest, split)
     rows += [(case_id, DONOR) for case_id in rest[:donor]]
-    searched = _drawn(bilingual, subset, TUNING_SPLIT, seed) if split != TUNING_SPLIT else []
     _require("tuning", tuning, searched or rest[donor:], TUNING_SPLIT if searched else split)
     rows += [(case_id, TUNING) for case_id in (searched or rest[donor:])[:tuning]]
     return pl.DataFrame(rows, schema=BLOCK_SCHEMA, orient="row")

@@ -1,0 +1,53 @@
+"""The config files of the tree: complete over the defaults, nothing said twice."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from memat.schema import schema_faults
+from workflow.config_keys import leaf_keys
+from workflow.project import DEFAULTS, REPOSITORY, merged_config
+
+OVERLAYS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("configs/*.yaml"))
+SCHEMA = REPOSITORY / "schemas" / "config.schema.yaml"
+
+
+def value_of(config: dict, key: str) -> object:
+    """The value of a dotted key."""
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+@pytest.mark.parametrize("overlays", [(), *[(name,) for name in OVERLAYS]])
+def test_every_config_is_complete_over_the_defaults(overlays):
+    assert list(schema_faults(merged_config(*overlays), SCHEMA)) == []
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_holds_only_what_differs(name):
+    overlay = yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
+    defaults = merged_config()
+    assert [k for k in leaf_keys(overlay) if value_of(overlay, k) == value_of(defaults, k)] == []
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_config_says_which_facts_it_uses(name):
+    facts = merged_config(name)["facts"]
+    assert [facts["path"], facts["url"]].count(None) == 1
+
+
+@pytest.mark.parametrize("name", ["default", "slurm"])
+def test_a_call_without_a_configfile_is_the_demo(name):
+    path = REPOSITORY / "profiles" / name / "config.yaml"
+    named = yaml.safe_load(path.read_text(encoding="utf-8"))["configfile"]
+    assert Path(path.parent, named).resolve() == REPOSITORY / "configs" / "demo.yaml"
+
+
+def test_the_defaults_alone_are_refused_and_say_where_to_begin(unstarted):
+    outcome = unstarted.snakemake("--configfile", DEFAULTS)
+    assert outcome.code == 1
+    assert "facts: no facts are named; give facts.path" in outcome.text
+    assert "configs/own.yaml is an example to copy" in outcome.text
+    assert not (unstarted.folder / "results").exists()
