@@ -63,8 +63,8 @@ benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement
 	$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL)
 	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder $(RESULTS) $(BENCHMARK)
 
-docs: $(INSTALLED)  ## docs/configuration.md from config.yaml and its schema
-	$(BIN)/python docs/configuration.py > docs/configuration.md
+docs: $(INSTALLED)  ## config.yaml, its JSON schema and docs/configuration.md from the sections of the library
+	$(BIN)/python docs/settings.py
 
 lint: $(INSTALLED)  ## linters and format checks
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ LIBRARY = REPOSITORY / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
 from memat.errors import MematError
+from memat.study.config import completed
 
 
 configfile: "config.yaml"
@@ -22,9 +23,11 @@ if workflow.is_main_process:  # jobs read this file again; once is enough
     try:
         from memat.check import check_config
 
-        check_config(config, REPOSITORY)
+        check_config(config)
     except MematError as error:
         raise WorkflowError(str(error)) from None
+
+config.update(completed(config))
 
 
 onstart:

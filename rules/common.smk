@@ -9,20 +9,6 @@ from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
 from memat.shards import n_shards
 
-
-def in_order(value):
-    """The same settings with sorted keys: params are compared as text."""
-    if isinstance(value, dict):
-        return {key: in_order(value[key]) for key in sorted(value)}
-    return [in_order(item) for item in value] if isinstance(value, list) else value
-
-
-config.update(in_order(config))
-if config["blocks"]["size"] is None:
-    # how many facts will be left is not known before they are translated: no stage is cut
-    for section in ("values", "activations", "scores"):
-        config[section]["shard_size"] = None
-
 RESULTS = config["results"]
 SEED = config["seed"]
 COMPUTE = config["compute"]

@@ -1,40 +1,49 @@
-"""The page of settings is that of the config: complete, explained, and up to date."""
+"""What is written from the sections of the configuration is up to date and explains every key."""
 
 import runpy
 from pathlib import Path
 
+import pytest
 import yaml
+from pydantic import BaseModel
+
+from memat.study.config import Config
+from memat.study.documents import leaf_keys
+from memat.study.sections_run import Experiment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MODULE = runpy.run_path(str(REPOSITORY / "docs" / "configuration.py"))
+DOCUMENTS = runpy.run_path(str(REPOSITORY / "docs" / "settings.py"))["DOCUMENTS"]
 
 
-def test_the_page_is_made_from_the_config_as_it_is():
-    written = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert written == MODULE["page"](), "run `make docs`"
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_documents_are_those_of_the_sections(path):
+    written = (REPOSITORY / path).read_text(encoding="utf-8")
+    assert written == DOCUMENTS[path](), "run `make docs`"
 
 
-def test_every_key_is_explained_in_the_config():
-    text = (REPOSITORY / "config.yaml").read_text(encoding="utf-8")
-    comments = MODULE["comments_of"](text)
-    keys = dict(MODULE["leaves"](yaml.safe_load(text)))
-    assert [key for key in keys if not comments[key]] == []
+def value_of(content: dict, key: str) -> object:
+    for part in key.split("."):
+        content = content[part]
+    return content
 
 
-def test_comments_beside_above_and_below_a_key_are_its_own():
-    text = """
-# --- a heading ---
-# above
-one:
-  two: 1        # beside
-                # and below
-  three: 2
-  # of the next
-  four: 3
-"""
-    assert MODULE["comments_of"](text) == {
-        "one": "above",
-        "one.two": "beside and below",
-        "one.three": "",
-        "one.four": "of the next",
-    }
+def test_the_config_holds_every_key_with_its_default():
+    content = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    defaults = Config().model_dump()
+    keys = [key for key in leaf_keys() if key != "experiment"]
+    assert {k: value_of(content, k) for k in keys} == {k: value_of(defaults, k) for k in keys}
+
+
+def sections(model: type[BaseModel] = Config):
+    yield model
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from sections(field.annotation)
+
+
+@pytest.mark.parametrize("section", [*sections(), Experiment], ids=lambda section: section.__name__)
+def test_every_key_and_section_is_explained(section):
+    assert section.__doc__
+    for name, field in section.model_fields.items():
+        nested = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        assert nested or field.description, f"{section.__name__}.{name}"

@@ -22,7 +22,7 @@ from memat.errors import (
 )
 from memat.io import write_json
 from memat.provenance import Provenance
-from workflow.project import REPOSITORY, Project, merged_config
+from workflow.project import Project, merged_config
 
 FACTS = Path("resources/cache/tiny/facts.json")
 SPEC = Path("resources/models/tiny-llama.yaml")
@@ -61,16 +61,21 @@ def changed(config: dict, path: str, value: object) -> dict:
 
 def refusal(config: dict, kind: type[MematError] = ConfigError) -> str:
     with pytest.raises(kind) as caught:
-        check_config(config, REPOSITORY)
+        check_config(config)
     return str(caught.value)
 
 
 def test_the_tiny_config_is_accepted(project, config):
-    check_config(config, REPOSITORY)
+    check_config(config)
+
+
+def test_a_key_left_out_has_its_default(project, config):
+    check_config(changed(config, "values.steps", ...))
+    check_config(changed(config, "translate.apertium", ...))
 
 
 def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project, config):
-    check_config(config | {"blocks": ALL, "experiments": None}, REPOSITORY)
+    check_config(config | {"blocks": ALL, "experiments": None})
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,6 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
         ("values.learning_rate", 0, ["values.learning_rate: must be above 0"]),
         ("values.learning_rate", None, ["values.learning_rate: must be a number, found null"]),
         ("values", [], ["values: must be a section, found a list"]),
-        ("values.steps", ..., ["values.steps: missing"]),
         ("experiments", [], ["experiments: must not be empty"]),
         ("facts.sha256", "abc", ["facts.sha256: 'abc' has not the expected form"]),
         ("compute.device", "gpu", ["compute.device: 'gpu' has not the expected form", "cuda"]),
@@ -251,7 +255,7 @@ def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
     made = Provenance("prepare_model", {}, "tag")
     write_json(folder / "manifest.json", {"folder": ".", "files": files}, made)
     config = changed(config, "model.name", folder.name)
-    check_config(config, REPOSITORY)
+    check_config(config)
     if damage == "missing":
         weights.unlink()
     else:
@@ -303,7 +307,7 @@ def test_a_tuning_set_of_no_split_of_its_own_is_counted_with_the_blocks(project,
     assert "1 x 12 facts and blocks.donor 5 and blocks.tuning 6 are asked for" in text
     assert "has 22 in the split 'report'" in text
     config["blocks"]["tuning"] = 5
-    check_config(config, REPOSITORY)
+    check_config(config)
 
 
 def test_a_language_file_is_read_before_any_stage_runs(project, config):

@@ -1,23 +1,21 @@
 """Everything that can be refused before a stage runs, said with the key and what is allowed.
 
-`check_config` looks at the config alone first (schema, languages, experiments),
+`check_config` looks at the config alone first (its sections, languages, experiments),
 then at the files it names (model spec, facts, ids). It reads no weights and
 starts no stage: seconds, also for large models.
 """
 
 from collections.abc import Iterator
-from os.path import isdir
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, can_recycle, experiment_rows
-from memat.schema import schema_faults
-from memat.suggest import allowed_values, shown
+from memat.study.config import completed, config_faults
+from memat.suggest import allowed_values
 from memat.text.languages import load_language
 
-EXAMPLE = "configs/own.yaml"
 NEEDED_KEYS = {
     "unedited": (),
     "memit": ("train",),
@@ -32,22 +30,23 @@ ALLOWED_KEYS = {
 }
 
 
-def check_config(config: dict, repository: Path) -> None:
-    """Raise ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
+def check_config(config: dict) -> dict:
+    """The complete config. Raise ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
 
-    config: the merged configuration. repository: folder of the Snakefile.
+    config: the merged configuration; what it leaves out has its default.
     """
-    _raise_all(schema_faults(config, repository / "schemas" / "config.schema.yaml"))
+    _raise_all(config_faults(config))
+    config = completed(config)
     _raise_all(_language_faults(config))
     for code in config["languages"].values():
         load_language(Path(f"resources/languages/{code}.yaml"))
     _raise_all(_experiment_faults(config))
-    _raise_all(_setting_faults(config))
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
     _raise_all(_size_faults(config, spec))
     _check_named_files(config)
     check_prepared_model(spec)
     check_facts(config)
+    return config
 
 
 def _raise_all(faults: Iterator[str]) -> None:
@@ -67,8 +66,6 @@ def _language_faults(config: dict) -> Iterator[str]:
                 f"languages.{role}: {allowed_values(code, known)}"
                 f" (a new language is a file resources/languages/{code}.yaml)"
             )
-    if languages["source"] == languages["target"]:
-        yield f"languages.target: must differ from languages.source, both are '{languages['target']}'"
 
 
 def _experiment_faults(config: dict) -> Iterator[str]:
@@ -96,90 +93,6 @@ def _experiment_faults(config: dict) -> Iterator[str]:
                 yield f"{place}.{key}: {allowed_values(row[key], allowed)}"
     if "experiment" in config and config["experiment"] not in first_seen:
         yield f"experiment: {allowed_values(config['experiment'], first_seen)}"
-
-
-def _setting_faults(config: dict) -> Iterator[str]:
-    """Settings that contradict each other."""
-    facts, probes, overlap = config["facts"], config["probes"], config["overlap"]
-    if facts["path"] is None and facts["url"] is None:
-        yield (
-            "facts: no facts are named; give facts.path (a file) or facts.url (a download)."
-            f" {EXAMPLE} is an example to copy"
-        )
-    elif facts["path"] is not None and facts["url"] is not None:
-        yield "facts: both path and url are given; set one of them to null"
-    if facts["bilingual"] and facts["format"] != "counterfact":
-        yield "facts.bilingual: needs facts.format: counterfact (the paper's two-record form)"
-    engine = config["translate"]["engine"]
-    needed = {"ctranslate2": "model", "transformers": "model", "table": "path"}.get(engine)
-    if not facts["bilingual"] and needed and config["translate"][engine][needed] is None:
-        yield f"translate.{engine}.{needed}: missing; translate.engine is {engine}"
-    if config["covariance"]["source"] != "model" and config["covariance"]["path"] is None:
-        yield f"covariance.path: missing; covariance.source is {config['covariance']['source']}"
-    yield from _revision_faults(config)
-    if not 0 < probes["train"] + probes["validation"] <= 1 or 0 in (
-        probes["train"],
-        probes["validation"],
-    ):
-        yield (
-            f"probes: train ({probes['train']}) and validation ({probes['validation']}) must both be"
-            " above 0 and together at most 1"
-        )
-    if overlap["different"] >= overlap["same"]:
-        yield f"overlap.different: must be below overlap.same ({overlap['same']}), found {overlap['different']}"
-    contexts, templates = config["corrections"]["contexts"], config["templates"]["count"]
-    if contexts > templates:
-        yield f"corrections.contexts: at most templates.count ({templates}), found {contexts}"
-    yield from _shard_faults(config)
-    layers = config["edit"]["layers"]
-    if sorted(set(layers)) != layers:
-        yield f"edit.layers: must be ascending without repeats, found {layers}"
-    if config["blocks"]["size"] is None and config["blocks"]["count"] > 1:
-        yield (
-            "blocks.size: null puts all facts in one block; give a number for blocks.count:"
-            f" {config['blocks']['count']}"
-        )
-    if config["export"]["block"] >= config["blocks"]["count"]:
-        yield (
-            f"export.block: {config['export']['block']} does not exist;"
-            f" blocks.count is {config['blocks']['count']}, the first block is 0"
-        )
-
-
-def _shard_faults(config: dict) -> Iterator[str]:
-    """Shards that would cut what shares a batch, and so change results."""
-    together = config["compute"]["batch_facts"]
-    for section in ("values", "activations", "scores"):
-        size = config[section]["shard_size"]
-        if size % together:
-            yield (
-                f"{section}.shard_size: must be a multiple of compute.batch_facts ({together}),"
-                f" found {size}"
-            )
-    covariance = config["covariance"]
-    least = covariance["batch_size"] * covariance["sequence_length"]
-    if covariance["shard_tokens"] < least:
-        yield (
-            "covariance.shard_tokens: at least batch_size · sequence_length"
-            f" ({least}), found {covariance['shard_tokens']}"
-        )
-
-
-def _revision_faults(config: dict) -> Iterator[str]:
-    """Hub ids without the commit that pins them."""
-    engine = config["translate"]["engine"]
-    models = {"align": config["align"] if config["align"]["model"] != "edited" else None}
-    if engine in ("ctranslate2", "transformers"):
-        models[f"translate.{engine}"] = config["translate"][engine]
-    for key, own in models.items():
-        if own and own["model"] and not isdir(own["model"]) and not own["revision"]:
-            yield (
-                f"{key}.revision: missing; {shown(own['model'])} is no folder here, and a hub model"
-                " needs the commit id that pins it"
-            )
-    covariance = config["covariance"]
-    if covariance["source"] == "hub" and not covariance["revision"]:
-        yield f"covariance.revision: missing; it pins the hub corpus {covariance['path']}"
 
 
 def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:

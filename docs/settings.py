@@ -1,0 +1,24 @@
+"""Writes what is made from the sections of the configuration: `make docs`.
+
+    python docs/settings.py
+
+config.yaml, its JSON schema for editors, and the page of settings.
+"""
+
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "workflow_scripts"))
+
+from memat.study.documents import config_text, json_schema, settings_page  # noqa: E402
+
+DOCUMENTS = {
+    "config.yaml": config_text,
+    "schemas/config.schema.json": json_schema,
+    "docs/configuration.md": settings_page,
+}
+
+if __name__ == "__main__":
+    for path, text in DOCUMENTS.items():
+        (REPOSITORY / path).write_text(text(), encoding="utf-8")

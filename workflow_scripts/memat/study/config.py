@@ -1,0 +1,121 @@
+"""The configuration of a run: every section, and what no single section can see.
+
+The classes of `sections_*.py` are the only home of a key. A config is a plain dict, as
+Snakemake merges it; `config_faults` says everything that is wrong with one.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from memat.study import sections_dataset as of_dataset
+from memat.study import sections_edit as of_edit
+from memat.study import sections_run as of_run
+from memat.study.faults import fault_lines
+from memat.study.section import PlainText, Section
+
+
+class Config(Section):
+    """Configuration of a MEMAT run."""
+
+    results: Annotated[PlainText, Field(min_length=1, pattern="^[^{}]+$")] = "results"
+    """Where everything made goes. Two configurations need two folders."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """One seed for everything drawn at random: blocks, sampled text, splits, random heads,
+    bootstrap."""
+    compute: of_run.Compute = of_run.Compute()
+    languages: of_run.Languages = of_run.Languages()
+    model: of_run.Model = of_run.Model()
+    facts: of_dataset.Facts = of_dataset.Facts()
+    translate: of_dataset.Translate = of_dataset.Translate()
+    align: of_dataset.Align = of_dataset.Align()
+    repair: of_dataset.Repair = of_dataset.Repair()
+    review: of_dataset.Review = of_dataset.Review()
+    overlap: of_dataset.Overlap = of_dataset.Overlap()
+    blocks: of_dataset.Blocks = of_dataset.Blocks()
+    templates: of_edit.Templates = of_edit.Templates()
+    covariance: of_edit.Covariance = of_edit.Covariance()
+    edit: of_edit.Edit = of_edit.Edit()
+    values: of_edit.Values = of_edit.Values()
+    deltas: of_edit.Deltas = of_edit.Deltas()
+    activations: of_edit.Activations = of_edit.Activations()
+    probes: of_edit.Probes = of_edit.Probes()
+    corrections: of_edit.Corrections = of_edit.Corrections()
+    iti: of_edit.Iti = of_edit.Iti()
+    scores: of_run.Scores = of_run.Scores()
+    summary: of_run.Summary = of_run.Summary()
+    paper: of_run.Paper = of_run.Paper()
+    export: of_run.Export = of_run.Export()
+    experiments: Annotated[list[of_run.Experiment], Field(min_length=1)] | None = None
+    """unedited, then memit in each language, then memat with edit and heads in each"""
+    experiment: PlainText | None = None
+    """experiment to export, given with --config experiment=<name>"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        contexts, templates = self.corrections.contexts, self.templates.count
+        if contexts > templates:
+            yield (
+                "corrections.contexts",
+                f"at most templates.count ({templates}), found {contexts}",
+            )
+        together = self.compute.batch_facts
+        for name in ("values", "activations", "scores"):
+            size = getattr(self, name).shard_size
+            if size % together:
+                yield (
+                    f"{name}.shard_size",
+                    f"must be a multiple of compute.batch_facts ({together}), found {size}",
+                )
+        if self.export.block >= self.blocks.count:
+            yield (
+                "export.block",
+                f"{self.export.block} does not exist; blocks.count is {self.blocks.count}, the"
+                " first block is 0",
+            )
+
+
+def config_faults(config: dict) -> Iterator[str]:
+    """One line per fault: `values.stepss: unknown key; allowed: …; did you mean 'steps'?`
+
+    Values that contradict each other are looked for where each is allowed by itself.
+    """
+    try:
+        typed = Config.model_validate(config)
+    except ValidationError as error:
+        yield from fault_lines(error, Config)
+        return
+    yield from _contradictions(typed, "")
+
+
+def completed(config: dict) -> dict:
+    """A config without faults, with the default of every key it leaves out, as plain values.
+
+    Numbers have the kind of their key: params are compared as text, and 1 is not 1.0.
+    """
+    typed = Config.model_validate(config)
+    plain = typed.model_dump()
+    if typed.experiments is not None:
+        plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
+    if typed.experiment is None:
+        del plain["experiment"]
+    return plain
+
+
+def _contradictions(section: Section, place: str) -> Iterator[str]:
+    for key, fault in section.contradictions():
+        yield f"{'.'.join(filter(None, (place, key)))}: {fault}"
+    skipped = _unused_sections(section)
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section) and name not in skipped:
+            yield from _contradictions(value, f"{place}.{name}".removeprefix("."))
+
+
+def _unused_sections(section: Section) -> set[str]:
+    """Settings of what is not chosen may be incomplete; a bilingual file needs no engine."""
+    if isinstance(section, Config) and section.facts.bilingual:
+        return {"translate"}
+    if isinstance(section, of_dataset.Translate):
+        return set(of_dataset.Translate.model_fields) - {section.engine}
+    return set()

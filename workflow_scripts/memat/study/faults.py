@@ -1,0 +1,106 @@
+"""What pydantic says of a config, as lines for a person: place, found, allowed."""
+
+import sys
+from collections.abc import Iterator
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from memat.suggest import allowed_values, shown
+
+_KINDS = {
+    "model": "a section",
+    "dict": "a section",
+    "list": "a list",
+    "string": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "none": "null",
+}
+_FOUND = {dict: "a section", list: "a list", str: "a text", bool: "true or false"}
+_FOUND |= {int: "a whole number", float: "a number"}
+_NOTES = {
+    "finite_number": ("a number", "too large or no number"),
+    "control_character": ("a text", "a text with a line break or another control character"),
+    "string_unicode": ("a text", "a text with half of a character"),
+}
+_LIMITS = {
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+    "greater_than": ("above", "gt"),
+    "less_than": ("below", "lt"),
+}
+
+
+def fault_lines(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """One line for each fault, in the order of their places."""
+    for fault in sorted(error.errors(), key=lambda f: [str(part) for part in f["loc"]]):
+        yield _line(fault, model)
+
+
+def _line(fault: dict, model: type[BaseModel]) -> str:
+    *above, last = fault["loc"] or ("config",)
+    if fault["type"] in ("extra_forbidden", "invalid_key"):
+        known = _section_at(model, above).model_fields
+        prefix = f"{_place(above)}." if above else ""
+        return f"{prefix}{shown(last)}: unknown key; {allowed_values(last, known)}"
+    return f"{_place(fault['loc']) or 'config'}: {_problem(fault)}"
+
+
+def _problem(fault: dict) -> str:
+    kind, found, context = fault["type"], fault["input"], fault.get("ctx", {})
+    if kind == "missing":
+        return "missing"
+    if kind in _LIMITS:
+        words, key = _LIMITS[kind]
+        return f"must be {words} {context[key]}, found {found}"
+    if kind == "literal_error":
+        return _unknown_literal(found, context["expected"])
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty"
+    if kind == "string_pattern_mismatch":
+        return f"{found!r} has not the expected form ({context['pattern']})"
+    if kind in _NOTES:
+        wanted, note = _NOTES[kind]
+        return f"must be {wanted}, found {found!r} ({note})"
+    wanted = kind.rsplit("_", 1)[0].removesuffix("_type")
+    return f"must be {_KINDS.get(wanted, wanted)}, found {_found(found)}"
+
+
+def _unknown_literal(found: object, expected: str) -> str:
+    """pydantic gives the choices as one text: 'a', 'b' or 'c'."""
+    names = [name.strip(" '") for name in expected.replace(" or ", ",").split(",")]
+    return allowed_values(found, names)
+
+
+def _found(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, dict | list):
+        return _FOUND[type(value)]
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return f"{value!r} (too large)"
+    return f"{value!r} ({_FOUND.get(type(value), type(value).__name__)})"
+
+
+def _place(parts: tuple | list) -> str:
+    """`experiments[3].train`; keys that Pydantic adds for kinds of a union are left out."""
+    place = ""
+    for part in parts:
+        place += f"[{part}]" if isinstance(part, int) else f".{shown(part)}"
+    return place.removeprefix(".")
+
+
+def _section_at(model: type[BaseModel], path: list) -> type[BaseModel]:
+    for part in path:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _section_of(model.model_fields[part].annotation) or model
+    return model
+
+
+def _section_of(annotation: object) -> type[BaseModel] | None:
+    """The section in an annotation such as list[Annotated[Experiment, …]]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section_of(part))), None)

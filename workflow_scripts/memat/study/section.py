@@ -1,0 +1,51 @@
+"""What every section of the configuration has in common: its kinds of values, and their bounds.
+
+A section is a class: each key has its type with bounds, its default and, as the text
+below it, its meaning. `config.yaml`, the JSON schema and the page of settings are written
+from these classes (`memat.study.documents`).
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+MACHINE_LIMIT = 2**31 - 1  # keeps numbers computable and says nothing of the key
+
+
+class Section(BaseModel):
+    """One section: no key but its own, no value of another kind (3.0 is no whole number)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """(key, fault) of values that are each allowed but do not go together."""
+        yield from ()
+
+
+def _plain(text: str) -> str:
+    """Names, paths and patterns: no line breaks, control characters, halves of characters."""
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise PydanticCustomError("control_character", "a text with a control character")
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(_plain)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_plain)]
+OptionalText = Text | None
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=1, le=MACHINE_LIMIT)]
+Number = Annotated[int, Field(ge=0, le=MACHINE_LIMIT)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Language = Annotated[str, Field(pattern="^[a-z]{2,3}$"), AfterValidator(_plain)]

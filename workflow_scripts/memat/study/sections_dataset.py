@@ -1,0 +1,202 @@
+"""Sections on the dataset: facts, their translation, its repair, and the facts of a run."""
+
+from collections.abc import Iterator
+from os.path import isdir
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from memat.study.section import Count, Number, OptionalText, PlainText, Section, Sha256, Share, Text
+from memat.suggest import shown
+
+EXAMPLE = "configs/own.yaml"
+
+
+def unpinned(model: str | None, revision: str | None) -> str | None:
+    """The fault of a hub id without the commit that pins it; None for folders and no model."""
+    if not model or isdir(model) or revision:
+        return None
+    return f"missing; {shown(model)} is no folder here, and a hub model needs the commit id that pins it"
+
+
+class Facts(Section):
+    """Read and validate."""
+
+    format: Literal["counterfact", "triples"] = "counterfact"
+    """counterfact (JSON records) | triples (CSV table with templates)"""
+    path: OptionalText = None
+    """a local file; a run needs this or `url`"""
+    url: Annotated[PlainText, Field(pattern="^(https?|file)://")] | None = None
+    """downloaded once to resources/cache/facts/"""
+    sha256: Sha256 | None = None
+    """of the file; null: a download is pinned by a lock file at first use"""
+    keep_ids: OptionalText = None
+    """text file, one case id a line: use only these facts"""
+    tuning_ids: OptionalText = None
+    """text file as above: facts to choose settings with, never reported"""
+    reference: OptionalText = None
+    """the facts in both languages, only to measure the translation"""
+    bilingual: bool = False
+    """true: the file already holds both languages, nothing is translated"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.path is None and self.url is None:
+            yield (
+                "",
+                "no facts are named; give facts.path (a file) or facts.url (a download)."
+                f" {EXAMPLE} is an example to copy",
+            )
+        if self.path is not None and self.url is not None:
+            yield "", "both path and url are given; set one of them to null"
+        if self.bilingual and self.format != "counterfact":
+            yield "bilingual", "needs facts.format: counterfact (the paper's two-record form)"
+
+
+class Apertium(Section):
+    """An Apertium language pair."""
+
+    pair: Annotated[PlainText, Field(pattern="^[A-Za-z_]+-[A-Za-z_]+$")] = "eng-cat"
+    """an installed language pair"""
+
+
+class CTranslate2(Section):
+    """A converted model with its SentencePiece file."""
+
+    model: OptionalText = None
+    """folder of a converted model, or hub id"""
+    revision: OptionalText = None
+    """commit of a hub id"""
+    spm: Text = "spm.model"
+    """SentencePiece model inside that folder"""
+    beam_size: Count = 5
+    """translations kept at each step of the search"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.model is None:
+            yield "model", "missing; translate.engine is ctranslate2"
+        if fault := unpinned(self.model, self.revision):
+            yield "revision", fault
+
+
+class Transformers(Section):
+    """Any sequence-to-sequence model."""
+
+    model: OptionalText = None
+    """folder or hub id of a sequence-to-sequence model"""
+    revision: OptionalText = None
+    """commit of a hub id"""
+    beam_size: Count = 5
+    """as above"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.model is None:
+            yield "model", "missing; translate.engine is transformers"
+        if fault := unpinned(self.model, self.revision):
+            yield "revision", fault
+
+
+class Table(Section):
+    """Given translations."""
+
+    path: OptionalText = None
+    """CSV with columns source,translation"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.path is None:
+            yield "path", "missing; translate.engine is table"
+
+
+class Translate(Section):
+    """Each distinct sentence once."""
+
+    engine: Literal["apertium", "ctranslate2", "transformers", "table"] = "apertium"
+    """apertium | ctranslate2 | transformers | table"""
+    batch_facts: Count = 1000
+    """facts whose sentences are translated together"""
+    shards: Count = 1
+    """jobs; more than facts / batch_facts have nothing to do"""
+    batch_size: Count = 64
+    """sentences at a time"""
+    protect_subject: bool = True
+    """put a placeholder in the subject's place, so that no name is translated"""
+    apertium: Apertium = Apertium()
+    ctranslate2: CTranslate2 = CTranslate2()
+    transformers: Transformers = Transformers()
+    table: Table = Table()
+
+
+class Align(Section):
+    """Words of a sentence with words of its translation (simalign)."""
+
+    model: Text = "edited"
+    """edited (the model above) | folder | hub id"""
+    revision: OptionalText = None
+    """commit of a hub id"""
+    layer: Number = 12
+    """hidden layer whose vectors are compared"""
+    method: Literal["itermax", "inter", "mwmf"] = "itermax"
+    """itermax | inter | mwmf (simalign's matching methods)"""
+    batch_size: Count = 32
+    """sentences at a time; the edited model takes as many as begin alike"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.model != "edited" and (fault := unpinned(self.model, self.revision)):
+            yield "revision", fault
+
+
+class Repair(Section):
+    """Cut translations into prompt and target, one form of the target per record."""
+
+    min_paraphrases: Number = 1
+    """a record with fewer surviving prompts is dropped, with its reason"""
+    min_neighborhood: Number = 0
+    """the same for prompts of neighbouring facts; a table of triples may have none"""
+    corrections: OptionalText = None
+    """CSV of reviewed prompts (from results/dataset/review.csv)"""
+
+
+class Review(Section):
+    """Rows for a person to look at."""
+
+    sample: Number = 50
+    """unflagged rows drawn beside all flagged ones"""
+
+
+class Overlap(Section):
+    """Jaccard of subject, relation and target tokens between the languages."""
+
+    same: Share = 1.0
+    """subset `same`: subject overlap at least this"""
+    different: Share = 0.5
+    """subset `different`: subject overlap at most this"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.different >= self.same:
+            yield "different", f"must be below overlap.same ({self.same}), found {self.different}"
+
+
+class Blocks(Section):
+    """Each block of facts edits a fresh copy of the model."""
+
+    split: Literal["report", "tuning"] = "report"
+    """report | tuning (choose settings on tuning, report on report)"""
+    subset: Literal["all", "same", "different"] = "all"
+    """all | same | different"""
+    size: Count | None = None
+    """facts per block; null: one block of all facts that are left. How many that is shows only
+    after translation, so no stage is then cut in jobs (shard_size); a number for thousands of
+    facts and the paper's figure 4"""
+    count: Count = 1
+    """blocks; each is one more full run"""
+    donor: Number = 0
+    """facts of no block whose corrections are recycled; 0: the next block's are"""
+    tuning: Number = 0
+    """facts to search settings with (paper's figures 5, 6, 9, 10): of the tuning split, or of
+    what no block holds where the file has no such split"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.size is None and self.count > 1:
+            yield (
+                "size",
+                f"null puts all facts in one block; give a number for blocks.count: {self.count}",
+            )

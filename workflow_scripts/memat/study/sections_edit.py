@@ -1,0 +1,183 @@
+"""Sections on what is done to the model: contexts, covariance, values, deltas and heads."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from memat.study.section import Count, Number, OptionalText, Positive, Section, Share, Weight
+
+
+class Templates(Section):
+    """Contexts written by the unedited model."""
+
+    count: Number = 1
+    """besides the plain one"""
+    tokens: Count = 10
+    """length of each context"""
+
+
+class Covariance(Section):
+    """Second moments of the keys of the edit layers."""
+
+    source: Literal["model", "text", "hub"] = "model"
+    """model (text sampled from it) | text (a local file) | hub (a corpus)"""
+    path: OptionalText = None
+    """source text: texts with blank lines between them; source hub: id of the corpus"""
+    revision: OptionalText = None
+    """source hub: commit"""
+    subset: OptionalText = None
+    """source hub: how the paths of its files begin"""
+    tokens: Count = 6144
+    """token vectors; 2 to 10 times the MLP width keep the quality of millions"""
+    sequence_length: Annotated[int, Field(ge=2)] = 48
+    """tokens of one text"""
+    temperature: Positive = 1.0
+    """of the sampling, source model"""
+    batch_size: Count = 128
+    """sequences at a time"""
+    shard_tokens: Count = 100000
+    """token vectors per job, at least batch_size · sequence_length; each job leaves
+    12 bytes · (MLP width)² a layer on disk"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.source != "model" and self.path is None:
+            yield "path", f"missing; covariance.source is {self.source}"
+        if self.source == "hub" and not self.revision:
+            yield "revision", f"missing; it pins the hub corpus {self.path}"
+        least = self.batch_size * self.sequence_length
+        if self.shard_tokens < least:
+            yield (
+                "shard_tokens",
+                f"at least batch_size · sequence_length ({least}), found {self.shard_tokens}",
+            )
+
+
+class Edit(Section):
+    """Which MLP output projections are rewritten; values live at the last."""
+
+    layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [6, 7, 8, 9, 10]
+    """ascending, counted from 0"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if sorted(set(self.layers)) != self.layers:
+            yield "layers", f"must be ascending without repeats, found {self.layers}"
+
+
+class PmetValues(Section):
+    """Of experiments with solver: pmet; the rest as above."""
+
+    learning_rate: Positive = 1.0
+    """of both of its changes"""
+
+
+class Values(Section):
+    """The vector z of each fact, by gradient (Adam)."""
+
+    learning_rate: Positive = 1.0
+    """of Adam"""
+    steps: Count = 16
+    """at most"""
+    clamp: Positive = 1.0
+    """largest norm of the change, in norms of the hidden state"""
+    weight_decay: Weight = 0.5
+    """weight of the change's norm"""
+    kl_factor: Weight = 0.0625
+    """weight of staying the same after "{subject} is a\""""
+    stop_loss: Weight = 0.15
+    """a fact below it is finished"""
+    shard_size: Count = 50
+    """facts per job; a killed job loses its shard"""
+    pmet: PmetValues = PmetValues()
+
+
+class AlphaEdit(Section):
+    """Of experiments with solver: alphaedit."""
+
+    null_share: Share = 0.05
+    """share of the old keys' second moment that may be written over"""
+    delta_weight: Positive = 10.0
+    """weight of the update's own norm"""
+
+
+class Deltas(Section):
+    """The rank-limited update that carries the values into the weights."""
+
+    covariance_weight: Positive = 3000
+    """λ: how much the old keys count"""
+    key_templates: Literal["uniform", "grouped"] = "grouped"
+    """uniform (the same weight for each) | grouped (plain ½, contexts ½ together)"""
+    residual: Literal["updated", "frozen"] = "updated"
+    """updated (measured as edited so far) | frozen (as the released code)"""
+    alphaedit: AlphaEdit = AlphaEdit()
+
+
+class Activations(Section):
+    """Head outputs at the end of true and new sentences."""
+
+    refine: bool = False
+    """true: only facts whose new target the edited model predicts (appendix D); across
+    languages the demo's model predicts none of them, so all are used"""
+    shard_size: Count = 500
+    """facts per job"""
+
+
+class Probes(Section):
+    """One classifier per head."""
+
+    c: Positive = 1.0
+    """inverse L2 strength"""
+    train: Share = 0.6
+    """share of the facts; the rest after `validation` is the test side"""
+    validation: Share = 0.2
+    """share that ranks the heads"""
+    group: Literal["fact", "object"] = "fact"
+    """fact | object: what must not be on two sides of the split"""
+    standardise: bool = True
+    """features scaled by the training side"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        sides = (self.train, self.validation)
+        if 0 in sides or sum(sides) > 1:
+            yield (
+                "",
+                f"train ({self.train}) and validation ({self.validation}) must both be above 0"
+                " and together at most 1",
+            )
+
+
+class Corrections(Section):
+    """Vectors added to the k best heads."""
+
+    k: Count = 16
+    """heads; an experiment can set its own"""
+    learning_rate: Positive = 0.01
+    """of Adam"""
+    epochs: Count = 3
+    """passes over the facts"""
+    batch_size: Count = 20
+    """facts per update"""
+    contexts: Number = 0
+    """context templates besides the plain one; at most templates.count"""
+    norm_weight: Weight = 0.1
+    """λ_ω: weight of the correction's relative norm"""
+    kl_weight: Weight = 1.0
+    """weight of staying the same after "{subject} is a\""""
+    position: Literal["all", "last"] = "all"
+    """all (as deployed) | last (where the target is predicted)"""
+    kl_reference: Literal["own", "first_fact"] = "own"
+    """own (each fact's distribution, the paper's equation) | first_fact (that of the first for
+    all, the released code's way)"""
+    correction_norm: Literal["own", "shared"] = "own"
+    """own (the norm of that head on that fact, the paper's equation) | shared (one norm for
+    all, the released code's way)"""
+    heads_per_layer: Literal["add_up", "last_wins"] = "add_up"
+    """add_up (the paper's equation) | last_wins (of a layer's heads the last one, when
+    deployed, the released code's way)"""
+
+
+class Iti(Section):
+    """Vectors read off the activations, to compare corrections with."""
+
+    alpha: Positive = 5.0
+    """shift in standard deviations of a head; an experiment can set its own"""

@@ -1,0 +1,139 @@
+"""Sections on the run as a whole: languages, model, jobs, experiments and what is reported."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from memat.study.section import (
+    Count,
+    Language,
+    Number,
+    PlainText,
+    Positive,
+    Section,
+    Text,
+)
+
+
+class Compute(Section):
+    """How models are loaded, in every stage that needs one."""
+
+    device: Annotated[PlainText, Field(pattern="^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
+    """auto (CUDA if there is one) | cpu | cuda (a free GPU) | cuda:0 …"""
+    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
+    """float32 | bfloat16 | float64; deltas are always solved in float64"""
+    threads: Count = 1
+    """of a model job; on a processor two jobs side by side beat two threads"""
+    memory_mb: Annotated[int, Field(ge=300)] = 2400
+    """what one model job may use; also what it asks of a scheduler"""
+    batch_facts: Count = 50
+    """facts that may share a batch; shard_size of values, activations and scores must be a
+    multiple of it, so that the number of jobs changes no result"""
+
+
+class Languages(Section):
+    """Facts are given in `source`; edits and heads can use both languages. Each code needs a
+    file resources/languages/<code>.yaml."""
+
+    source: Language = "en"
+    """the facts are given in it"""
+    target: Language = "ca"
+    """they are translated into it"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.source == self.target:
+            yield "target", f"must differ from languages.source, both are {self.target!r}"
+
+
+class Model(Section):
+    """Fetch, verify and convert to a Hugging Face folder"""
+
+    name: Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")] = (
+        "smollm2-135m-instruct"
+    )
+    """resources/models/<name>.yaml says where it comes from"""
+
+
+class Scores(Section):
+    """Every prompt of every fact, in all languages, with each edited model"""
+
+    shard_size: Count = 500
+    """facts per job"""
+
+
+class Summary(Section):
+    """Metrics, intervals and paired differences"""
+
+    probability: Literal["geometric", "joint"] = "geometric"
+    """geometric (mean per token, as published) | joint (of the whole target)"""
+    catalan_pairing: Literal["by_prompt", "concatenated"] = "by_prompt"
+    """of the target language's two records, each target after the prompts of its own:
+    by_prompt; one list of both, targets in turn, neighbours compared as in the released code:
+    concatenated"""
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    """resamples of facts"""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """level of every interval"""
+
+
+Rates = Annotated[list[Positive], Field(min_length=1)]
+
+
+class LearningRates(Section):
+    """Learning rates that are searched."""
+
+    memit: Rates = [0.25, 0.5, 1.0, 2.0]
+    """figure 5"""
+    pmet: Rates = [0.25, 0.5, 1.0, 2.0]
+    """figure 6"""
+
+
+class Paper(Section):
+    """Its tables and figures, the targets table1, … figure10, or all: paper"""
+
+    heads: Annotated[list[Count], Field(min_length=1)] = [4, 16, 48]
+    """K of figures 9 and 10"""
+    alphas: Rates = [1, 3, 10]
+    """α of figure 10"""
+    learning_rates: LearningRates = LearningRates()
+    smallest_edit: Count = 10
+    """of figure 4, whose sizes are exp(ln(blocks.size)·i/16)"""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        for key, values in (("heads", self.heads), ("alphas", self.alphas)):
+            if len(set(values)) < len(values):
+                yield key, f"must have no repeats, found {values}"
+
+
+class Export(Section):
+    """Target `export`, with --config experiment=<name>"""
+
+    block: Number = 0
+    """the model edited with this block is written"""
+
+
+class Experiment(Section):
+    """One row of the results table."""
+
+    name: Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
+    """of the row; distinct"""
+    method: Literal["unedited", "memit", "memat", "iti"]
+    """unedited | memit (weights edited in `train`) | memat (and heads corrected in `heads`)
+    | iti (and heads shifted without optimisation)"""
+    train: Text | None = None
+    """a language, both (the sum of both languages' deltas) or joint (values optimised in both
+    together, one update)"""
+    solver: Literal["memit", "alphaedit", "pmet"] | None = None
+    """memit (the default) | alphaedit (updates only where old keys have no moment) | pmet
+    (values of attention and MLP optimised together)"""
+    heads: Language | None = None
+    """language in which heads are located and corrected"""
+    select: Literal["located", "random"] | None = None
+    """located (best probes, the default) | random (the control)"""
+    k: Count | None = None
+    """overrides corrections.k"""
+    alpha: Positive | None = None
+    """overrides iti.alpha"""
+    recycled: bool | None = None
+    """true takes the corrections of other facts (blocks.donor)"""
