@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from memat.check import check_config
 from memat.model.spec import read_model_spec
 from memat.plan import experiment_rows, plan_experiments
+from memat.study.config import completed
 from mutations import Answers, damaged, damaged_files
 from workflow.project import REPOSITORY, Project, merged_config
 
