@@ -267,6 +267,8 @@ rule funnel:
         facts_rejected=FACTS_REJECTED,
         bilingual=BILINGUAL,
         bilingual_rejected=BILINGUAL_REJECTED,
+        blocks=BLOCKS,
+        blocks_rejected=BLOCKS_REJECTED,
     output:
         funnel=f"{DATASET}/funnel.parquet",
         funnel_csv=f"{DATASET}/funnel.csv",
@@ -282,7 +284,8 @@ rule funnel:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg={"stages": ["facts", "repair", "gender"]},
+        cfg={"stages": ["facts", "repair", "gender", "blocks"]},
+        source=SOURCE,
         code=code_tag("funnel.py"),
     message:
         "Records left after each step"
@@ -326,6 +329,7 @@ rule assign_blocks:
         subset=SUBSET,
     output:
         blocks=BLOCKS,
+        rejected=BLOCKS_REJECTED,
     log:
         log_path("assign_blocks"),
     benchmark:
@@ -339,6 +343,7 @@ rule assign_blocks:
     params:
         cfg=config["blocks"],
         seed=SEED,
+        source=SOURCE,
         code=code_tag("assign_blocks.py"),
     message:
         "{params.cfg[count]} block(s) of {params.cfg[size]} facts of the split {params.cfg[split]}"

@@ -1,14 +1,16 @@
-"""Draws the facts of the run and cuts them into blocks."""
+"""Draws the facts of the run, cuts them into blocks, and tells which neighbours are edited."""
 
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.blocks import assign_blocks
+from memat.text.edited import edited_neighbours
 
 
 def main(stage: Stage) -> str:
     cfg = stage.cfg
+    bilingual = io.read_table(stage.inputs.bilingual)
     blocks = assign_blocks(
-        io.read_table(stage.inputs.bilingual),
+        bilingual,
         io.read_table(stage.inputs.subset),
         split=cfg["split"],
         size=cfg["size"],
@@ -17,8 +19,13 @@ def main(stage: Stage) -> str:
         tuning=cfg["tuning"],
         seed=stage.params.seed,
     )
+    edited = edited_neighbours(bilingual, blocks, stage.params.source)
     io.write_table(stage.outputs.blocks, blocks, stage.provenance)
-    return f"{blocks.height} facts in {blocks['block'].n_unique()} sets"
+    io.write_table(stage.outputs.rejected, edited, stage.provenance)
+    return (
+        f"{blocks.height} facts in {blocks['block'].n_unique()} sets; {edited.height} neighbour"
+        " prompts left out, as their subject is edited in the same set"
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ def main(stage: Stage) -> str:
         stage.cfg["format"],
         keep_ids=getattr(stage.inputs, "keep_ids", None),
         tuning_ids=getattr(stage.inputs, "tuning_ids", None),
+        neighbours=stage.cfg["neighbours"],
     )
     io.write_table(stage.outputs.facts, facts, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)

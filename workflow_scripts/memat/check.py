@@ -104,6 +104,8 @@ def _setting_faults(config: dict) -> Iterator[str]:
         yield "facts: give either path or url, and null for the other"
     if facts["bilingual"] and facts["format"] != "counterfact":
         yield "facts.bilingual: needs facts.format: counterfact (the paper's two-record form)"
+    if facts["neighbours"] != "given" and facts["format"] != "triples":
+        yield "facts.neighbours: from_table needs facts.format: triples; records give their own"
     engine = config["translate"]["engine"]
     needed = {"ctranslate2": "model", "transformers": "model", "table": "path"}.get(engine)
     if not facts["bilingual"] and needed and config["translate"][engine][needed] is None:

@@ -85,7 +85,8 @@ def check_facts(config: dict) -> None:
         read_two_record(facts["path"])
     if facts["reference"]:
         read_two_record(facts["reference"])
-    frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
+    keys = ("path", "format", "keep_ids", "tuning_ids", "neighbours")
+    frame, _ = read_facts(*(facts[key] for key in keys))
     available = frame.filter(pl.col("split") == blocks["split"]).height
     # the tuning set is of the tuning split, or as in `assign_blocks` of what no block holds
     own_split = blocks["split"] != TUNING_SPLIT and (frame["split"] == TUNING_SPLIT).any()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from tqdm import tqdm
 
 from memat.errors import FactError
 from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
@@ -95,6 +96,11 @@ class Where:
         return [self.text(item, f"{field}[{i}]") for i, item in enumerate(value)]
 
 
+def with_progress(records: Iterable) -> Iterable:
+    """The records; a line of progress is shown where reading them takes longer than seconds."""
+    return tqdm(records, desc="facts read", unit=" records", delay=3, mininterval=3)
+
+
 def kind_of(value: object) -> str:
     """JSON's word for the type of a value."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
@@ -137,7 +143,7 @@ def load_records(path: str | Path) -> list[tuple[Where, dict]]:
 
 def read_counterfact(path: str | Path) -> list[dict]:
     """Records of the public CounterFact JSON as rows of `FACT_SCHEMA`, unsplit."""
-    return [_counterfact_row(where, record) for where, record in load_records(path)]
+    return [_counterfact_row(where, record) for where, record in with_progress(load_records(path))]
 
 
 def _counterfact_row(where: Where, record: dict) -> dict:
@@ -168,11 +174,17 @@ def _counterfact_row(where: Where, record: dict) -> dict:
     }
 
 
-def read_format(path: str | Path, file_format: str) -> list[dict]:
-    """Rows of a facts file in one of `FORMATS`."""
+def read_format(path: str | Path, file_format: str, neighbours: str = "given") -> list[dict]:
+    """Rows of a facts file in one of `FORMATS`.
+
+    neighbours: "given", or for triples "from_table" (see `memat.text.triples`).
+    """
     from memat.text.triples import read_triples  # triples build on this module
 
-    readers: dict[str, Callable] = {"counterfact": read_counterfact, "triples": read_triples}
+    readers: dict[str, Callable] = {
+        "counterfact": read_counterfact,
+        "triples": lambda path: read_triples(path, neighbours),
+    }
     if file_format not in readers:
         raise FactError(f"facts format {file_format!r} is unknown; allowed: {', '.join(FORMATS)}")
     return readers[file_format](path)
@@ -207,13 +219,14 @@ def read_facts(
     file_format: str = "counterfact",
     keep_ids: str | Path | None = None,
     tuning_ids: str | Path | None = None,
+    neighbours: str = "given",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Facts (`FACT_SCHEMA`, file order) and rejected rows of a source.
 
     keep_ids: a purified list; other records are rejected rows. tuning_ids: these
-    records get the split "tuning", all others "report".
+    records get the split "tuning", all others "report". neighbours: as of `read_format`.
     """
-    rows = read_format(path, file_format)
+    rows = read_format(path, file_format, neighbours)
     known = {row["case_id"] for row in rows}
     keep = known if keep_ids is None else read_ids(keep_ids)
     if not keep & known:
