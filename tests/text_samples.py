@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from memat.text.engines.interface import Translation
-from memat.text.facts import read_facts
+from memat.text.facts import FACT_SCHEMA, read_facts, read_format
 from memat.text.gender import LeastPrompts, bilingual_facts
 from memat.text.languages import Language, load_language
 from memat.text.repair import REPAIRED_SCHEMA
@@ -54,7 +54,9 @@ def write_records(folder: Path, *records: dict) -> Path:
 
 
 def facts_of(folder: Path, *records: dict) -> pl.DataFrame:
-    return read_facts(write_records(folder, *records))[0]
+    """Facts of records as they are, alike ones too."""
+    rows = read_format(write_records(folder, *records), "counterfact")
+    return pl.DataFrame([row | {"split": "report"} for row in rows], schema=FACT_SCHEMA)
 
 
 def write_triples(folder: Path, rows: list[dict], templates: str) -> Path:

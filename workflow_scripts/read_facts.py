@@ -12,6 +12,7 @@ def main(stage: Stage) -> str:
         keep_ids=getattr(stage.inputs, "keep_ids", None),
         tuning_ids=getattr(stage.inputs, "tuning_ids", None),
         neighbours=stage.cfg["neighbours"],
+        contradictions=stage.cfg["contradictions"],
     )
     io.write_table(stage.outputs.facts, facts, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)

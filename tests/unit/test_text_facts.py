@@ -125,7 +125,7 @@ PLACES = [
 def test_any_value_in_any_place_is_read_or_a_fact_error(tmp_path_factory, value, place):
     broken = _change(*place, value=value)(record(8)) if place else value
     path = tmp_path_factory.mktemp("fuzz") / "facts.json"
-    path.write_text(json.dumps([record(7), broken]), encoding="utf-8")
+    path.write_text(json.dumps([record(7, relation="P1"), broken]), encoding="utf-8")
     problem = ""
     try:
         assert read_facts(path)[0].height == 2
@@ -163,7 +163,8 @@ def test_a_paraphrase_without_its_subject_is_a_rejected_row(tmp_path):
 
 
 def test_tuning_and_keep_ids_split_and_purify(tmp_path):
-    path = write_records(tmp_path, record(1), record(2), record(3))
+    subjects = ("Jimi Page", "Pau Casals", "Toko Yasuda")
+    path = write_records(tmp_path, *(record(i, subject=s) for i, s in enumerate(subjects, 1)))
     tuning, keep = tmp_path / "tuning.txt", tmp_path / "keep.json"
     tuning.write_text("# chosen by hand\n2\n")
     keep.write_text('["rome_1", 2]')

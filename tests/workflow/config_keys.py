@@ -35,6 +35,7 @@ facts.tuning_ids | null | read_facts
 facts.reference | resources/cache/tiny/two_record.json | read_facts
 facts.bilingual | true | read_facts
 facts.neighbours | from_table | read_facts
+facts.contradictions | drop | read_facts
 translate.engine | apertium | translate
 translate.batch_facts | 5 | translate
 translate.shards | 2 | translate

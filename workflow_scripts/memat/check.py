@@ -31,10 +31,11 @@ ALLOWED_KEYS = {
 }
 
 
-def check_config(config: dict, repository: Path) -> None:
-    """Raise ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
+def check_config(config: dict, repository: Path) -> list[str]:
+    """Sentences on the facts that a user should know before a run.
 
     config: the merged configuration. repository: folder of the Snakefile.
+    Raises ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
     """
     _raise_all(schema_faults(config, repository / "schemas" / "config.schema.yaml"))
     _raise_all(_language_faults(config))
@@ -46,7 +47,7 @@ def check_config(config: dict, repository: Path) -> None:
     _raise_all(_size_faults(config, spec))
     _check_named_files(config)
     check_prepared_model(spec)
-    check_facts(config)
+    return check_facts(config)
 
 
 def _raise_all(faults: Iterator[str]) -> None:

@@ -19,6 +19,7 @@ import polars as pl
 from tqdm import tqdm
 
 from memat.errors import FactError
+from memat.text.contradictions import REFUSE, clashes, require_consistent
 from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
 from memat.text.words import LONE_SURROGATE
 
@@ -215,16 +216,26 @@ def read_ids(path: str | Path) -> set[int]:
 
 
 def read_facts(
+    path: str | Path, file_format: str = "counterfact", **choice
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Facts (`FACT_SCHEMA`, file order) and rejected rows of a source; choice: `choose_facts`."""
+    facts, rejections = choose_facts(path, file_format, **choice)
+    return pl.DataFrame(facts, schema=FACT_SCHEMA), rejected_table(rejections)
+
+
+def choose_facts(
     path: str | Path,
-    file_format: str = "counterfact",
+    file_format: str,
     keep_ids: str | Path | None = None,
     tuning_ids: str | Path | None = None,
     neighbours: str = "given",
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Facts (`FACT_SCHEMA`, file order) and rejected rows of a source.
+    contradictions: str = REFUSE,
+) -> tuple[list[dict], list[Rejection]]:
+    """Rows of `FACT_SCHEMA`, each with its `position` in the file, and what is rejected.
 
-    keep_ids: a purified list; other records are rejected rows. tuning_ids: these
-    records get the split "tuning", all others "report". neighbours: as of `read_format`.
+    keep_ids: a purified list; other records are rejected. tuning_ids: these records get the
+    split "tuning", all others "report". neighbours: as of `read_format`. contradictions:
+    "refuse" facts that contradict an earlier one (FactError), or "drop" them.
     """
     rows = read_format(path, file_format, neighbours)
     known = {row["case_id"] for row in rows}
@@ -234,15 +245,25 @@ def read_facts(
     tuning = set() if tuning_ids is None else read_ids(tuning_ids)
     if unknown := tuning - known:
         raise FactError(f"{tuning_ids}: case id {min(unknown)} is not in {path}")
-    rejections, facts = [], []
-    for row in rows:
-        if row["case_id"] not in keep:
-            rejections.append(Rejection(row["case_id"], "facts", "record", "not_in_keep_ids"))
-            continue
-        row["split"] = "tuning" if row["case_id"] in tuning else "report"
+    kept = [
+        row | {"position": position, "split": "tuning" if row["case_id"] in tuning else "report"}
+        for position, row in enumerate(rows)
+        if row["case_id"] in keep
+    ]
+    found = list(clashes(kept))
+    if contradictions == REFUSE:
+        require_consistent(found, path)
+    rejections = [
+        Rejection(row["case_id"], "facts", "record", "not_in_keep_ids")
+        for row in rows
+        if row["case_id"] not in keep
+    ]
+    rejections += [clash.rejection for clash in found]
+    dropped = {rejection.case_id for rejection in rejections}
+    facts = [row for row in kept if row["case_id"] not in dropped]
+    for row in facts:
         rejections += _unusable_prompts(row)
-        facts.append(row)
-    return pl.DataFrame(facts, schema=FACT_SCHEMA), rejected_table(rejections)
+    return facts, rejections
 
 
 def _unusable_prompts(row: dict) -> Iterable[Rejection]:
@@ -254,4 +275,11 @@ def _unusable_prompts(row: dict) -> Iterable[Rejection]:
             )
 
 
-__all__ = ["FACT_SCHEMA", "FORMATS", "REJECTED_SCHEMA", "read_facts", "validate_facts_file"]
+__all__ = [
+    "FACT_SCHEMA",
+    "FORMATS",
+    "REJECTED_SCHEMA",
+    "choose_facts",
+    "read_facts",
+    "validate_facts_file",
+]
