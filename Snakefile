@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -23,7 +24,8 @@ if workflow.is_main_process:  # jobs read this file again; once is enough
     try:
         from memat.check import check_config
 
-        check_config(config)
+        for notice in check_config(config):
+            logger.warning(notice)
     except MematError as error:
         raise WorkflowError(str(error)) from None
 

@@ -68,6 +68,7 @@ DATASET_OUTPUTS = [
 ]
 BILINGUAL = f"{DATASET}/bilingual.parquet"
 BLOCKS = f"{DATASET}/blocks.parquet"
+BLOCKS_REJECTED = f"{DATASET}/blocks_rejected.parquet"
 SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
 
 TEMPLATES = f"{RESULTS}/model/templates_{{language}}.json"

@@ -274,6 +274,8 @@ rule funnel:
         facts_rejected=FACTS_REJECTED,
         bilingual=BILINGUAL,
         bilingual_rejected=BILINGUAL_REJECTED,
+        blocks=BLOCKS,
+        blocks_rejected=BLOCKS_REJECTED,
     output:
         funnel=f"{DATASET}/funnel.parquet",
         funnel_csv=f"{DATASET}/funnel.csv",
@@ -289,7 +291,8 @@ rule funnel:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg={"stages": ["facts", "repair", "gender"]},
+        cfg={"stages": ["facts", "repair", "gender", "blocks"]},
+        source=SOURCE,
         code=code_tag("funnel.py"),
     message:
         "Records left after each step"
@@ -361,6 +364,7 @@ rule assign_blocks:
         lost=ancient(LOST),
     output:
         blocks=BLOCKS,
+        rejected=BLOCKS_REJECTED,
     log:
         log_path("assign_blocks"),
     benchmark:
@@ -374,6 +378,7 @@ rule assign_blocks:
     params:
         cfg=config["blocks"],
         seed=SEED,
+        source=SOURCE,
         code=code_tag("assign_blocks.py"),
     message:
         "Facts of the split {params.cfg[split]} in blocks: {params.cfg[count]}"

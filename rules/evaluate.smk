@@ -6,6 +6,7 @@ rule score:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
+        blocks_rejected=BLOCKS_REJECTED,
         deltas=deltas_of_model,
         corrections=corrections_of_model,
     output:

@@ -7,8 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from memat.text.engines.interface import Translation
-from memat.text.facts import read_facts
+from memat.text.facts import FACT_SCHEMA, read_facts, read_format
+from memat.text.gender import LeastPrompts, bilingual_facts
 from memat.text.languages import Language, load_language
+from memat.text.repair import REPAIRED_SCHEMA
+from memat.text.sentences import fact_sentences
 from memat.text.two_record import read_two_record
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -51,7 +54,33 @@ def write_records(folder: Path, *records: dict) -> Path:
 
 
 def facts_of(folder: Path, *records: dict) -> pl.DataFrame:
-    return read_facts(write_records(folder, *records))[0]
+    """Facts of records as they are, alike ones too."""
+    rows = read_format(write_records(folder, *records), "counterfact")
+    return pl.DataFrame([row | {"split": "report"} for row in rows], schema=FACT_SCHEMA)
+
+
+def write_triples(folder: Path, rows: list[dict], templates: str) -> Path:
+    """A table of triples with its templates (YAML) beside it."""
+    path = folder / "triples.csv"
+    pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
+    (folder / "triples.templates.yaml").write_text(templates, encoding="utf-8")
+    return path
+
+
+def untranslated(facts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The bilingual table and rejected rows of facts whose translation is the sentence itself."""
+    rows = [
+        dict.fromkeys(REPAIRED_SCHEMA)
+        | {key: fact[key] for key in ("case_id", "relation_id", "split")}
+        | {key: getattr(sentence.prompt, key) for key in ("kind", "index", "subject")}
+        | {"role": sentence.role, "source": sentence.source, "prompt": sentence.prompt.text}
+        | {"target": sentence.target, "plain_target": sentence.target, "joined": False}
+        | {"template": fact["prompt"] if sentence.prompt.kind == "rewrite" else None, "flags": []}
+        for fact, sentences in fact_sentences(facts)
+        for sentence in sentences
+    ]
+    repaired = pl.DataFrame(rows, schema=REPAIRED_SCHEMA)
+    return bilingual_facts(facts, repaired, language("en"), language("ca"), LeastPrompts())
 
 
 def demo_pairs(count: int) -> list[tuple[str, str]]:

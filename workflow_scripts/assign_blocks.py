@@ -1,4 +1,7 @@
-"""Draws the facts of the run and cuts them into blocks; the first stage that needs facts."""
+"""Draws the facts of the run, cuts them into blocks, and tells which neighbours are edited.
+
+The first stage that needs facts.
+"""
 
 import polars as pl
 
@@ -6,6 +9,7 @@ from memat import io
 from memat.errors import NotEnoughFacts
 from memat.stage import Stage, run_stage
 from memat.text.blocks import assign_blocks
+from memat.text.edited import edited_neighbours
 from memat.text.losses import losses_in_words, require_facts
 
 
@@ -28,8 +32,13 @@ def main(stage: Stage) -> str:
         )
     except NotEnoughFacts as error:
         raise NotEnoughFacts(f"{error}. {losses}") from None
+    edited = edited_neighbours(bilingual, blocks, stage.params.source)
     io.write_table(stage.outputs.blocks, blocks, stage.provenance)
-    return f"{blocks.height} facts in {blocks['block'].n_unique()} sets"
+    io.write_table(stage.outputs.rejected, edited, stage.provenance)
+    return (
+        f"{blocks.height} facts in {blocks['block'].n_unique()} sets; {edited.height} neighbour"
+        " prompts left out, as their subject is edited in the same set"
+    )
 
 
 if __name__ == "__main__":

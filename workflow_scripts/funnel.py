@@ -4,18 +4,23 @@ import polars as pl
 
 from memat import io
 from memat.stage import Stage, run_stage
-from memat.text.funnel import funnel_table
+from memat.text.funnel import drawn_facts, funnel_table
 
 
 def main(stage: Stage) -> str:
-    names = ("facts_rejected", "repaired_rejected", "bilingual_rejected")
-    paths = [getattr(stage.inputs, name) for name in names if hasattr(stage.inputs, name)]
+    inputs = stage.inputs
+    names = ("facts_rejected", "repaired_rejected", "bilingual_rejected", "blocks_rejected")
+    paths = [getattr(inputs, name) for name in names if hasattr(inputs, name)]
     rejected = pl.concat([io.read_table(path) for path in paths])
-    funnel = funnel_table(io.read_table(stage.inputs.facts), rejected)
+    drawn = drawn_facts(
+        io.read_table(inputs.bilingual), io.read_table(inputs.blocks), stage.params.source
+    )
+    funnel = funnel_table(io.read_table(inputs.facts), rejected, drawn)
     io.write_table(stage.outputs.funnel, funnel, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
     io.write_csv(stage.outputs.funnel_csv, funnel)
-    return f"{funnel['records'][0]} facts given, {funnel['records'][-1]} left"
+    given, *_, bilingual, used = funnel["records"]
+    return f"{given} facts given, {bilingual} in both languages, {used} used by the run"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ def main(stage: Stage) -> str:
         stage.cfg["format"],
         keep_ids=getattr(stage.inputs, "keep_ids", None),
         tuning_ids=getattr(stage.inputs, "tuning_ids", None),
+        neighbours=stage.cfg["neighbours"],
+        contradictions=stage.cfg["contradictions"],
     )
     io.write_table(stage.outputs.facts, facts, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from memat import io
-from memat.edit.requests import facts_of_block
+from memat.edit.requests import facts_of_block, without_prompts
 from memat.evaluate.pairing import concatenated
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.heads.deployment import carrying
@@ -20,8 +20,10 @@ def main(stage: Stage) -> str:
     params, inputs, cfg = stage.params, stage.inputs, stage.cfg
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
+    edited = io.read_table(inputs.blocks_rejected)
     source, target = (
-        facts_of_block(bilingual, blocks, params.block, language) for language in params.languages
+        without_prompts(facts_of_block(bilingual, blocks, params.block, language), edited)
+        for language in params.languages
     )
     if cfg["pairing"] == "concatenated":
         target = concatenated(target)

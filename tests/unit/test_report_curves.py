@@ -103,3 +103,18 @@ def test_published_numbers_have_no_interval():
     assert rows.row(0, named=True)["low"] is None
     assert published_rows(published, "table1", ["en", "es"]).is_empty()
     assert published_rows(published, "table2", ["en", "ca"]).is_empty()
+
+
+def test_a_loss_that_no_fact_has_is_empty(metrics):
+    asked = metrics.filter(~pl.col("metric").str.starts_with("N"))
+    groups = (list(range(12)), list(range(12, 20)))
+    frame = transfer_frame(asked, {"en": "memit-en"}, "unedited", LANGUAGES, groups, SETTINGS)
+    empty = frame.filter(pl.col("metric").str.starts_with("N"))
+    assert empty.select("difference", "low", "high").null_count().row(0) == (3, 3, 3)
+    assert frame.filter(metric="ES")["difference"].is_finite().all()
+    summary = curves_frame(
+        asked, [{**e, "x": 1.0, "series": "s"} for e in EXPERIMENTS], LANGUAGES, SETTINGS
+    )
+    figure = draw_curves(summary, "no neighbours", "x")
+    drawn = {axes.get_title()[:2] for axes in figure.axes if axes.collections}
+    assert drawn == {"ES", "PS", "EM", "PM"}

@@ -26,8 +26,9 @@ from score_tables import EXPERIMENTS, LANGUAGES, random_run
 PROVENANCE = Provenance(stage="draw", settings={"cfg": {"a": 1}}, code="0123")
 
 
-def summary():
-    metrics = metrics_frame(random_run(), EXPERIMENTS, "geometric")
+def summary(without=""):
+    run = [(name, table.filter(pl.col("kind") != without)) for name, table in random_run()]
+    metrics = metrics_frame(run, EXPERIMENTS, "geometric")
     return summary_frame(metrics, EXPERIMENTS, LANGUAGES, BootstrapSettings(resamples=50))
 
 
@@ -76,6 +77,7 @@ def funnel():
 
 DRAWINGS = {
     "metrics": lambda: draw_metrics(summary(), 0.95),
+    "metrics_without_neighbours": lambda: draw_metrics(summary("neighborhood"), 0.95),
     "head_maps": lambda: draw_head_maps([HeadPanel("memit-ca in en", accuracies(), 3)]),
     "head_maps_sorted": lambda: draw_head_maps(
         [HeadPanel(f"map {seed}", accuracies(seed, blocks=2), 3) for seed in range(5)], True
@@ -209,3 +211,13 @@ def test_reasons_are_counted_by_kind_commonest_first():
         ("empty", "neighborhood", 1),
         ("subject_not_found", "record", 1),
     ]
+
+
+def test_a_metric_that_no_fact_has_is_a_panel_with_a_sentence_and_no_mark():
+    figure = draw_metrics(summary("neighborhood"), 0.95)
+    panels = {axes.get_title()[:2].strip(): axes for axes in figure.axes if axes.get_title()}
+    for name in ("NS", "NM", "NA", "S"):
+        assert not panels[name].lines
+        assert [text.get_text() for text in panels[name].texts] == ["no such prompts"]
+    assert panels["ES"].lines
+    assert panels["ES"].get_yticks().tolist() == list(range(len(EXPERIMENTS)))

@@ -204,4 +204,9 @@ def test_a_metric_nobody_has_is_an_empty_cell_and_not_a_number():
     _, summary, _ = summarise(run)
     assert summary.filter(metric="PS")["value"].null_count() == len(EXPERIMENTS) * len(LANGUAGES)
     row = next(line for line in markdown_table(summary, 0.95).splitlines() if "memit-en" in line)
-    assert row.count("–") == 4  # PS and S in two languages
+    assert [cell.strip() for cell in row.split("|")].count("") == 4 + 2  # PS, S, and both ends
+    table = markdown_table(summary, 0.95)
+    assert "In percent over 12 facts" in table
+    assert "An empty cell: no fact has such prompts." in table
+    assert "An empty cell" not in markdown_table(summary.filter(pl.col("n_facts") > 0), 0.95)
+    assert not {"nan", "None"} & set(table.split())

@@ -12,7 +12,7 @@ from memat.errors import FactError
 from memat.text.facts import FACT_SCHEMA, read_facts, read_ids, validate_facts_file
 from memat.text.triples import read_triples
 from memat.text.two_record import read_two_record
-from text_samples import SHARED, record, write_records
+from text_samples import SHARED, record, write_records, write_triples
 
 
 def test_facts_keep_the_order_and_content_of_the_file(tmp_path):
@@ -125,7 +125,7 @@ PLACES = [
 def test_any_value_in_any_place_is_read_or_a_fact_error(tmp_path_factory, value, place):
     broken = _change(*place, value=value)(record(8)) if place else value
     path = tmp_path_factory.mktemp("fuzz") / "facts.json"
-    path.write_text(json.dumps([record(7), broken]), encoding="utf-8")
+    path.write_text(json.dumps([record(7, relation="P1"), broken]), encoding="utf-8")
     problem = ""
     try:
         assert read_facts(path)[0].height == 2
@@ -163,7 +163,8 @@ def test_a_paraphrase_without_its_subject_is_a_rejected_row(tmp_path):
 
 
 def test_tuning_and_keep_ids_split_and_purify(tmp_path):
-    path = write_records(tmp_path, record(1), record(2), record(3))
+    subjects = ("Jimi Page", "Pau Casals", "Toko Yasuda")
+    path = write_records(tmp_path, *(record(i, subject=s) for i, s in enumerate(subjects, 1)))
     tuning, keep = tmp_path / "tuning.txt", tmp_path / "keep.json"
     tuning.write_text("# chosen by hand\n2\n")
     keep.write_text('["rome_1", 2]')
@@ -187,13 +188,6 @@ def test_tuning_and_keep_ids_split_and_purify(tmp_path):
     assert read_ids(tuning) == {5}
 
 
-def _triples(folder, rows, templates):
-    path = folder / "triples.csv"
-    pl.DataFrame(rows).write_csv(path)
-    (folder / "triples.templates.yaml").write_text(templates, encoding="utf-8")
-    return path
-
-
 TEMPLATES = 'P36:\n  rewrite: "The capital of {} is"\n  paraphrases: ["{} is ruled from"]\n'
 CAPITALS = [
     {"relation": "P36", "subject": "France", "target_true": "Paris", "target_new": "Rome"},
@@ -203,17 +197,42 @@ CAPITALS = [
 
 
 def test_triples_become_counterfact_rows(tmp_path):
-    facts, rejected = read_facts(_triples(tmp_path, CAPITALS, TEMPLATES), "triples")
+    facts, rejected = read_facts(write_triples(tmp_path, CAPITALS, TEMPLATES), "triples")
     assert facts.schema == pl.Schema(FACT_SCHEMA)
     assert facts["prompt"].to_list() == ["The capital of {} is"] * 3
     assert facts["paraphrase_prompts"][0].to_list() == ["France is ruled from"]
-    # only subjects that share the true target are neighbours
-    assert facts["neighborhood_prompts"].to_list() == [
-        ["The capital of Gaul is"],
-        ["The capital of France is"],
-        [],
-    ]
+    # a table of facts says nothing of what must stay as it is
+    assert facts["neighborhood_prompts"].to_list() == [[], [], []]
     assert rejected.is_empty()
+
+
+def neighbours_of(path, neighbours="given"):
+    return read_facts(path, "triples", neighbours=neighbours)[0]["neighborhood_prompts"].to_list()
+
+
+def test_neighbours_of_triples_are_given_by_row_or_template_or_asked_of_the_table(tmp_path):
+    from_table = [["The capital of Gaul is"], ["The capital of France is"], []]
+    assert neighbours_of(write_triples(tmp_path, CAPITALS, TEMPLATES), "from_table") == from_table
+    listed = TEMPLATES + "  neighbours:\n    Paris: [gaul, Lutetia]\n    Rome: [Latium]\n"
+    path = write_triples(tmp_path, CAPITALS, listed)
+    # a fact's own subject, however it is written, is no neighbour of it
+    assert neighbours_of(path) == [
+        ["The capital of gaul is", "The capital of Lutetia is"],
+        ["The capital of Lutetia is"],
+        ["The capital of Latium is"],
+    ]
+    rows = [row | {"neighbours": "Etruria| Latium" if i == 2 else None} for i, row in
+            enumerate(CAPITALS)]  # fmt: skip
+    path = write_triples(tmp_path, rows, listed)
+    assert neighbours_of(path)[2] == ["The capital of Etruria is", "The capital of Latium is"]
+    assert len(neighbours_of(path, "from_table")[0]) == 3
+
+
+def test_the_table_gives_a_fact_at_most_ten_neighbours(tmp_path):
+    rows = [CAPITALS[0] | {"subject": f"Land {i}"} for i in range(15)]
+    found = neighbours_of(write_triples(tmp_path, rows, TEMPLATES), "from_table")
+    assert [len(prompts) for prompts in found] == [10] * 15
+    assert "The capital of Land 3 is" not in found[3]
 
 
 @pytest.mark.parametrize(
@@ -227,12 +246,19 @@ def test_triples_become_counterfact_rows(tmp_path):
         (CAPITALS, "[1]", "must map each relation"),
         (CAPITALS, "2020-13-45: 1", "not readable YAML"),
         ([CAPITALS[0] | {"subject": "a{}b"}], TEMPLATES, "subject: must not hold '{}'"),
+        ([CAPITALS[0] | {"neighbours": "Gaul||Rome"}], TEMPLATES, "neighbours[1]: must not be"),
+        (CAPITALS, TEMPLATES + "  neighbours: [x]\n", "P36.neighbours: must be an object"),
+        (
+            CAPITALS,
+            TEMPLATES + "  neighbours: {Paris: x}\n",
+            "P36.neighbours.Paris: must be a list",
+        ),
         ([CAPITALS[0] | {"case_id": True}], TEMPLATES, "must be a whole number"),
     ],
 )
 def test_broken_triples_are_fact_errors(tmp_path, rows, templates, problem):
     with pytest.raises(FactError) as caught:
-        read_triples(_triples(tmp_path, rows, templates))
+        read_triples(write_triples(tmp_path, rows, templates))
     assert problem in str(caught.value)
 
 

@@ -34,6 +34,8 @@ facts.keep_ids | resources/cache/tiny/ids.txt | read_facts
 facts.tuning_ids | null | read_facts
 facts.reference | resources/cache/tiny/two_record.json | read_facts
 facts.bilingual | true | read_facts
+facts.neighbours | from_table | read_facts
+facts.contradictions | drop | read_facts
 translate.engine | apertium | translate
 translate.batch_facts | 5 | translate
 translate.shards | 2 | translate
@@ -129,6 +131,11 @@ WITH = {
     "languages.source": {"experiments": UNEDITED},
     "languages.target": {"experiments": UNEDITED},
     "facts.format": {"facts.path": "resources/cache/tiny/triples.csv", **NO_TUNING},
+    "facts.neighbours": {
+        "facts.format": "triples",
+        "facts.path": "resources/cache/tiny/triples.csv",
+        **NO_TUNING,
+    },
     "facts.url": {"facts.path": None},
     "facts.tuning_ids": {"blocks.tuning": 0},
     "facts.bilingual": {"facts.path": "resources/cache/tiny/two_record.json"},

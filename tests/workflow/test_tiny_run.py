@@ -146,9 +146,9 @@ ACTIVATIONS = {"dump_activations": 1, **PROBES}
 DELTAS = {"solve_deltas": 1, **ACTIVATIONS, "score": 3}
 COVARIANCE = {"estimate_covariance": 1, "add_moments": 1, **DELTAS}
 VALUES = {"optimise_values": 2, **DELTAS}
-BLOCKS = {"assign_blocks": 1, **VALUES, "score": 4}
+BLOCKS = {"assign_blocks": 1, "funnel": 1, "draw_funnel": 1, **VALUES, "score": 4}
 BILINGUAL = {"overlap": 1, "draw_overlap": 1, **BLOCKS}
-GENDER = {"gender": 1, "list_lost": 1, "funnel": 1, "draw_funnel": 1, **BILINGUAL}
+GENDER = {"gender": 1, "list_lost": 1, **BILINGUAL}
 REPAIR = {"repair": 1, "review": 1, **GENDER}
 ALIGN = {"align": 1, **REPAIR}
 

@@ -30,10 +30,11 @@ ALLOWED_KEYS = {
 }
 
 
-def check_config(config: dict) -> dict:
-    """The complete config. Raise ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
+def check_config(config: dict) -> list[str]:
+    """Sentences on the facts that a user should know before a run.
 
     config: the merged configuration; what it leaves out has its default.
+    Raises ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
     """
     _raise_all(config_faults(config))
     config = completed(config)
@@ -45,8 +46,7 @@ def check_config(config: dict) -> dict:
     _raise_all(_size_faults(config, spec))
     _check_named_files(config)
     check_prepared_model(spec)
-    check_facts(config)
-    return config
+    return check_facts(config)
 
 
 def _raise_all(faults: Iterator[str]) -> None:

@@ -1,5 +1,6 @@
 """The files a config names: there, readable, with the recorded checksums, large enough."""
 
+from collections.abc import Iterator
 from os.path import isfile
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
-from memat.text.facts import read_facts
+from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
+from memat.text.facts import FACT_SCHEMA, choose_facts
+from memat.text.rejections import Rejection
 from memat.text.two_record import read_two_record
 
 # hashing takes about a second per GB; larger models are compared by size here and
@@ -68,15 +71,16 @@ def _require_model_file(file: Path, source: str) -> None:
         raise ModelError(f"{file}: is missing; {source} lists it")
 
 
-def check_facts(config: dict) -> None:
+def check_facts(config: dict) -> list[str]:
     """Read the facts file and count its facts against the blocks.
 
-    Facts given by url are read by their own stage, after the download.
+    Returns sentences on what a user should know before a run. Facts given by url are read
+    by their own stage, after the download.
     Raises FactError(file, record), NotEnoughFacts, ConfigError(facts.sha256).
     """
-    facts, blocks = config["facts"], config["blocks"]
+    facts = config["facts"]
     if facts["path"] is None:
-        return
+        return []
     if facts["sha256"] and (found := io.sha256_of(facts["path"])) != facts["sha256"]:
         raise ConfigError(
             f"facts.sha256: {facts['path']} has SHA-256 {found}, expected {facts['sha256']}"
@@ -85,10 +89,18 @@ def check_facts(config: dict) -> None:
         read_two_record(facts["path"])
     if facts["reference"]:
         read_two_record(facts["reference"])
-    frame, _ = read_facts(facts["path"], facts["format"], facts["keep_ids"], facts["tuning_ids"])
-    available = frame.filter(pl.col("split") == blocks["split"]).height
+    keys = ("path", "format", "keep_ids", "tuning_ids", "neighbours", "contradictions")
+    rows, rejections = choose_facts(*(facts[key] for key in keys))
+    frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
+    _require_enough(config, frame["split"])
+    return list(_notices(facts["path"], frame, rejections))
+
+
+def _require_enough(config: dict, splits: pl.Series) -> None:
+    facts, blocks = config["facts"], config["blocks"]
+    available = (splits == blocks["split"]).sum()
     # the tuning set is of the tuning split, or as in `assign_blocks` of what no block holds
-    own_split = blocks["split"] != TUNING_SPLIT and (frame["split"] == TUNING_SPLIT).any()
+    own_split = blocks["split"] != TUNING_SPLIT and (splits == TUNING_SPLIT).any()
     tuning = 0 if own_split else blocks["tuning"]
     # without a size the block holds what is left of the others, at least one fact
     size = 1 if blocks["size"] is None else blocks["size"]
@@ -98,4 +110,20 @@ def check_facts(config: dict) -> None:
         raise NotEnoughFacts(
             f"blocks.size: {blocks['count']} x {size} facts{besides} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
+        )
+
+
+def _notices(path: str, facts: pl.DataFrame, rejections: list[Rejection]) -> Iterator[str]:
+    """What is dropped or left out that a user may not expect, with examples."""
+    for reason, what in (
+        (CONTRADICTS, "contradict an earlier one"),
+        (REPEATS, "repeat an earlier one"),
+    ):
+        found = [f"case_id {r.case_id}: {r.detail}" for r in rejections if r.reason == reason]
+        if found:
+            yield f"{path}: {len(found)} facts are dropped, as they {what}: {examples(found)}"
+    if found := edited_by_others(facts):
+        yield (
+            f"{path}: {len(found)} neighbour prompts are no longer true where other facts are"
+            f" edited: {examples(found)}. They are left out where both facts are in one set"
         )

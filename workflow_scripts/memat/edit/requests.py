@@ -28,6 +28,11 @@ def facts_of_block(
     return rows.sort("order", "role", "kind", "index", maintain_order=True).drop("order")
 
 
+def without_prompts(rows: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """The rows but for prompts of the rejected table, with whatever target, in their order."""
+    return rows.join(rejected, on=["case_id", "kind", "index"], how="anti", maintain_order="left")
+
+
 def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
     """One `EditRequest` per fact, from its rewrite prompt with the target of `role`."""
     wanted = rows.filter((pl.col("kind") == "rewrite") & (pl.col("role") == role))

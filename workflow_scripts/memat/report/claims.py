@@ -101,7 +101,7 @@ def paper_claims(
             *(row[key] for key in ("difference", "low", "high")),
         )
         for row in transfer.iter_rows(named=True)
-        if row["metric"] in ("ES", "PS", "EM", "PM")
+        if row["metric"] in ("ES", "PS", "EM", "PM") and row["difference"] is not None
     ]
     return [
         Claim("across languages an edit loses more where subjects share few tokens",

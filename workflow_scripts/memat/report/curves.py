@@ -12,7 +12,7 @@ from memat.evaluate.intervals import (
     percentile_interval,
 )
 from memat.evaluate.metrics import FACT_METRICS
-from memat.report.tables import DECIMALS, summary_frame
+from memat.report.tables import percent, summary_frame
 
 CURVE_SCHEMA = {"series": pl.String, "x": pl.Float64}
 
@@ -87,7 +87,7 @@ def transfer_frame(
             rows.append(
                 {"experiment": experiment, "train_language": language, "eval_language": other}
                 | {"metric": metric, "n_alike": len(groups[0]), "n_different": len(groups[1])}
-                | {key: round(100 * float(value), DECIMALS) for key, value in values.items()}
+                | percent(**values)
             )
     return pl.DataFrame(rows, schema=TRANSFER_SCHEMA)
 

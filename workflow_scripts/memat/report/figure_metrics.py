@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from memat.evaluate.metrics import FAMILIES, KINDS, SCORE
 from memat.report.figures import GREY, language_colors, new_figure
+from memat.report.markdown import number_of_facts
 
 NAMES = {"E": "efficacy", "P": "paraphrase", "N": "neighborhood"}
 UNITS = {"S": "percent of prompts", "M": "points of probability (%)", "A": "percent of prompts"}
@@ -14,6 +15,7 @@ SHAPES = {
     **{"unedited": "D", "memit": "s", "alphaedit": "s", "pmet": "^", "memat": "o", "iti": "P"},
     "published": "x",
 }
+NOTHING = "no such prompts"
 WORDS = {
     "unedited": "unedited model",
     "memit": "MEMIT",
@@ -79,6 +81,12 @@ def _draw_panel(
 ) -> None:
     colors = language_colors(languages)
     rows = summary.filter(pl.col("metric") == metric, pl.col("value").is_not_null())
+    if rows.is_empty():
+        # the axes stay: the first panel of a row carries the names of the experiments
+        axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", color=GREY)
+        axes.tick_params(length=0, labelbottom=False)
+        axes.grid(visible=False)
+        return
     for row in rows.iter_rows(named=True):
         color = colors[row["eval_language"]]
         place = languages.index(row["eval_language"]) - (len(languages) - 1) / 2
@@ -133,6 +141,5 @@ def _draw_legend(
             [], [], color="black", linewidth=0.8, linestyle=(0, (4, 3)), label="level when unedited"
         )
     )
-    least, most = summary["n_facts"].min(), summary["n_facts"].max()
-    facts = f"{most} facts" if least == most else f"{least} to {most} facts"
-    axes.legend(handles=handles, loc="center left", title=facts, alignment="left")
+    title = number_of_facts(summary)
+    axes.legend(handles=handles, loc="center left", title=title, alignment="left")

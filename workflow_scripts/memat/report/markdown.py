@@ -11,7 +11,7 @@ SECTIONS = {
     "Accuracy": ("EA", "PA", "NA"),
 }
 UNEDITED, PUBLISHED = "unedited", "published"
-MISSING = "–"
+MISSING = ""
 
 
 def markdown_table(summary: pl.DataFrame, confidence: float) -> str:
@@ -72,12 +72,18 @@ def _aligned(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _legend(summary: pl.DataFrame, confidence: float) -> str:
-    measured = summary.filter(pl.col("method") != PUBLISHED)["n_facts"]
-    least, most = measured.min(), measured.max()
-    facts = f"{most}" if least == most else f"{least} to {most}"
+    measured = summary.filter(pl.col("method") != PUBLISHED)
+    empty = "" if measured["n_facts"].min() else "An empty cell: no fact has such prompts.\n"
     return (
-        f"In percent over {facts} facts; in parentheses half the width of the "
+        f"In percent over {number_of_facts(measured)}; in parentheses half the width of the "
         f"{100 * confidence:g}% bootstrap interval;\nbest edited experiment in bold. "
         "E, P, N: efficacy (rewrite), paraphrase and neighborhood prompts;\n"
-        "S: harmonic mean of ES, PS and NS.\n"
+        f"S: harmonic mean of ES, PS and NS.\n{empty}"
     )
+
+
+def number_of_facts(summary: pl.DataFrame) -> str:
+    """On how many facts the cells of a summary stand, those without a value aside."""
+    counts = summary.filter(pl.col("n_facts") > 0)["n_facts"]
+    least, most = counts.min() or 0, counts.max() or 0
+    return f"{most} facts" if least == most else f"{least} to {most} facts"

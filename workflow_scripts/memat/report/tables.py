@@ -91,7 +91,7 @@ def summary_frame(
                 rows.append(
                     described
                     | {"n_facts": int(counts[place]), "eval_language": language, "metric": name}
-                    | _percent(
+                    | percent(
                         value=estimate[place],
                         low=np.clip(low[place], floor, 1.0),
                         high=np.clip(high[place], floor, 1.0),
@@ -130,7 +130,7 @@ def paired_differences(
             rows.extend(
                 {"experiment": name, "baseline": baseline, "eval_language": language}
                 | {"metric": (*FACT_METRICS, SCORE)[place], "n_facts": int(counts[place])}
-                | _percent(difference=estimate[place], low=low[place], high=high[place])
+                | percent(difference=estimate[place], low=low[place], high=high[place])
                 for place in _ORDER
             )
     return pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA)
@@ -258,7 +258,8 @@ def _counts(values: np.ndarray) -> np.ndarray:
     return np.append(counts, counts[_PARTS].min())
 
 
-def _percent(**fractions: float) -> dict[str, float | None]:
+def percent(**fractions: float) -> dict[str, float | None]:
+    """Fractions in percent, rounded; None for those that no fact has."""
     return {
         name: round(100 * float(value), DECIMALS) + 0.0 if np.isfinite(value) else None
         for name, value in fractions.items()

@@ -52,7 +52,7 @@ class Config(Section):
     experiment: PlainText | None = None
     """experiment to export, given with --config experiment=<name>"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         contexts, templates = self.corrections.contexts, self.templates.count
         if contexts > templates:
             yield (
@@ -85,7 +85,7 @@ def config_faults(config: dict) -> Iterator[str]:
     except ValidationError as error:
         yield from fault_lines(error, Config)
         return
-    yield from _contradictions(typed, "")
+    yield from _section_faults(typed, "")
 
 
 def completed(config: dict) -> dict:
@@ -102,14 +102,14 @@ def completed(config: dict) -> dict:
     return plain
 
 
-def _contradictions(section: Section, place: str) -> Iterator[str]:
-    for key, fault in section.contradictions():
+def _section_faults(section: Section, place: str) -> Iterator[str]:
+    for key, fault in section.faults():
         yield f"{'.'.join(filter(None, (place, key)))}: {fault}"
     skipped = _unused_sections(section)
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, Section) and name not in skipped:
-            yield from _contradictions(value, f"{place}.{name}".removeprefix("."))
+            yield from _section_faults(value, f"{place}.{name}".removeprefix("."))
 
 
 def _unused_sections(section: Section) -> set[str]:

@@ -27,7 +27,7 @@ class Section(BaseModel):
         protected_namespaces=(),
     )
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         """(key, fault) of values that are each allowed but do not go together."""
         yield from ()
 

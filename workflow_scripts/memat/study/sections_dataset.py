@@ -38,8 +38,14 @@ class Facts(Section):
     """the facts in both languages, only to measure the translation"""
     bilingual: bool = False
     """true: the file already holds both languages, nothing is translated"""
+    neighbours: Literal["given", "from_table"] = "given"
+    """given (by records, rows and templates) | from_table (triples: besides, up to 10 other
+    subjects of the table with the same relation and true target)"""
+    contradictions: Literal["refuse", "drop"] = "refuse"
+    """facts that want another target for the relation and subject of an earlier one: refuse
+    (name both records) | drop (the first one stands)"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.path is None and self.url is None:
             yield (
                 "",
@@ -48,6 +54,11 @@ class Facts(Section):
             )
         if self.path is not None and self.url is not None:
             yield "", "both path and url are given; set one of them to null"
+        if self.neighbours != "given" and self.format != "triples":
+            yield (
+                "neighbours",
+                "from_table needs facts.format: triples; records give their own",
+            )
         if self.bilingual and self.format != "counterfact":
             yield "bilingual", "needs facts.format: counterfact (the paper's two-record form)"
 
@@ -71,7 +82,7 @@ class CTranslate2(Section):
     beam_size: Count = 5
     """translations kept at each step of the search"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.model is None:
             yield "model", "missing; translate.engine is ctranslate2"
         if fault := unpinned(self.model, self.revision):
@@ -88,7 +99,7 @@ class Transformers(Section):
     beam_size: Count = 5
     """as above"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.model is None:
             yield "model", "missing; translate.engine is transformers"
         if fault := unpinned(self.model, self.revision):
@@ -101,7 +112,7 @@ class Table(Section):
     path: OptionalText = None
     """CSV with columns source,translation"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.path is None:
             yield "path", "missing; translate.engine is table"
 
@@ -139,7 +150,7 @@ class Align(Section):
     batch_size: Count = 32
     """sentences at a time; the edited model takes as many as begin alike"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.model != "edited" and (fault := unpinned(self.model, self.revision)):
             yield "revision", fault
 
@@ -148,7 +159,8 @@ class Repair(Section):
     """Cut translations into prompt and target, one form of the target per record."""
 
     min_paraphrases: Number = 1
-    """a record with fewer surviving prompts is dropped, with its reason"""
+    """a record with fewer surviving prompts is dropped, with its reason; one that was given
+    without any is kept"""
     min_neighborhood: Number = 0
     """the same for prompts of neighbouring facts; a table of triples may have none"""
     corrections: OptionalText = None
@@ -170,7 +182,7 @@ class Overlap(Section):
     different: Share = 0.5
     """subset `different`: subject overlap at most this"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.different >= self.same:
             yield "different", f"must be below overlap.same ({self.same}), found {self.different}"
 
@@ -194,7 +206,7 @@ class Blocks(Section):
     """facts to search settings with (paper's figures 5, 6, 9, 10): of the tuning split, or of
     what no block holds where the file has no such split"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.size is None and self.count > 1:
             yield (
                 "size",

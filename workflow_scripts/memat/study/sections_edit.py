@@ -40,7 +40,7 @@ class Covariance(Section):
     """token vectors per job, at least batch_size · sequence_length; each job leaves
     12 bytes · (MLP width)² a layer on disk"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.source != "model" and self.path is None:
             yield "path", f"missing; covariance.source is {self.source}"
         if self.source == "hub" and not self.revision:
@@ -59,7 +59,7 @@ class Edit(Section):
     layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [6, 7, 8, 9, 10]
     """ascending, counted from 0"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if sorted(set(self.layers)) != self.layers:
             yield "layers", f"must be ascending without repeats, found {self.layers}"
 
@@ -136,7 +136,7 @@ class Probes(Section):
     standardise: bool = True
     """features scaled by the training side"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         sides = (self.train, self.validation)
         if 0 in sides or sum(sides) > 1:
             yield (

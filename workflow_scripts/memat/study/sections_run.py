@@ -41,7 +41,7 @@ class Languages(Section):
     target: Language = "ca"
     """they are translated into it"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         if self.source == self.target:
             yield "target", f"must differ from languages.source, both are {self.target!r}"
 
@@ -100,7 +100,7 @@ class Paper(Section):
     smallest_edit: Count = 10
     """of figure 4, whose sizes are exp(ln(blocks.size)·i/16)"""
 
-    def contradictions(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         for key, values in (("heads", self.heads), ("alphas", self.alphas)):
             if len(set(values)) < len(values):
                 yield key, f"must have no repeats, found {values}"

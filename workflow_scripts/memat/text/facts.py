@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from tqdm import tqdm
 
 from memat.errors import FactError
+from memat.text.contradictions import REFUSE, clashes, require_consistent
 from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
 from memat.text.words import LONE_SURROGATE
 
@@ -95,6 +97,11 @@ class Where:
         return [self.text(item, f"{field}[{i}]") for i, item in enumerate(value)]
 
 
+def with_progress(records: Iterable) -> Iterable:
+    """The records; a line of progress is shown where reading them takes longer than seconds."""
+    return tqdm(records, desc="facts read", unit=" records", delay=3, mininterval=3)
+
+
 def kind_of(value: object) -> str:
     """JSON's word for the type of a value."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
@@ -137,7 +144,7 @@ def load_records(path: str | Path) -> list[tuple[Where, dict]]:
 
 def read_counterfact(path: str | Path) -> list[dict]:
     """Records of the public CounterFact JSON as rows of `FACT_SCHEMA`, unsplit."""
-    return [_counterfact_row(where, record) for where, record in load_records(path)]
+    return [_counterfact_row(where, record) for where, record in with_progress(load_records(path))]
 
 
 def _counterfact_row(where: Where, record: dict) -> dict:
@@ -168,11 +175,17 @@ def _counterfact_row(where: Where, record: dict) -> dict:
     }
 
 
-def read_format(path: str | Path, file_format: str) -> list[dict]:
-    """Rows of a facts file in one of `FORMATS`."""
+def read_format(path: str | Path, file_format: str, neighbours: str = "given") -> list[dict]:
+    """Rows of a facts file in one of `FORMATS`.
+
+    neighbours: "given", or for triples "from_table" (see `memat.text.triples`).
+    """
     from memat.text.triples import read_triples  # triples build on this module
 
-    readers: dict[str, Callable] = {"counterfact": read_counterfact, "triples": read_triples}
+    readers: dict[str, Callable] = {
+        "counterfact": read_counterfact,
+        "triples": lambda path: read_triples(path, neighbours),
+    }
     if file_format not in readers:
         raise FactError(f"facts format {file_format!r} is unknown; allowed: {', '.join(FORMATS)}")
     return readers[file_format](path)
@@ -203,17 +216,28 @@ def read_ids(path: str | Path) -> set[int]:
 
 
 def read_facts(
+    path: str | Path, file_format: str = "counterfact", **choice
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Facts (`FACT_SCHEMA`, file order) and rejected rows of a source; choice: `choose_facts`."""
+    facts, rejections = choose_facts(path, file_format, **choice)
+    return pl.DataFrame(facts, schema=FACT_SCHEMA), rejected_table(rejections)
+
+
+def choose_facts(
     path: str | Path,
-    file_format: str = "counterfact",
+    file_format: str,
     keep_ids: str | Path | None = None,
     tuning_ids: str | Path | None = None,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Facts (`FACT_SCHEMA`, file order) and rejected rows of a source.
+    neighbours: str = "given",
+    contradictions: str = REFUSE,
+) -> tuple[list[dict], list[Rejection]]:
+    """Rows of `FACT_SCHEMA`, each with its `position` in the file, and what is rejected.
 
-    keep_ids: a purified list; other records are rejected rows. tuning_ids: these
-    records get the split "tuning", all others "report".
+    keep_ids: a purified list; other records are rejected. tuning_ids: these records get the
+    split "tuning", all others "report". neighbours: as of `read_format`. contradictions:
+    "refuse" facts that contradict an earlier one (FactError), or "drop" them.
     """
-    rows = read_format(path, file_format)
+    rows = read_format(path, file_format, neighbours)
     known = {row["case_id"] for row in rows}
     keep = known if keep_ids is None else read_ids(keep_ids)
     if not keep & known:
@@ -221,15 +245,25 @@ def read_facts(
     tuning = set() if tuning_ids is None else read_ids(tuning_ids)
     if unknown := tuning - known:
         raise FactError(f"{tuning_ids}: case id {min(unknown)} is not in {path}")
-    rejections, facts = [], []
-    for row in rows:
-        if row["case_id"] not in keep:
-            rejections.append(Rejection(row["case_id"], "facts", "record", "not_in_keep_ids"))
-            continue
-        row["split"] = "tuning" if row["case_id"] in tuning else "report"
+    kept = [
+        row | {"position": position, "split": "tuning" if row["case_id"] in tuning else "report"}
+        for position, row in enumerate(rows)
+        if row["case_id"] in keep
+    ]
+    found = list(clashes(kept))
+    if contradictions == REFUSE:
+        require_consistent(found, path)
+    rejections = [
+        Rejection(row["case_id"], "facts", "record", "not_in_keep_ids")
+        for row in rows
+        if row["case_id"] not in keep
+    ]
+    rejections += [clash.rejection for clash in found]
+    dropped = {rejection.case_id for rejection in rejections}
+    facts = [row for row in kept if row["case_id"] not in dropped]
+    for row in facts:
         rejections += _unusable_prompts(row)
-        facts.append(row)
-    return pl.DataFrame(facts, schema=FACT_SCHEMA), rejected_table(rejections)
+    return facts, rejections
 
 
 def _unusable_prompts(row: dict) -> Iterable[Rejection]:
@@ -241,4 +275,11 @@ def _unusable_prompts(row: dict) -> Iterable[Rejection]:
             )
 
 
-__all__ = ["FACT_SCHEMA", "FORMATS", "REJECTED_SCHEMA", "read_facts", "validate_facts_file"]
+__all__ = [
+    "FACT_SCHEMA",
+    "FORMATS",
+    "REJECTED_SCHEMA",
+    "choose_facts",
+    "read_facts",
+    "validate_facts_file",
+]

@@ -36,10 +36,17 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class LeastPrompts:
-    """A fact with fewer surviving prompts is dropped."""
+    """A fact with fewer surviving prompts is dropped, unless it was given none of the kind."""
 
     paraphrases: int = 1
     neighborhood: int = 1
+
+    def of(self, fact: dict) -> "LeastPrompts":
+        """What is asked of one fact: nothing where its source has nothing."""
+        return LeastPrompts(
+            self.paraphrases if fact["paraphrase_prompts"] else 0,
+            self.neighborhood if fact["neighborhood_prompts"] else 0,
+        )
 
 
 def bilingual_facts(
@@ -61,7 +68,7 @@ def bilingual_facts(
     for fact, sentences in fact_sentences(facts):
         if fact["case_id"] not in by_case:
             continue  # lost in repair, with its reason there
-        kept, lost = agree_fact(by_case[fact["case_id"]], target_language, least)
+        kept, lost = agree_fact(by_case[fact["case_id"]], target_language, least.of(fact))
         rejections += lost
         if kept:
             rows += [_source_row(fact, s, source_language.code) for s in sentences]

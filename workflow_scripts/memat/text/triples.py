@@ -1,23 +1,35 @@
 """Facts from a plain table of triples and a file of templates.
 
 The table (CSV or Parquet) has the columns relation, subject, target_true and
-target_new, and optionally case_id. The templates file lies beside it as
+target_new, and optionally case_id and neighbours. The templates file lies beside it as
 `<name>.templates.yaml`: for each relation a `rewrite` template and a list of
-`paraphrases`, each with exactly one "{}". Neighbours are the other subjects of
-the same relation that share target_true, asked with the rewrite template.
+`paraphrases`, each with exactly one "{}", and optionally `neighbours`, which maps a true
+target to subjects that have it.
+
+Neighbours of a fact are subjects with its true target, asked with the rewrite template:
+those of its row (`Gaul|Lutetia`), then those of the templates file, then, where asked for,
+the other subjects of the table.
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
 from memat.errors import FactError
 from memat.suggest import shown
-from memat.text.facts import Where
+from memat.text.edited import normalised
+from memat.text.facts import Where, with_progress
 from memat.yaml_files import read_yaml
 
 COLUMNS = ("relation", "subject", "target_true", "target_new")
-MOST_NEIGHBOURS = 10
+NEIGHBOURS = "neighbours"
+SEPARATOR = "|"
+TEMPLATE_KEYS = ("rewrite", "paraphrases", NEIGHBOURS)
+FROM_TABLE = "from_table"
+MOST_OF_TABLE = 10  # neighbours that a fact takes from the table
 
 
 def templates_path(path: str | Path) -> Path:
@@ -25,12 +37,15 @@ def templates_path(path: str | Path) -> Path:
     return Path(path).with_suffix(".templates.yaml")
 
 
-def read_triples(path: str | Path) -> list[dict]:
-    """Rows of `FACT_SCHEMA` (without split) from triples and templates."""
-    rows = _read_table(path).rows(named=True)
+def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
+    """Rows of `FACT_SCHEMA` (without split) from triples and templates.
+
+    neighbours: "given" by rows and templates only, or besides "from_table".
+    """
+    rows = _read_table(path).iter_rows(named=True)
     templates = _read_templates(templates_path(path))
     seen, records = {}, []
-    for position, row in enumerate(rows):
+    for position, row in enumerate(with_progress(rows)):
         where = Where(str(path), position, row.get("case_id", position))
         case_id = where.new_case_id(seen)
         record = {column: where.text(row[column], column) for column in COLUMNS}
@@ -41,41 +56,62 @@ def read_triples(path: str | Path) -> list[dict]:
             raise where.fault(
                 "relation", f"{record['relation']!r} has no entry in {templates_path(path)}"
             )
-        records.append(record | {"case_id": case_id})
-    return [_fact(record, records, templates[record["relation"]]) for record in records]
+        own = _own_neighbours(where, row.get(NEIGHBOURS))
+        records.append(record | {"case_id": case_id, NEIGHBOURS: own})
+    sharing = _sharing(records) if neighbours == FROM_TABLE else {}
+    return [_fact(record, templates[record["relation"]], sharing) for record in records]
 
 
-def _fact(record: dict, records: list[dict], templates: dict) -> dict:
-    shared = [
-        other["subject"]
-        for other in records
-        if other["relation"] == record["relation"]
-        and other["target_true"] == record["target_true"]
-        and other["subject"] != record["subject"]
-    ]
+def _own_neighbours(where: Where, cell: object) -> list[str]:
+    """Subjects of the cell `Gaul|Lutetia`."""
+    if cell is None or cell == "":
+        return []
+    subjects = where.text(cell, NEIGHBOURS).split(SEPARATOR)
+    return [where.subject(subject, f"{NEIGHBOURS}[{i}]") for i, subject in enumerate(subjects)]
+
+
+def _sharing(records: list[dict]) -> dict[tuple, list[str]]:
+    """(relation, true target) → its subjects in the table, each once, in order."""
+    subjects: dict[tuple, dict] = defaultdict(dict)
+    for record in records:
+        subjects[record["relation"], record["target_true"]][record["subject"]] = None
+    return {key: list(found) for key, found in subjects.items()}
+
+
+def _fact(record: dict, templates: dict, sharing: dict[tuple, list[str]]) -> dict:
+    rewrite, subject = templates["rewrite"], record["subject"]
     return {
         "case_id": record["case_id"],
         "relation_id": record["relation"],
-        "subject": record["subject"],
-        "prompt": templates["rewrite"],
+        "subject": subject,
+        "prompt": rewrite,
         "target_new": record["target_new"],
         "target_true": record["target_true"],
-        "paraphrase_prompts": [
-            t.replace("{}", record["subject"]) for t in templates["paraphrases"]
-        ],
+        "paraphrase_prompts": [t.replace("{}", subject) for t in templates["paraphrases"]],
         "neighborhood_prompts": [
-            templates["rewrite"].replace("{}", subject)
-            for subject in list(dict.fromkeys(shared))[:MOST_NEIGHBOURS]
+            rewrite.replace("{}", other)
+            for other in dict.fromkeys(_neighbours(record, templates, sharing))
         ],
     }
 
 
+def _neighbours(record: dict, templates: dict, sharing: dict) -> Iterator[str]:
+    """Subjects with the fact's true target, but for its own."""
+    true, own = record["target_true"], record["subject"]
+    listed = [*record[NEIGHBOURS], *templates[NEIGHBOURS].get(true, ())]
+    yield from (other for other in listed if normalised(other) != normalised(own))
+    # no more of them are looked at than are taken: with all, the time would be quadratic
+    others = sharing.get((record["relation"], true), ())
+    yield from islice((other for other in others if other != own), MOST_OF_TABLE)
+
+
 def _read_table(path: str | Path) -> pl.DataFrame:
+    texts = dict.fromkeys((*COLUMNS, NEIGHBOURS), pl.String)
     try:
         if Path(path).suffix == ".parquet":
             frame = pl.read_parquet(path)
         else:
-            frame = pl.read_csv(path, schema_overrides=dict.fromkeys(COLUMNS, pl.String))
+            frame = pl.read_csv(path, schema_overrides=texts)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise FactError(f"{path}: is not a readable table ({error})") from error
     if missing := [column for column in COLUMNS if column not in frame.columns]:
@@ -94,17 +130,30 @@ def _read_templates(path: Path) -> dict[str, dict]:
         where = Where(str(path), position, None)
         relation = where.text(str(relation), "relation")
         entry = where.mapping(entry, relation)
-        if unknown := set(entry) - {"rewrite", "paraphrases"}:
+        if unknown := set(map(str, entry)) - set(TEMPLATE_KEYS):
             raise where.fault(
-                f"{relation}.{shown(min(map(str, unknown)))}",
-                "unknown; allowed: rewrite, paraphrases",
+                f"{relation}.{shown(min(unknown))}", f"unknown; allowed: {', '.join(TEMPLATE_KEYS)}"
             )
-        paraphrases = entry.get("paraphrases", [])
         checked[relation] = {
             "rewrite": where.template(entry.get("rewrite"), f"{relation}.rewrite"),
             "paraphrases": [
                 where.template(item, f"{relation}.paraphrases[{i}]")
-                for i, item in enumerate(where.prompts(paraphrases, f"{relation}.paraphrases"))
+                for i, item in enumerate(
+                    where.prompts(entry.get("paraphrases", []), f"{relation}.paraphrases")
+                )
             ],
+            NEIGHBOURS: _listed_neighbours(where, entry.get(NEIGHBOURS, {}), relation),
         }
     return checked
+
+
+def _listed_neighbours(where: Where, content: object, relation: str) -> dict[str, list[str]]:
+    """True target → subjects that have it."""
+    place = f"{relation}.{NEIGHBOURS}"
+    return {
+        where.text(str(true), place): [
+            where.subject(subject, f"{place}.{true}[{i}]")
+            for i, subject in enumerate(where.prompts(subjects, f"{place}.{true}"))
+        ]
+        for true, subjects in where.mapping(content, place).items()
+    }

@@ -1,0 +1,105 @@
+"""Facts that say two things of one subject, say one thing twice, or edit another's neighbour.
+
+Of two facts with the same relation and subject a model can learn one. Which of them is meant
+only the author of the facts knows, so such a file is refused, unless the first may stand. A
+fact that only repeats an earlier one is dropped, as it would count twice.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from memat.errors import FactError
+from memat.text.edited import EditedFacts, normalised
+from memat.text.rejections import Rejection
+from memat.text.sentences import SubjectFinder
+
+REFUSE, DROP = "refuse", "drop"
+CONTRADICTS, REPEATS = "contradicts_earlier_fact", "repeats_earlier_fact"
+SHOWN = 3  # examples in a message
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Two rows (`position` and `FACT_SCHEMA`) on one relation and subject, in file order."""
+
+    first: dict
+    second: dict
+
+    @property
+    def repeats(self) -> bool:
+        """Whether both want the same new target."""
+        new, other = (normalised(row["target_new"]) for row in (self.first, self.second))
+        return new == other
+
+    @property
+    def rejection(self) -> Rejection:
+        """The second of the two as a rejected record."""
+        reason = REPEATS if self.repeats else CONTRADICTS
+        detail = f"{name_of(self.first)} makes it {self.first['target_new']!r}"
+        return Rejection(self.second["case_id"], "facts", "record", reason, detail=detail)
+
+    def __str__(self) -> str:
+        first, second = self.first, self.second
+        return (
+            f"{name_of(first)} and {name_of(second)} make relation {first['relation_id']!r} of"
+            f" {first['subject']!r} {first['target_new']!r} and {second['target_new']!r}"
+        )
+
+
+def name_of(row: dict) -> str:
+    """Where a fact stands in its file."""
+    return f"record {row['position']} (case_id {row['case_id']})"
+
+
+def clashes(rows: Iterable[dict]) -> Iterator[Clash]:
+    """Each row that has the relation and subject of an earlier one, with the first of these."""
+    first_seen: dict[tuple[str, str], dict] = {}
+    for row in rows:
+        first = first_seen.setdefault((row["relation_id"], normalised(row["subject"])), row)
+        if first is not row:
+            yield Clash(first, row)
+
+
+def require_consistent(found: Iterable[Clash], path: str | Path) -> None:
+    """Raise FactError(both records) if two facts want different targets for one subject."""
+    contradictory = [clash for clash in found if not clash.repeats]
+    if contradictory:
+        raise FactError(
+            f"{path}: {len(contradictory)} contradictory facts: {examples(contradictory)};"
+            " leave out one of each, or let facts.contradictions: drop keep the first"
+        )
+
+
+def examples(items: list) -> str:
+    """The first few of a list, and how many more there are."""
+    more = f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return "; ".join(map(str, items[:SHOWN])) + more
+
+
+def edited_by_others(facts: pl.DataFrame) -> list[str]:
+    """Each neighbour prompt that another fact of the same split makes false, with both records.
+
+    facts: `FACT_SCHEMA` and position.
+    """
+    finder = SubjectFinder.of(facts)
+    by_case = {row["case_id"]: row for row in facts.iter_rows(named=True)}
+    edited: dict[str, EditedFacts] = {}
+    for row in by_case.values():
+        prompt = row["prompt"].replace("{}", row["subject"])
+        fact = (row["case_id"], row["relation_id"], row["subject"], prompt)
+        edited.setdefault(row["split"], EditedFacts()).add(*fact)
+    found = []
+    for row in by_case.values():
+        for prompt in row["neighborhood_prompts"]:
+            span = finder.neighbour_subject(row["relation_id"], prompt)
+            subject = prompt[slice(*span)] if span else None
+            case_id = edited[row["split"]].editing(row["relation_id"], prompt, subject)
+            if case_id is not None:
+                other = by_case[case_id]
+                found.append(
+                    f"{prompt!r} of {name_of(row)} is {other['target_new']!r} in {name_of(other)}"
+                )
+    return found
