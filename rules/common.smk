@@ -2,8 +2,9 @@
 # of that kind themselves: a path is written once, here.
 
 import re
+from functools import cache, partial
 
-from memat import fact_sets, provenance
+from memat import definitions, fact_sets
 from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
@@ -104,12 +105,14 @@ wildcard_constraints:
     experiment=one_of(experiment.name for experiment in PLAN.experiments),
 
 
-def code_tag(script):
-    """Hash of what a script in workflow_scripts/ and its imports do, comments aside.
+def code_tag(script, leaves=lambda wildcards: ()):
+    """Hash of every definition that a script in workflow_scripts/ reaches, comments aside.
 
+    leaves: gives the paths of the modules that a job loads by name (memat.leaves)
     A function, so that a job works out its own rule's only.
     """
-    return lambda wildcards: provenance.code_tag(LIBRARY / script, LIBRARY)
+    tag = cache(partial(definitions.code_tag, LIBRARY / script, LIBRARY))
+    return lambda wildcards: tag(*leaves(wildcards))
 
 
 def optional_inputs(**paths):

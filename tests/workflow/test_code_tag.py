@@ -1,93 +1,365 @@
-"""The code tag changes with what code does, and with nothing else."""
+"""The code tag changes with the definitions that a script reaches, and with nothing else."""
+
+import re
+import shutil
+import time
 
 import pytest
 
-from memat.provenance import code_tag
+from memat.definitions import code_tag, reached
+from workflow.project import REPOSITORY
 
-SCRIPT = '''"""Says hello."""
+SCRIPTS = REPOSITORY / "workflow_scripts"
 
-from memat.words import greeting
+# two scripts of a small library: one greets, the other counts
+LIBRARY = {
+    "hello.py": '''"""Says hello."""
+
+from memat.words import Greeter as Voice
+from memat import marks
 
 
 def main():
-    return greeting("you")
-'''
-WORDS = '''"""Words."""
+    return Voice("you").greet() + marks.MARK
+''',
+    "count.py": '''"""Counts."""
 
-from memat.marks import MARK
+import memat.numbers.many as many
+from memat.words import LIMIT
 
 
-def greeting(name):
-    """A greeting."""
-    return f"hello {name}{MARK}"
-'''
+def main():
+    return many.double(LIMIT)
+''',
+    "memat/__init__.py": "",
+    "memat/words.py": '''"""Words."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from memat.base import Base, polite
+from memat.settings import Settings
+
+LIMIT = 3
+UNUSED = 1
+
+
+class Greeter(Base):
+    """Greets."""
+
+    def greet(self, settings=Settings()):
+        """A greeting."""
+        return polite(f"hello {self.name}", settings.loud)
+
+    @cache
+    def other(self):
+        return bye()
+
+
+def bye():
+    return "bye"
+
+
+def unused():
+    return UNUSED
+''',
+    "memat/base.py": """from memat.helpers import shout as polite
+
+
+class Base:
+    def __init__(self, name):
+        self.name = name
+
+
+def wrap(function):
+    return function
+""",
+    "memat/helpers.py": """def shout(text, loud, times=2):
+    def again(text):
+        return text * times
+
+    from memat.late import LATE
+
+    return again(text) + LATE
+""",
+    "memat/late.py": "LATE = 5\nEARLY = 4\n",
+    "memat/settings.py": """from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    loud: bool = True
+""",
+    "memat/marks.py": 'MARK = "!"\nOTHER = "?"\n',
+    "memat/numbers/__init__.py": "",
+    "memat/numbers/many.py": """import memat.numbers.tables
+from memat.numbers.parts import *
+
+
+def double(n):
+    return memat.numbers.tables.TABLE[n] * TWO
+
+
+def triple(n):
+    return 3 * n
+""",
+    "memat/numbers/tables.py": "TABLE = {3: 1}\nTABLE |= {4: 2}\nROWS = 1\n",
+    "memat/numbers/parts.py": "TWO = 2\nTHREE = 3\n",
+    "memat/unused.py": "X = 1\n",
+}
+
+# file | old | new | scripts whose tag changes
+CHANGES = {
+    "script docstring": ("hello.py", '"""Says hello."""', '"""Greets."""', ""),
+    "docstring removed": ("memat/words.py", '        """A greeting."""\n', "", ""),
+    "comment": ("memat/words.py", "    def greet", "    # politely\n    def greet", ""),
+    "layout": ("memat/words.py", "(self, settings=", "(\n        self,\n        settings=", ""),
+    "module not imported": ("memat/unused.py", "X = 1", "X = 2", ""),
+    "function that is not used": ("memat/words.py", "return UNUSED", "return 2", ""),
+    "constant that is not used": ("memat/marks.py", '"?"', '"."', ""),
+    "new class": ("memat/base.py", "def wrap", "class New(Base):\n    pass\n\n\ndef wrap", ""),
+    "unused import": (
+        "memat/words.py",
+        "from functools",
+        "from memat.late import EARLY\nfrom functools",
+        "",
+    ),
+    "script": ("hello.py", '"you"', '"me"', "hello"),
+    "method reached through an instance": ("memat/words.py", "hello", "good day", "hello"),
+    "other method of a named class": ("memat/words.py", "return bye()", "return 1", "hello"),
+    "what another method uses": ("memat/words.py", '"bye"', '"good bye"', "hello"),
+    "decorator of a method": ("memat/words.py", "    @cache\n", "", "hello"),
+    "meaning of a decorator": (
+        "memat/words.py",
+        "import cache",
+        "import lru_cache as cache",
+        "hello",
+    ),
+    "base class": ("memat/base.py", "self.name = name", 'self.name = name + " "', "hello"),
+    "default argument": ("memat/helpers.py", "times=2", "times=3", "hello"),
+    "nested function": ("memat/helpers.py", "text * times", "times * text", "hello"),
+    "import in a function": ("memat/late.py", "LATE = 5", "LATE = 6", "hello"),
+    "beside an import in a function": ("memat/late.py", "EARLY = 4", "EARLY = 6", ""),
+    "dataclass field": ("memat/settings.py", "bool = True", "bool = False", "hello"),
+    "type of a dataclass field": ("memat/settings.py", "loud: bool", "loud: int", "hello"),
+    "decorator of a class": ("memat/settings.py", "frozen=True", "frozen=False", "hello"),
+    "re-export from elsewhere": (
+        "memat/base.py",
+        "from memat.helpers import shout as polite",
+        "def polite(text, loud):\n    return text",
+        "hello",
+    ),
+    "attribute of a module": ("memat/marks.py", '"!"', '"!!"', "hello"),
+    "constant": ("memat/words.py", "LIMIT = 3", "LIMIT = 4", "count"),
+    "function of a module by alias": ("memat/numbers/many.py", "* TWO", "+ TWO", "count"),
+    "dotted module": ("memat/numbers/tables.py", "{3: 1}", "{3: 2}", "count"),
+    "added to a constant": ("memat/numbers/tables.py", "{4: 2}", "{4: 3}", "count"),
+    "beside a dotted name": ("memat/numbers/tables.py", "ROWS = 1", "ROWS = 2", ""),
+    "star import": ("memat/numbers/parts.py", "THREE = 3", "THREE = 4", "count"),
+    "module with a star import": ("memat/numbers/many.py", "3 * n", "n * 3", "count"),
+    "code in a package": ("memat/numbers/__init__.py", "", "Y = 1\n", "count"),
+    "code in the package of all": ("memat/__init__.py", "", "Y = 1\n", "hello count"),
+}
+# what a module may do besides binding names: text to put before its code | the same, changed
+DOINGS = {
+    "call": ("print(1)\n", "print(2)\n"),
+    "condition": ("if True:\n    Z = 1\n", "if True:\n    Z = 2\n"),
+    "try": (
+        "try:\n    Z = 1\nexcept OSError:\n    pass\n",
+        "try:\n    Z = 2\nfinally:\n    pass\n",
+    ),
+    "item of another object": (
+        "import os\n\nos.environ['A'] = '1'\n",
+        "import os\n\nos.environ['A'] = '2'\n",
+    ),
+    "call of the library": (
+        "def register(x):\n    return x\n\n\nZ = register(1)\n",
+        "def register(x):\n    return x\n\n\nZ = register(2)\n",
+    ),
+    "decorator of the library": (
+        "from memat.base import wrap\n\n\n@wrap\ndef f():\n    return 1\n",
+        "from memat.base import wrap\n\n\n@wrap\ndef f():\n    return 2\n",
+    ),
+}
+
+
+def write(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
 
 
 @pytest.fixture
 def library(tmp_path):
-    files = {"memat/__init__.py": "", "memat/words.py": WORDS, "memat/marks.py": 'MARK = "!"\n'}
-    for name, text in (files | {"memat/unused.py": "X = 1\n", "hello.py": SCRIPT}).items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    return tmp_path
+    return write(tmp_path, LIBRARY)
 
 
-def tag_after(library, name: str, old: str, new: str) -> str:
-    path = library / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    return code_tag(library / "hello.py", library)
+def tags(folder):
+    return {path.stem: code_tag(path, folder) for path in sorted(folder.glob("*.py"))}
+
+
+def changed_by(folder, name, old, new):
+    """The scripts whose tag another text of one file changes; the file is put back."""
+    path = folder / name
+    text, before = path.read_text(), tags(folder)
+    assert not old or old in text
+    path.write_text(text.replace(old, new, 1) if old else new + text)
+    after = tags(folder)
+    path.write_text(text)
+    return {script for script, tag in before.items() if after[script] != tag}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "scripts"), CHANGES.values(), ids=CHANGES)
+def test_a_change_counts_for_the_scripts_that_reach_it(library, name, old, new, scripts):
+    assert changed_by(library, name, old, new) == set(scripts.split())
+
+
+@pytest.mark.parametrize(("doing", "other"), DOINGS.values(), ids=DOINGS)
+def test_what_a_module_does_on_import_counts_for_all_who_import_it(library, doing, other):
+    """`hello` uses the module in a function; `count` only imports one that imports … it."""
+    path = library / "memat/late.py"
+    path.write_text(doing + path.read_text())
+    assert changed_by(library, "memat/late.py", doing, other) == {"hello", "count"}
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new"),
+    "use",
     [
-        ("hello.py", '"""Says hello."""', '"""Greets."""'),
-        ("memat/words.py", '    """A greeting."""\n', ""),
-        ("memat/words.py", "    return", "    # politely\n    return"),
-        ("memat/words.py", "def greeting(name):", "def greeting(\n    name,\n):"),
-        ("memat/unused.py", "X = 1", "X = 2"),
+        "getattr(marks, 'OTHER')",
+        "vars(marks)",
+        "marks.made_while_it_runs",
+        "__import__('memat.marks')",
+        "exec('import memat.marks')",
     ],
-    ids=["script docstring", "docstring removed", "comment", "layout", "module not imported"],
 )
-def test_words_about_code_do_not_count(library, name, old, new):
-    before = code_tag(library / "hello.py", library)
-    assert tag_after(library, name, old, new) == before
+def test_code_found_while_running_counts_whole(library, use):
+    path = library / "hello.py"
+    path.write_text(path.read_text().replace("marks.MARK", use))
+    assert changed_by(library, "memat/marks.py", '"?"', '"."') == {"hello"}
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("hello.py", '"you"', '"me"'),
-        ("memat/words.py", "hello", "good day"),
-        ("memat/marks.py", '"!"', '"?"'),
-        ("memat/__init__.py", "", "Y = 1\n"),
-    ],
-    ids=["script", "imported module", "imported by an import", "package"],
-)
-def test_what_code_does_counts(library, name, old, new):
-    before = code_tag(library / "hello.py", library)
-    assert tag_after(library, name, old, new) != before
+def test_loaded_modules_count_with_the_whole_library(library):
+    path = library / "memat/helpers.py"
+    path.write_text(
+        "import importlib\n\nM = importlib.import_module('memat.unused')\n" + path.read_text()
+    )
+    assert changed_by(library, "memat/unused.py", "X = 1", "X = 2") == {"hello", "count"}
 
 
-def test_imports_inside_functions_count(library):
-    tag_after(library, "hello.py", "    return", "    from memat.unused import X\n\n    return")
-    before = code_tag(library / "hello.py", library)
-    assert tag_after(library, "memat/unused.py", "X = 1", "X = 2") != before
+def test_leaves_count_whole_with_what_they_import_by_definition(library):
+    leaf = "memat/solvers/plain.py"
+    files = {
+        leaf: "from memat.marks import OTHER\n\n\ndef solve():\n    return OTHER\n",
+        "memat/solvers/second.py": "def solve():\n    return 2\n",
+        "memat/leaves.py": "import importlib\n\n\ndef load_leaf(p, n):\n    return importlib.import_module(p + n)\n",
+        "solve.py": 'from memat.leaves import load_leaf\n\nload_leaf("memat.solvers", "plain").solve()\n',
+    }
+    write(library, files)
+
+    def tag():
+        return code_tag(library / "solve.py", library, library / leaf)
+
+    before = tag()
+    write(
+        library, {"memat/solvers/second.py": "X = 1\n", "memat/marks.py": 'MARK = 1\nOTHER = "?"\n'}
+    )
+    assert tag() == before
+    write(library, {"memat/marks.py": 'MARK = "!"\nOTHER = "."\n'})
+    other = tag()
+    assert other != before
+    write(library, {leaf: files[leaf] + "\n\nLABEL = 1\n"})
+    assert tag() not in (before, other)
+    assert code_tag(library / "solve.py", library) not in (before, other)
 
 
-def test_renamed_module_counts_once_imported(library):
+def test_exchanged_aliases_and_moved_definitions_count(library):
+    both = "from memat.late import EARLY as a, LATE as b\n\nX = a - b\n"
+    exchanged = "from memat.late import LATE as a, EARLY as b\n\nX = a - b\n"
+    write(library, {"use.py": "from memat.two import X\n", "memat/two.py": both})
+    write(library, {"use.py": "from memat.two import X\n\nprint(X)\n"})
+    assert changed_by(library, "memat/two.py", both, exchanged) == {"use"}
     before = code_tag(library / "hello.py", library)
     (library / "memat/marks.py").rename(library / "memat/signs.py")
-    assert tag_after(library, "memat/words.py", "memat.marks", "memat.signs") != before
+    path = library / "hello.py"
+    path.write_text(path.read_text().replace("import marks", "import signs as marks"))
+    assert code_tag(path, library) != before
 
 
 def test_tag_does_not_depend_on_the_place(library, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    for path in library.rglob("*.py"):
-        target = elsewhere / path.relative_to(library)
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(path.read_text())
-    assert code_tag(library / "hello.py", library) == code_tag(elsewhere / "hello.py", elsewhere)
+    assert tags(write(tmp_path_factory.mktemp("elsewhere"), LIBRARY)) == tags(library)
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """The real scripts and library, to be changed."""
+    folder = tmp_path_factory.mktemp("copied") / "workflow_scripts"
+    return shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+# the stages that load a model, by hand from rules/*.smk: those with `manifest=MANIFEST`
+WITH_MODEL = {
+    *("make_templates", "sample_text", "estimate_covariance", "optimise_values", "solve_deltas"),
+    *("dump_activations", "fit_corrections", "score", "export_model"),
+}
+# file | old | new | scripts, named by hand from what each stage does
+REAL_CHANGES = {
+    "new error class": (
+        "memat/errors.py",
+        "",
+        "class NewError(Exception):\n    pass\n\n\n",
+        set(),
+    ),
+    "new function": ("memat/edit/update.py", "", "def new():\n    return 1\n\n\n", set()),
+    "comment": ("memat/io.py", "", "# a comment\n", set()),
+    "solve_keys": (
+        "memat/edit/update.py",
+        "    moment = weight * covariance[alive]",
+        "    moment = 2 * weight * covariance[alive]",
+        {"solve_deltas"},
+    ),
+    "models held by a job": (
+        "memat/model/for_stage.py",
+        "_held: list[TextIO] = []",
+        "_held: list[TextIO] = [*()]",
+        WITH_MODEL,
+    ),
+    "sides of a split": (
+        "memat/heads/probes.py",
+        "AT_ONCE = ",
+        "AT_ONCE = 1 + ",
+        {"train_probes"},
+    ),
+    "line at the end of a stage": (
+        "memat/stage.py",
+        "start = time.monotonic()",
+        "start = 0 + time.monotonic()",
+        {path.stem for path in SCRIPTS.glob("*.py")},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "scripts"), REAL_CHANGES.values(), ids=REAL_CHANGES)
+def test_a_change_of_the_library_counts_for_its_users(copied, name, old, new, scripts):
+    assert changed_by(copied, name, old, new) == scripts
+
+
+def test_no_script_falls_back_to_a_whole_module():
+    """Nothing in the library does more than bind names, so every script counts definitions."""
+    for path in SCRIPTS.glob("*.py"):
+        whole = {name for name in reached(path, SCRIPTS) if name.endswith(":*")}
+        assert whole == {f"{path.stem}:*"}
+
+
+def test_tags_of_all_scripts_take_no_time(copied):
+    start = time.process_time()
+    assert len(set(tags(copied).values())) == len(list(copied.glob("*.py")))
+    assert time.process_time() - start < 2
+
+
+def test_a_stage_that_loads_leaves_names_them_to_the_tag():
+    rules = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    for path in SCRIPTS.glob("*.py"):
+        if "memat.leaves:load_leaf" in reached(path, SCRIPTS):
+            assert re.search(rf'code_tag\(\s*"{path.name}",\s*\S', rules), path.name

@@ -204,12 +204,17 @@ CONFIG_CHANGES = {
     ),
 }
 
-MODULE_EDITS = {
-    "repair module": ("workflow_scripts/memat/text/repair.py", REPAIR),
-    "probes module": ("workflow_scripts/memat/heads/probes.py", PROBES),
-    "corrections module": ("workflow_scripts/memat/heads/corrections.py", TRUE_HEADS),
-    "values module": ("workflow_scripts/memat/edit/values.py", VALUES),
-    "metrics module": ("workflow_scripts/memat/evaluate/metrics.py", SCORE_FIGURES),
+# file of the library | old | new | jobs; more of the same, asked of the tag alone, is in
+# tests/workflow/test_code_tag.py
+DEFINITIONS = {
+    "constant": ("text/repair.py", "SUPPORT = 2", "SUPPORT = 3", REPAIR),
+    "function": ("edit/update.py", "    moment = weight *", "    moment = 2 * weight *", DELTAS),
+    "new class": (
+        "errors.py",
+        "class ConfigError",
+        "class New:\n    pass\n\n\nclass ConfigError",
+        {},
+    ),
 }
 # scripts of rules that the tiny run does not need
 UNUSED = {
@@ -256,9 +261,11 @@ def test_config_change_reruns_its_stage_and_what_follows(finished, planned, chan
     assert planned(finished.config(**changes)) == jobs
 
 
-@pytest.mark.parametrize(("module", "jobs"), MODULE_EDITS.values(), ids=MODULE_EDITS)
-def test_edited_module_reruns_the_stages_that_import_it(finished, planned, module, jobs):
-    with edited(finished.folder / module, lambda text: text + "\nADDED = 1\n"):
+@pytest.mark.parametrize(("name", "old", "new", "jobs"), DEFINITIONS.values(), ids=DEFINITIONS)
+def test_changed_definition_reruns_the_stages_that_use_it(finished, planned, name, old, new, jobs):
+    path = finished.folder / "workflow_scripts/memat" / name
+    assert old in path.read_text()
+    with edited(path, lambda text: text.replace(old, new, 1)):
         assert planned() == jobs
 
 
