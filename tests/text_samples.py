@@ -15,8 +15,10 @@ from memat.text.sentences import fact_sentences
 from memat.text.two_record import read_two_record
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SHARED = REPOSITORY.parent / "shared" / "data"
 DEMO = REPOSITORY / "resources" / "facts"
+DEMO_FACTS = DEMO / "demo.json"
+# as CounterFact's: noise before the paraphrases, with abbreviations, line ends, no full stop
+COUNTERFACT_SHAPED = REPOSITORY / "tests" / "data" / "counterfact_shaped.json"
 
 
 def language(code: str) -> Language:

@@ -15,6 +15,7 @@ from memat.model.load import load_model
 from memat.model.sentences import EditRequest
 from oracles import oracle_value
 from small_models import SHAPES, TOLERANCE, small_model
+from text_samples import DEMO_FACTS
 from workflow.project import REPOSITORY
 
 REQUESTS = [
@@ -235,13 +236,12 @@ def test_the_last_layer_cannot_be_the_value_layer(way):
 
 
 REAL = REPOSITORY / "resources/models/smollm2-135m-instruct/manifest.json"
-FACTS = REPOSITORY.parent / "shared/data/counterfact_250.json"
 
 
-@pytest.mark.skipif(not (REAL.exists() and FACTS.exists()), reason="real model or facts absent")
+@pytest.mark.skipif(not REAL.exists(), reason="the demo's model is absent")
 def test_real_model_in_float32_agrees_with_the_loop():
     model = load_model(REAL)
-    records = json.loads(FACTS.read_text())[:2]
+    records = json.loads(DEMO_FACTS.read_text(encoding="utf-8"))[:2]
     rewrites = [record["requested_rewrite"] for record in records]
     requests = [
         EditRequest(i, r["prompt"], r["subject"], r["target_new"]["str"])

@@ -12,7 +12,7 @@ from memat.errors import FactError
 from memat.text.facts import FACT_SCHEMA, read_facts, read_ids, validate_facts_file
 from memat.text.triples import read_triples
 from memat.text.two_record import read_two_record
-from text_samples import SHARED, record, write_records, write_triples
+from text_samples import COUNTERFACT_SHAPED, record, write_records, write_triples
 
 
 def test_facts_keep_the_order_and_content_of_the_file(tmp_path):
@@ -303,9 +303,8 @@ def test_a_file_as_large_as_counterfact_is_checked_in_seconds(tmp_path):
     assert time.process_time() - start < 3
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared CounterFact sample")
-def test_real_counterfact_records_are_read():
-    facts, rejected = read_facts(SHARED / "counterfact_250.json")
-    assert facts.height == 250
-    assert facts["case_id"].n_unique() == 250
+def test_records_in_counterfacts_shape_are_read():
+    facts, rejected = read_facts(COUNTERFACT_SHAPED)
+    assert facts["case_id"].to_list() == [3, 7, 12, 15, 21, 28, 34, 40]
     assert rejected.is_empty()
+    assert facts["paraphrase_prompts"].list.len().to_list() == [2] * 8

@@ -4,7 +4,7 @@ import pytest
 
 from memat.text.facts import read_facts
 from memat.text.sentences import core_start_in_translation, fact_sentences
-from text_samples import SHARED, facts_of, record
+from text_samples import COUNTERFACT_SHAPED, DEMO_FACTS, facts_of, record
 
 
 def sentences(tmp_path, *records):
@@ -78,9 +78,9 @@ def test_the_core_of_a_translation_has_as_many_sentences(source, core, translati
     assert core_start_in_translation(source, core, translation) == start
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared CounterFact sample")
-def test_real_neighbours_all_have_a_subject():
-    facts, _ = read_facts(SHARED / "counterfact_250.json")
+@pytest.mark.parametrize("path", [COUNTERFACT_SHAPED, DEMO_FACTS], ids=["noisy", "demo"])
+def test_neighbours_all_have_a_subject(path):
+    facts, _ = read_facts(path)
     prompts = [s.prompt for _, of_fact in fact_sentences(facts) for s in of_fact]
     assert all(prompt.subject for prompt in prompts)
     assert all(prompt.subject in prompt.text[prompt.core :] for prompt in prompts)
