@@ -81,7 +81,7 @@ lock: $(INSTALLED)  ## record every installed version in envs/constraints.txt
 	$(BIN)/python envs/pins.py --lock > envs/constraints.txt
 
 clean:  ## remove results and prepared models, keep the environment
-	rm -rf $(RESULTS) resources/models/*/ resources/cache/tiny .snakemake
+	rm -rf $(RESULTS) resources/models/*/ resources/cache/models resources/cache/tiny .snakemake
 
 .PHONY: tiny
 tiny: $(INSTALLED)  ## every stage in about two minutes on an untrained model

@@ -1,6 +1,8 @@
 # Paths, code tags and the inputs that depend on the plan. Rules files hold nothing
 # of that kind themselves: a path is written once, here.
 
+import hashlib
+import json
 import re
 from functools import cache, partial
 
@@ -9,6 +11,8 @@ from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
 from memat.shards import n_shards
+from memat.text import languages as language_files
+from memat.text.language_keys import READ
 
 RESULTS = config["results"]
 SEED = config["seed"]
@@ -72,9 +76,26 @@ BLOCKS = f"{DATASET}/blocks.parquet"
 BLOCKS_REJECTED = f"{DATASET}/blocks_rejected.parquet"
 SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
 
-TEMPLATES = f"{RESULTS}/model/templates_{{language}}.json"
-MOMENTS = f"{RESULTS}/model/moments_{{shard}}.safetensors"
-COVARIANCE = f"{RESULTS}/model/covariance.safetensors"
+# how the second moments of a text are cut in jobs does not change the text
+TEXT_SETTINGS = {key: value for key, value in config["covariance"].items() if key != "shard_tokens"}
+MOMENT_SHARDS = n_shards(config["covariance"]["tokens"], config["covariance"]["shard_tokens"])
+
+
+def decided_by(*settings):
+    """Part of a path: a hash of the settings that decide what the file holds."""
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+# what belongs to a model and not to a run: every results folder with these settings uses it
+MODEL_CACHE = f"resources/cache/models/{config['model']['name']}"
+TEMPLATES = f"{MODEL_CACHE}/templates_{decided_by(config['templates'], LOADING)}/{{language}}.json"
+_OF_TEXT = (TEXT_SETTINGS, SEED, LANGUAGES, LOADING)
+TEXT = f"{MODEL_CACHE}/text_{decided_by(*_OF_TEXT)}.parquet"
+_OF_MOMENTS = (*_OF_TEXT, config["covariance"]["shard_tokens"], config["edit"]["layers"])
+MOMENTS = f"{MODEL_CACHE}/covariance_{decided_by(*_OF_MOMENTS)}/moments_{{shard}}.safetensors"
+COVARIANCE = MOMENTS.replace("moments_{shard}", "covariance")
+
 VALUES = f"{RESULTS}/edits/{{values}}/block_{{block}}/values_{{shard}}.safetensors"
 DELTAS = f"{RESULTS}/edits/{{edit}}/block_{{block}}/deltas.safetensors"
 HEADS = f"{RESULTS}/heads/{{edit}}/{{language}}/block_{{block}}"
@@ -120,9 +141,31 @@ def optional_inputs(**paths):
     return {name: path for name, path in paths.items() if path}
 
 
-def language_file(code):
-    """Openers, articles and KL prompt of one language."""
-    return f"resources/languages/{code}.yaml"
+def language_keys(stage, languages, param="language_keys"):
+    """The keys that a stage reads in the file of a language, or of each of several.
+
+    A change of any other key, or of a comment, is no reason to run the stage again.
+    languages: a code, a list of codes, or a function of wildcards that gives one
+    """
+
+    def keys(wildcards):
+        codes = languages(wildcards) if callable(languages) else languages
+        if isinstance(codes, str):
+            return _language_keys(codes, READ[stage][param])
+        return [_language_keys(code, READ[stage][param]) for code in codes]
+
+    return keys
+
+
+@cache
+def _language_keys(code, keys):
+    return language_files.language_keys(f"resources/languages/{code}.yaml", keys)
+
+
+def language_pair(stage):
+    """Both languages' params of a stage of the dataset, as far as it reads them."""
+    codes = {"source_language": SOURCE, "target_language": TARGET}
+    return {param: language_keys(stage, codes[param], param) for param in READ[stage]}
 
 
 def log_path(rule, wildcards=""):
@@ -179,10 +222,6 @@ def templates_of_values(wildcards):
     return [TEMPLATES.format(language=code) for code in value_languages(wildcards)]
 
 
-def language_files_of_values(wildcards):
-    return [language_file(code) for code in value_languages(wildcards)]
-
-
 def templates_of_edit(wildcards):
     return [TEMPLATES.format(language=code) for code in edit_languages(wildcards)]
 
@@ -191,8 +230,8 @@ def templates_of(wildcards):
     return TEMPLATES.format(language=wildcards.language)
 
 
-def language_file_of(wildcards):
-    return language_file(wildcards.language)
+def job_language(wildcards):
+    return wildcards.language
 
 
 def value_settings(wildcards):

@@ -1,9 +1,5 @@
 # Facts in, bilingual dataset out: read, translate, align, repair, pair, measure, cut in blocks.
 
-LANGUAGE_FILES = {
-    "source_language": language_file(SOURCE),
-    "target_language": language_file(TARGET),
-}
 FACTS = f"{DATASET}/facts.parquet"
 FACTS_REJECTED = f"{DATASET}/facts_rejected.parquet"
 REPAIRED = f"{DATASET}/repaired.parquet"
@@ -75,7 +71,6 @@ if config["facts"]["bilingual"]:
 
     rule import_bilingual:
         input:
-            **LANGUAGE_FILES,
             facts=FACTS,
             two_record=FACTS_FILE,
         output:
@@ -92,6 +87,7 @@ if config["facts"]["bilingual"]:
             mem_mb=growing(2000),
             runtime=10,
         params:
+            **language_pair("import_bilingual"),
             cfg=config["repair"],
             code=code_tag("import_bilingual.py"),
         message:
@@ -103,7 +99,6 @@ else:
 
     rule translate:
         input:
-            **LANGUAGE_FILES,
             **optional_inputs(table=TRANSLATION_TABLE),
             facts=FACTS,
         output:
@@ -119,6 +114,7 @@ else:
             mem_mb=growing(4000),
             runtime=720,
         params:
+            **language_pair("translate"),
             cfg=TRANSLATE_SETTINGS,
             shard=shard_number,
             code=code_tag("translate.py"),
@@ -157,7 +153,6 @@ else:
 
     rule repair:
         input:
-            **LANGUAGE_FILES,
             **optional_inputs(corrections=config["repair"]["corrections"]),
             facts=FACTS,
             translations=TRANSLATIONS,
@@ -176,6 +171,7 @@ else:
             mem_mb=growing(4000),
             runtime=60,
         params:
+            **language_pair("repair"),
             cfg=config["repair"],
             code=code_tag("repair.py"),
         message:
@@ -185,7 +181,6 @@ else:
 
     rule gender:
         input:
-            **LANGUAGE_FILES,
             repaired=REPAIRED,
             facts=FACTS,
         output:
@@ -202,6 +197,7 @@ else:
             mem_mb=growing(4000),
             runtime=30,
         params:
+            **language_pair("gender"),
             cfg=config["repair"],
             code=code_tag("gender.py"),
         message:
@@ -242,7 +238,6 @@ else:
                 translations=TRANSLATIONS,
                 facts=FACTS,
                 reference=config["facts"]["reference"],
-                target_language=language_file(TARGET),
             output:
                 quality=f"{DATASET}/quality.parquet",
                 quality_csv=f"{DATASET}/quality.csv",
@@ -257,6 +252,7 @@ else:
                 mem_mb=growing(2000),
                 runtime=10,
             params:
+                **language_pair("translation_quality"),
                 cfg={"reference": config["facts"]["reference"]},
                 code=code_tag("translation_quality.py"),
             message:

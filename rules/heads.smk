@@ -65,7 +65,6 @@ rule fit_corrections:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         templates=templates_of,
-        language_file=language_file_of,
         deltas=DELTAS,
         accuracy=rules.train_probes.output.accuracy,
     output:
@@ -84,6 +83,7 @@ rule fit_corrections:
     params:
         cfg=CORRECTION_SETTINGS,
         language="{language}",
+        language_keys=language_keys("fit_corrections", job_language),
         select="{select}",
         k=number_of_heads,
         block="{block}",

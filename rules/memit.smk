@@ -7,7 +7,6 @@ rule optimise_values:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         templates=templates_of_values,
-        language_files=language_files_of_values,
     output:
         values=VALUES,
     log:
@@ -26,6 +25,7 @@ rule optimise_values:
         value_layer=config["edit"]["layers"][-1],
         solver=value_solver,
         languages=value_languages,
+        language_keys=language_keys("optimise_values", value_languages),
         block="{block}",
         shard=shard_number,
         together=COMPUTE["batch_facts"],

@@ -29,7 +29,6 @@ rule prepare_model:
 rule make_templates:
     input:
         manifest=MANIFEST,
-        language_file=language_file_of,
     output:
         templates=TEMPLATES,
     log:
@@ -44,6 +43,7 @@ rule make_templates:
         runtime=30,
     params:
         cfg=config["templates"],
+        language_keys=language_keys("make_templates", job_language),
         compute=LOADING,
         code=code_tag("make_templates.py"),
     message:
@@ -52,18 +52,12 @@ rule make_templates:
         "../workflow_scripts/make_templates.py"
 
 
-# how the second moments of a text are cut in jobs does not change the text
-TEXT_SETTINGS = {key: value for key, value in config["covariance"].items() if key != "shard_tokens"}
-MOMENT_SHARDS = n_shards(config["covariance"]["tokens"], config["covariance"]["shard_tokens"])
-
-
 rule sample_text:
     input:
         manifest=MANIFEST,
-        language_files=[language_file(code) for code in LANGUAGES],
         corpus=COVARIANCE_CORPUS,
     output:
-        text=f"{RESULTS}/model/covariance_text.parquet",
+        text=TEXT,
     log:
         log_path("sample_text"),
     benchmark:
@@ -76,6 +70,9 @@ rule sample_text:
         runtime=240,
     params:
         cfg=TEXT_SETTINGS,
+        language_keys=language_keys(
+            "sample_text", LANGUAGES if TEXT_SETTINGS["source"] == "model" else []
+        ),
         compute=LOADING,
         seed=SEED,
         code=code_tag("sample_text.py"),

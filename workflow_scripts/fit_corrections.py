@@ -11,7 +11,7 @@ from memat.heads.probes import choose_heads
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 
 
 def main(stage: Stage) -> str:
@@ -27,7 +27,7 @@ def main(stage: Stage) -> str:
             model,
             rewrite_requests(rows, NEW),
             templates,
-            load_language(inputs.language_file).kl_prompt,
+            language_of(params.language_keys).kl_prompt,
             heads,
             CorrectionSettings(**cfg),
             token_budget(model, stage.memory_mb, gradients=True),

@@ -3,7 +3,7 @@
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.gender import LeastPrompts, bilingual_facts
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 from memat.text.rejections import counted
 
 
@@ -11,8 +11,8 @@ def main(stage: Stage) -> str:
     bilingual, rejected = bilingual_facts(
         io.read_table(stage.inputs.facts),
         io.read_table(stage.inputs.repaired),
-        load_language(stage.inputs.source_language),
-        load_language(stage.inputs.target_language),
+        language_of(stage.params.source_language),
+        language_of(stage.params.target_language),
         LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
     )
     io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)

@@ -4,14 +4,14 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.gender import LeastPrompts
 from memat.text.imported import import_bilingual
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 from memat.text.rejections import counted
 from memat.text.two_record import read_two_record
 
 
 def main(stage: Stage) -> str:
-    source = load_language(stage.inputs.source_language)
-    target = load_language(stage.inputs.target_language)
+    source = language_of(stage.params.source_language)
+    target = language_of(stage.params.target_language)
     bilingual, rejected = import_bilingual(
         io.read_table(stage.inputs.facts),
         read_two_record(stage.inputs.two_record, target.elided_endings),

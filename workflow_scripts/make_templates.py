@@ -4,12 +4,12 @@ from memat import io
 from memat.edit.templates import make_templates
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 
 
 def main(stage: Stage) -> str:
     model = model_for(stage.inputs.manifest, stage.params.compute)
-    language = load_language(stage.inputs.language_file)
+    language = language_of(stage.params.language_keys)
     templates = make_templates(model, language.openers[: stage.cfg["count"]], stage.cfg["tokens"])
     io.write_json(stage.outputs.templates, {"templates": templates}, stage.provenance)
     return f"{len(templates)} templates"

@@ -10,7 +10,7 @@ from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
 from memat.tensors import write_tensors
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 
 
 def main(stage: Stage) -> str:
@@ -25,7 +25,7 @@ def main(stage: Stage) -> str:
             model,
             [of_language[group] for of_language in requests],
             [io.read_json(path)["templates"] for path in stage.inputs.templates],
-            [load_language(path).kl_prompt for path in stage.inputs.language_files],
+            [language_of(keys).kl_prompt for keys in params.language_keys],
             params.value_layer,
             ValueSettings(**cfg),
             token_budget(model, stage.memory_mb, gradients=True),

@@ -2,7 +2,7 @@
 
 from memat import io
 from memat.stage import Stage, run_stage
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 from memat.text.rejections import counted
 from memat.text.repair import repair_facts
 from memat.text.reviewed import read_corrections
@@ -16,7 +16,7 @@ def main(stage: Stage) -> str:
         facts,
         join_translations(map(io.read_table, stage.inputs.translations)),
         io.read_table(stage.inputs.alignments),
-        load_language(stage.inputs.target_language),
+        language_of(stage.params.target_language),
         read_corrections(corrections, facts) if corrections else None,
     )
     io.write_table(stage.outputs.repaired, repaired, stage.provenance)

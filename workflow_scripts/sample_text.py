@@ -6,7 +6,7 @@ from memat import io
 from memat.edit.text_sample import read_corpus, read_hub_corpus, sample_text
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 
 
 def main(stage: Stage) -> str:
@@ -16,7 +16,7 @@ def main(stage: Stage) -> str:
     elif cfg["source"] == "hub":
         texts = read_hub_corpus(cfg["path"], cfg["revision"], cfg["subset"], cfg["tokens"])
     else:
-        languages = [load_language(path) for path in stage.inputs.language_files]
+        languages = map(language_of, stage.params.language_keys)
         texts = sample_text(
             model_for(stage.inputs.manifest, stage.params.compute),
             [opener for language in languages for opener in language.openers],

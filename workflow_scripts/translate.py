@@ -4,7 +4,7 @@ from memat import io
 from memat.shards import share
 from memat.stage import Stage, run_stage
 from memat.text.engines.make import make_engine
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 from memat.text.translate import join_translations, translate_facts
 
 
@@ -12,8 +12,8 @@ def main(stage: Stage) -> str:
     cfg, params = stage.cfg, stage.params
     facts = io.read_table(stage.inputs.facts)
     engine = make_engine(cfg, stage.threads)
-    source_language = load_language(stage.inputs.source_language)
-    target_language = load_language(stage.inputs.target_language)
+    source_language = language_of(stage.params.source_language)
+    target_language = language_of(stage.params.target_language)
     groups = list(facts.iter_slices(cfg["batch_facts"]))
     tables = [
         translate_facts(group, engine, source_language, target_language, cfg["protect_subject"])

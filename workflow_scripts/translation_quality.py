@@ -2,14 +2,14 @@
 
 from memat import io
 from memat.stage import Stage, run_stage
-from memat.text.languages import load_language
+from memat.text.languages import language_of
 from memat.text.quality import translation_quality
 from memat.text.translate import join_translations
 from memat.text.two_record import read_two_record
 
 
 def main(stage: Stage) -> str:
-    language = load_language(stage.inputs.target_language)
+    language = language_of(stage.params.target_language)
     quality = translation_quality(
         io.read_table(stage.inputs.facts),
         join_translations(map(io.read_table, stage.inputs.translations)),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.running import SCORES, SHORT_STAGES, copy_of, finished
+from faults.running import BLOCKS, SCORES, copy_of, finished, templates
 from workflow.project import Project
 
 
@@ -10,7 +10,7 @@ from workflow.project import Project
 def prepared(tmp_path_factory) -> Project:
     """A project with its dataset and templates, before the first long stage."""
     project = Project.tiny(tmp_path_factory.mktemp("prepared") / "first")
-    return finished(project, *(f"results-tiny/{name}" for name in SHORT_STAGES))
+    return finished(project, BLOCKS, *templates(project))
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """Calls of the tiny workflow in folders that the tests break."""
 
+import re
 import shutil
 from pathlib import Path
 
-from workflow.project import Outcome, Project
+from workflow.project import MODEL_CACHE, Outcome, Project
 
 CONFIG = ("--configfile", "configs/tiny.yaml")
 SCORES = "results-tiny/scores/memit-ca_en_located-3/block_0/scores_0.parquet"
-SHORT_STAGES = ("dataset/blocks.parquet", "model/templates_en.json", "model/templates_ca.json")
+BLOCKS = "results-tiny/dataset/blocks.parquet"
 
 
 def run(project: Project, *targets: str, dry: bool = False) -> Outcome:
@@ -18,6 +19,13 @@ def finished(project: Project, *targets: str) -> Project:
     outcome = run(project, *targets)
     assert outcome.code == 0, outcome.text
     return project
+
+
+def templates(project: Project) -> list[str]:
+    """Where the templates will be, as a dry run says it: settings are part of the path."""
+    return re.findall(
+        rf"output: ({MODEL_CACHE}/templates_\S+)", run(project, SCORES, dry=True).text
+    )
 
 
 def copy_of(project: Project, folder: Path) -> Project:

@@ -1,6 +1,5 @@
 """The scripts of an edit: shards of values in one or two languages, then the deltas."""
 
-import json
 from types import SimpleNamespace
 
 import polars as pl
@@ -44,10 +43,8 @@ def folder(tmp_path, monkeypatch):
     io.write_table(tmp_path / "bilingual.parquet", pl.DataFrame(rows), PROVENANCE)
     blocks = pl.DataFrame({"case_id": CASES, "block": ["0"] * len(CASES)})
     io.write_table(tmp_path / "blocks.parquet", blocks, PROVENANCE)
-    for code, (_, contexts, kl_prompt) in zip(CODES, LANGUAGES["joint"], strict=True):
+    for code, (_, contexts, _) in zip(CODES, LANGUAGES["joint"], strict=True):
         io.write_json(tmp_path / f"{code}.json", {"templates": contexts}, PROVENANCE)
-        language = {"code": code, "name": code, "openers": ["x"], "kl_prompt": kl_prompt}
-        (tmp_path / f"{code}.yaml").write_text(json.dumps(language))
     covariance = {f"layer.{n}": moment for n, moment in moments(model).items()}
     write_tensors(tmp_path / "covariance.safetensors", covariance, PROVENANCE)
     return tmp_path
@@ -59,7 +56,6 @@ def inputs(folder, codes):
         "bilingual": folder / "bilingual.parquet",
         "blocks": folder / "blocks.parquet",
         "templates": [folder / f"{code}.json" for code in codes],
-        "language_files": [folder / f"{code}.yaml" for code in codes],
         "covariance": folder / "covariance.safetensors",
     }
 
@@ -77,6 +73,7 @@ def find_values(folder, codes, way):
                 compute={},
                 together=3,
                 languages=list(codes),
+                language_keys=[{"kl_prompt": LANGUAGES[way][n][2]} for n in range(len(codes))],
                 solver="pmet" if way == "pmet" else "memit",
                 value_layer=1,
                 block="0",

@@ -16,7 +16,7 @@ from tiny import CITIES, COMPANIES, tiny_records
 
 # key | another value | stages that read it
 ROWS = """
-results | elsewhere | read_facts make_templates sample_text
+results | elsewhere | read_facts
 seed | 1 | sample_text assign_blocks review train_probes fit_corrections summarise
 compute.device | auto | make_templates sample_text score
 compute.dtype | float64 | make_templates sample_text score

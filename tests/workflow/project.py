@@ -20,6 +20,7 @@ PARTS = (
     *("workflow_scripts", "resources"),
 )
 DEFAULTS = "config.yaml"
+MODEL_CACHE = "resources/cache/models/tiny-llama"
 _NEVER = shutil.ignore_patterns("__pycache__", ".*", "cache")
 
 
@@ -107,11 +108,18 @@ class Project:
         )
 
     def results(self, folder: str = "results-tiny") -> dict[str, str]:
-        """SHA-256 of every result file; logs, benchmarks and the report hold times."""
-        root = self.folder / folder
+        """SHA-256 of every result file; logs, benchmarks and the report hold times.
+
+        Files of the model, shared by results folders, are named without the hash in their path:
+        model/covariance/moments_0.safetensors, model/templates/ca.json.
+        """
+        root, shared = self.folder / folder, self.folder / MODEL_CACHE
+        paths = {str(path.relative_to(root)): path for path in root.rglob("*")}
+        for path in shared.rglob("*"):
+            paths[f"model/{re.sub('_[0-9a-f]{8}', '', str(path.relative_to(shared)))}"] = path
         found = {
-            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(root.rglob("*"))
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in sorted(paths.items())
             if path.is_file()
         }
         own = ("logs/", "benchmarks/", "export/", "report.html")

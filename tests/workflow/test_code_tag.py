@@ -157,8 +157,9 @@ CHANGES = {
     "beside a dotted name": ("memat/numbers/tables.py", "ROWS = 1", "ROWS = 2", ""),
     "star import": ("memat/numbers/parts.py", "THREE = 3", "THREE = 4", "count"),
     "module with a star import": ("memat/numbers/many.py", "3 * n", "n * 3", "count"),
-    "code in a package": ("memat/numbers/__init__.py", "", "Y = 1\n", "count"),
-    "code in the package of all": ("memat/__init__.py", "", "Y = 1\n", "hello count"),
+    "definition in a package": ("memat/numbers/__init__.py", "", "Y = 1\n", ""),
+    "code in a package": ("memat/numbers/__init__.py", "", "print(1)\n", "count"),
+    "code in the package of all": ("memat/__init__.py", "", "print(1)\n", "hello count"),
 }
 # what a module may do besides binding names: text to put before its code | the same, changed
 DOINGS = {

@@ -119,7 +119,7 @@ def test_number_of_shards_changes_no_result(finished, tmp_path):
     made = {name for name in found.keys() - own_files - tables if not name.startswith("figures/")}
     assert {name for name in made if found[name] != whole[name]} == set()
     for kind, shards in {
-        "model/moments": 4,
+        "model/covariance/moments": 4,
         "edits/memit-ca/block_0/values": 4,
         "heads/memit-ca/en/block_0/activations": 4,
         "scores/memit-ca_en_located-3/block_0/scores": 4,
@@ -227,6 +227,15 @@ ANCIENT = {("list_lost", "assign_blocks")}
 TINY = merged_config("configs/tiny.yaml")
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py"))
 EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
+EVERYTHING += ("resources/languages/ca.yaml",)
+# a line of resources/languages/ca.yaml, another one, jobs; contractions are asked for by no stage
+LANGUAGE_KEYS = {
+    "KL prompt": ('kl_prompt: "{} és"', 'kl_prompt: "{} era"', VALUES),
+    "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, **ALIGN}),
+    "articles": ('"pel", "pels", "cal", "can",', '"pel", "pels", "cal",', REPAIR),
+    "endings": ('  - ["e", "a", "es"]', '  - ["e", "a", "ens"]', GENDER),
+    "contraction": ('"a el": "al"', '"a el": "a l"', {}),
+}
 
 
 @contextmanager
@@ -267,6 +276,27 @@ def test_changed_definition_reruns_the_stages_that_use_it(finished, planned, nam
     assert old in path.read_text()
     with edited(path, lambda text: text.replace(old, new, 1)):
         assert planned() == jobs
+
+
+@pytest.mark.parametrize(("old", "new", "jobs"), LANGUAGE_KEYS.values(), ids=LANGUAGE_KEYS)
+def test_changed_key_of_a_language_reruns_the_stages_that_read_it(
+    finished, planned, old, new, jobs
+):
+    path = finished.folder / "resources/languages/ca.yaml"
+    assert old in path.read_text()
+    with edited(path, lambda text: text.replace(old, new, 1)):
+        assert planned() == jobs
+
+
+def test_another_results_folder_uses_what_belongs_to_the_model(finished, planned, followers):
+    jobs = planned(finished.config(results="results-second"))
+    of_model = {"make_templates", "sample_text", "estimate_covariance", "add_moments"}
+    assert jobs.keys() == followers.keys() - of_model - {"prepare_model", "all"}
+    # other settings are other files beside them
+    jobs = planned(finished.config(results="results-second", templates__count=1))
+    assert jobs.keys() & of_model == {"make_templates"}
+    jobs = planned(finished.config(results="results-second", edit__layers=[0, 1]))
+    assert jobs.keys() & of_model == {"estimate_covariance", "add_moments"}
 
 
 @pytest.fixture(scope="module")

@@ -116,8 +116,7 @@ def _read(path: Path, _mtime: int, _size: int, root: Path, name: str) -> Source:
         on_import=tuple(
             statement for node, statement in kept if _calls_library(node, library_names)
         ),
-        whole=(path.name == "__init__.py" and bool(nodes))
-        or "*" in imports
+        whole="*" in imports
         or not all(map(_only_binds, (node for node, _ in kept)))
         or any(("globals",) in statement.uses for _, statement in kept),
         finds_code=name != LEAVES and (_finds_code(tree) or any(map(_loads, everything))),

@@ -5,7 +5,8 @@ No module names a language; a new one is a new file beside the others in
 """
 
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from memat.errors import LanguageError
@@ -17,24 +18,31 @@ Rule = tuple[re.Pattern, str]
 
 @dataclass(frozen=True)
 class Language:
-    """Content of a language file. Words are lower case, rules are compiled."""
+    """Content of a language file. Words are lower case, rules are compiled.
+
+    Defaults are made for each object, so that `language_of` can leave keys out.
+    """
 
     code: str
     name: str
     openers: tuple[str, ...]
     kl_prompt: str
-    vowels: str = ""
-    articles: tuple[str, ...] = ()
-    elisions: tuple[tuple[str, str], ...] = ()  # ("de", "d'"): before a vowel
-    contractions: tuple[tuple[str, str], ...] = ()  # ("de el", "del")
-    inflections: tuple[tuple[str, ...], ...] = ()  # endings of one word's forms
-    agreement: tuple[tuple[str, ...], ...] = ()  # words before a noun, in the order of its endings
-    duplicate_by_target: bool = True
-    stand_ins: tuple[str, ...] = ()
-    names: tuple[tuple[str, str], ...] = ()
-    source_rules: tuple[Rule, ...] = ()
-    translation_rules: tuple[Rule, ...] = ()
-    rules_for: tuple[str, ...] = ()
+    vowels: str = field(default_factory=str)
+    articles: tuple[str, ...] = field(default_factory=tuple)
+    # ("de", "d'"): before a vowel
+    elisions: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    # ("de el", "del")
+    contractions: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    # endings of one word's forms
+    inflections: tuple[tuple[str, ...], ...] = field(default_factory=tuple)
+    # words before a noun, in the order of its endings
+    agreement: tuple[tuple[str, ...], ...] = field(default_factory=tuple)
+    duplicate_by_target: bool = field(default_factory=lambda: True)
+    stand_ins: tuple[str, ...] = field(default_factory=tuple)
+    names: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    source_rules: tuple[Rule, ...] = field(default_factory=tuple)
+    translation_rules: tuple[Rule, ...] = field(default_factory=tuple)
+    rules_for: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def elided_endings(self) -> tuple[str, ...]:
@@ -51,10 +59,43 @@ REQUIRED = ("code", "name", "openers", "kl_prompt")
 
 def load_language(path: str | Path) -> Language:
     """The language of a file. Raises LanguageError(file, key)."""
+    content = _read_content(path)
+    language = Language(**{key: _value(path, key, value) for key, value in content.items()})
+    if language.kl_prompt.count("{}") != 1:
+        raise LanguageError(f"{path}: kl_prompt must have exactly one '{{}}'")
+    return language
+
+
+def language_keys(path: str | Path, keys: Iterable[str]) -> dict[str, object]:
+    """Some keys of a language file, as YAML holds them; None where the file leaves one out.
+
+    Raises LanguageError(file, key).
+    """
+    content = _read_content(path)
+    return {key: content.get(key) for key in keys}
+
+
+def language_of(content: dict[str, object]) -> Language:
+    """A language that knows only the keys of `language_keys`; asked for another: AttributeError."""
+    language = object.__new__(Language)
+    for known in fields(Language):
+        if known.name in content:
+            value = content[known.name]
+            found = (
+                known.default_factory()
+                if value is None
+                else _value("language file", known.name, value)
+            )
+            object.__setattr__(language, known.name, found)
+    return language
+
+
+def _read_content(path: str | Path) -> dict[str, object]:
+    """What a language file holds: known keys, and none missing that must be there."""
     content = read_yaml(path, LanguageError)
     if not isinstance(content, dict):
         raise LanguageError(f"{path}: must map keys to values")
-    allowed = {field.name for field in fields(Language)}
+    allowed = {known.name for known in fields(Language)}
     for key in content:
         if key not in allowed:
             raise LanguageError(
@@ -63,10 +104,7 @@ def load_language(path: str | Path) -> Language:
     for key in REQUIRED:
         if not content.get(key):
             raise LanguageError(f"{path}: the key {key!r} is missing or empty")
-    language = Language(**{key: _value(path, key, value) for key, value in content.items()})
-    if language.kl_prompt.count("{}") != 1:
-        raise LanguageError(f"{path}: kl_prompt must have exactly one '{{}}'")
-    return language
+    return content
 
 
 def _value(path: str | Path, key: str, value: object) -> object:

@@ -1,0 +1,142 @@
+"""A stage reads the keys of a language that are its params: each of them, and no other."""
+
+import re
+from dataclasses import fields
+
+import polars as pl
+import pytest
+from test_text_gender import table
+from test_text_repair import CATALAN, alignments_of
+from test_text_tables import reference_of
+
+from memat.errors import FactError
+from memat.text.gender import LeastPrompts, bilingual_facts
+from memat.text.imported import import_bilingual
+from memat.text.language_keys import READ
+from memat.text.languages import Language, language_keys, language_of, load_language
+from memat.text.quality import translation_quality
+from memat.text.repair import REPAIRED_SCHEMA, repair_facts
+from memat.text.translate import translate_facts
+from memat.text.two_record import PROMPT_SCHEMA, read_two_record
+from text_samples import DEMO, REPOSITORY, MadeUpEngine, facts_of, record, replace_all
+
+KEYS = {known.name for known in fields(Language)}
+LANGUAGES = REPOSITORY / "resources" / "languages"
+SCRIPTS = REPOSITORY / "workflow_scripts"
+
+
+class Asked(Language):
+    """A language that keeps what it is asked for."""
+
+    def __getattribute__(self, name):
+        if name in KEYS:
+            object.__getattribute__(self, "asked").add(name)
+        return super().__getattribute__(name)
+
+
+def language_for(stage, param, code):
+    """What the job of a stage gets."""
+    language = language_of(language_keys(LANGUAGES / f"{code}.yaml", READ[stage][param]))
+    object.__setattr__(language, "asked", set())
+    object.__setattr__(language, "__class__", Asked)
+    return language
+
+
+def languages_for(stage):
+    codes = {"source_language": "en", "target_language": "ca"}
+    return [
+        language_for(stage, param, code) for param, code in codes.items() if param in READ[stage]
+    ]
+
+
+def assert_all_asked(stage, languages):
+    asked = [language.asked for language in languages]
+    assert asked == [set(keys) for keys in READ[stage].values()]
+
+
+def translated(facts, *languages):
+    engine = MadeUpEngine(replace_all(CATALAN))
+    (engine.name,) = load_language(LANGUAGES / "ca.yaml").rules_for[:1]
+    return translate_facts(facts, engine, *languages, True)
+
+
+def test_translate(tmp_path):
+    languages = languages_for("translate")
+    translated(facts_of(tmp_path, record(1)), *languages)
+    assert_all_asked("translate", languages)
+
+
+def test_repair(tmp_path):
+    facts = facts_of(tmp_path, record(1))
+    translations = translated(facts, *languages_for("translate"))
+    languages = languages_for("repair")
+    repair_facts(facts, translations, alignments_of(translations), *languages, None)
+    assert_all_asked("repair", languages)
+
+
+def two_forms():
+    """Prompts of a fact whose target has another ending, with another article, in one of them."""
+    rows = [item | {"target": "francès"} for item in table() if item["role"] == "target_new"]
+    rows[1] |= {"target": "francesa", "prompt": "Toko Yasuda toca la"}
+    return [*rows, *(item for item in table() if item["role"] == "target_true")]
+
+
+def test_gender(tmp_path):
+    facts, languages = facts_of(tmp_path, record(1)), languages_for("gender")
+    repaired = pl.DataFrame(two_forms(), schema=REPAIRED_SCHEMA)
+    bilingual, _ = bilingual_facts(facts, repaired, *languages, LeastPrompts(1, 1))
+    assert "Toko Yasuda toca el" in set(bilingual.filter(target="francès")["prompt"])
+    assert_all_asked("gender", languages)
+
+
+def test_import_bilingual(tmp_path):
+    facts, languages = facts_of(tmp_path, record(1)), languages_for("import_bilingual")
+    rows = [{name: item[name] for name in PROMPT_SCHEMA} for item in two_forms()]
+    two_record = pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+    import_bilingual(facts, two_record, *languages, LeastPrompts(1, 1))
+    with pytest.raises(FactError, match="Catalan"):
+        import_bilingual(facts, two_record.clear(), *languages, LeastPrompts(1, 1))
+    read_two_record(DEMO / "demo_reference_ca.json", languages[1].elided_endings)
+    assert_all_asked("import_bilingual", languages)
+
+
+def test_translation_quality(tmp_path):
+    facts, languages = facts_of(tmp_path, record(1)), languages_for("translation_quality")
+    translations = translated(facts, *languages_for("translate"))
+    read_two_record(DEMO / "demo_reference_ca.json", languages[0].elided_endings)
+    nothing = reference_of(("target_new", "rewrite", 0, "Toko toca el", "piano", False)).clear()
+    with pytest.raises(FactError, match="Catalan"):
+        translation_quality(facts, translations, nothing, *languages)
+    assert_all_asked("translation_quality", languages)
+
+
+@pytest.mark.parametrize(
+    "stage", [name for name, params in READ.items() if "language_keys" in params]
+)
+def test_stages_with_a_model_ask_for_one_key(stage):
+    script = (SCRIPTS / f"{stage}.py").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\blanguage(?:_of\(.*?\))?\.(\w+)", script))
+    assert asked == set(READ[stage]["language_keys"])
+
+
+def test_every_stage_with_a_language_has_its_keys_as_params():
+    rules = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    for path in SCRIPTS.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "load_language" not in text  # the file is no input: the params are
+        found = set(re.findall(r"language_of\((?:stage\.)?params\.(\w+)", text))
+        if "map(language_of" in text or "for keys in params.language_keys" in text:
+            found.add("language_keys")
+        assert found == set(READ.get(path.stem, ()))
+        if found:
+            assert re.search(rf'language_(?:keys|pair)\(\s*"{path.stem}"', rules)
+
+
+def test_a_language_of_some_keys_knows_no_other(tmp_path):
+    path = tmp_path / "xx.yaml"
+    path.write_text('{code: xx, name: Test, openers: [The], kl_prompt: "{} is", vowels: ae}')
+    language = language_of(language_keys(path, ("vowels", "names")))
+    assert (language.vowels, language.names) == ("ae", ())
+    for key in KEYS - {"vowels", "names"}:
+        with pytest.raises(AttributeError, match=key):
+            getattr(language, key)

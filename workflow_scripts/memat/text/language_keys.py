@@ -1,0 +1,31 @@
+"""The keys of its language files that a stage reads: its params, and so what reruns it.
+
+A stage gets a language that knows these keys only (`languages.language_of`), so a key that is
+missing here fails at its first use.
+"""
+
+# what `bilingual_facts` asks for
+_AGREEING = ("code", "duplicate_by_target", "inflections", "agreement")
+_AGREEING += ("articles", "vowels", "elisions")
+
+# stage → param → keys
+READ = {
+    "make_templates": {"language_keys": ("openers",)},
+    "sample_text": {"language_keys": ("openers",)},
+    "optimise_values": {"language_keys": ("kl_prompt",)},
+    "fit_corrections": {"language_keys": ("kl_prompt",)},
+    "translate": {
+        "source_language": ("stand_ins",),
+        "target_language": (
+            *("names", "rules_for", "source_rules", "translation_rules"),
+            *("vowels", "elisions"),
+        ),
+    },
+    "repair": {"target_language": ("articles", "elisions")},
+    "gender": {"source_language": ("code",), "target_language": _AGREEING},
+    "import_bilingual": {
+        "source_language": ("code",),
+        "target_language": ("name", *_AGREEING),
+    },
+    "translation_quality": {"target_language": ("name", "elisions")},
+}
