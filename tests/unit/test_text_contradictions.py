@@ -1,5 +1,7 @@
 """Facts that contradict or repeat each other, or edit a neighbour, are named with both records."""
 
+import time
+
 import pytest
 
 from memat.check_files import check_facts
@@ -91,3 +93,16 @@ def test_many_examples_are_counted_not_listed(tmp_path):
     path = write_triples(tmp_path, rows, "R: {rewrite: 'The town of {} is'}")
     with pytest.raises(FactError, match=r"10 contradictory facts: .*; and 7 more; leave out"):
         check_facts(config(path, format="triples"))
+
+
+def test_checking_many_triples_takes_seconds(tmp_path):
+    """As many neighbours as can be: every fact shares relation and true target with all."""
+    rows = [
+        {"relation": "R", "subject": f"Land {i}", "target_true": "a", "target_new": f"b{i % 9}"}
+        for i in range(25_000)
+    ]
+    path = write_triples(tmp_path, rows, "R: {rewrite: 'The town of {} is'}")
+    start = time.process_time()
+    (notice,) = check_facts(config(path, format="triples", neighbours="from_table"))
+    assert time.process_time() - start < 15  # 75 where each fact looks at all others
+    assert "250000 neighbour prompts" in notice

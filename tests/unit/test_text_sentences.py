@@ -1,9 +1,14 @@
 """Sentences of facts: noise, subjects of neighbours, sources."""
 
-import pytest
+import time
 
-from memat.text.facts import read_facts
-from memat.text.sentences import core_start_in_translation, fact_sentences
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memat.text.facts import FACT_SCHEMA, read_facts
+from memat.text.sentences import TemplateIndex, core_start_in_translation, fact_sentences
 from text_samples import COUNTERFACT_SHAPED, DEMO_FACTS, facts_of, record
 
 
@@ -84,3 +89,43 @@ def test_neighbours_all_have_a_subject(path):
     prompts = [s.prompt for _, of_fact in fact_sentences(facts) for s in of_fact]
     assert all(prompt.subject for prompt in prompts)
     assert all(prompt.subject in prompt.text[prompt.core :] for prompt in prompts)
+
+
+def left_over(template, text):
+    """What a template leaves of a text, looked at alone."""
+    before, after = template
+    start, end = len(before), len(text) - len(after)
+    fits = start < end and text.startswith(before) and text.endswith(after)
+    return (start, end) if fits and text[start:end] == text[start:end].strip() else None
+
+
+PIECES = st.text(alphabet="ab ", max_size=3)
+
+
+@given(st.lists(st.tuples(PIECES, PIECES), max_size=12), st.text(alphabet="ab ", max_size=9))
+def test_the_index_finds_what_trying_every_template_finds(templates, text):
+    spans = [span for template in templates if (span := left_over(template, text))]
+    shortest = min(spans, key=lambda span: span[1] - span[0], default=None)
+    assert TemplateIndex(templates).subject(text) == shortest
+
+
+def test_a_prompt_costs_the_same_however_many_templates_there_are():
+    facts = pl.DataFrame(
+        [
+            {
+                "case_id": n,
+                "relation_id": "R",
+                "subject": f"Land {n}",
+                "prompt": "The town of {} is",
+            }
+            | {"paraphrase_prompts": [f"noise {n} without a stop Land {n} has the town"]}
+            | {"neighborhood_prompts": [f"Its town, says Old {n}, is", f"The town of Old {n} is"]}
+            | {"target_new": "a", "target_true": "b", "split": "report"}
+            for n in range(6000)
+        ],
+        schema=FACT_SCHEMA,
+    )
+    start = time.process_time()
+    subjects = [s.prompt.subject for _, of_fact in fact_sentences(facts) for s in of_fact]
+    assert time.process_time() - start < 3  # 8 where each prompt tries all templates
+    assert subjects[2:4] == ["Old 0", "Old 0"]

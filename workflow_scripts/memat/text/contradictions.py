@@ -5,13 +5,16 @@ only the author of the facts knows, so such a file is refused, unless the first 
 fact that only repeats an earlier one is dropped, as it would count twice.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 
 from memat.errors import FactError
+from memat.progress import with_progress
 from memat.text.edited import EditedFacts, normalised
 from memat.text.rejections import Rejection
 from memat.text.sentences import SubjectFinder
@@ -84,22 +87,35 @@ def edited_by_others(facts: pl.DataFrame) -> list[str]:
 
     facts: `FACT_SCHEMA` and position.
     """
-    finder = SubjectFinder.of(facts)
+    asking = facts.filter(pl.col("neighborhood_prompts").list.len() > 0)
+    if asking.is_empty():
+        return []
+    editing = _editing(facts)
     by_case = {row["case_id"]: row for row in facts.iter_rows(named=True)}
-    edited: dict[str, EditedFacts] = {}
-    for row in by_case.values():
-        prompt = row["prompt"].replace("{}", row["subject"])
-        fact = (row["case_id"], row["relation_id"], row["subject"], prompt)
-        edited.setdefault(row["split"], EditedFacts()).add(*fact)
     found = []
-    for row in by_case.values():
+    for row in with_progress(asking.iter_rows(named=True), "neighbours checked", asking.height):
         for prompt in row["neighborhood_prompts"]:
-            span = finder.neighbour_subject(row["relation_id"], prompt)
-            subject = prompt[slice(*span)] if span else None
-            case_id = edited[row["split"]].editing(row["relation_id"], prompt, subject)
+            case_id = editing(row["split"], row["relation_id"], prompt)
             if case_id is not None:
                 other = by_case[case_id]
                 found.append(
                     f"{prompt!r} of {name_of(row)} is {other['target_new']!r} in {name_of(other)}"
                 )
     return found
+
+
+def _editing(facts: pl.DataFrame) -> Callable[[str, str, str], int | None]:
+    """split, relation, neighbour prompt → case id of the fact that edits it; each asked once."""
+    finder = SubjectFinder.of(facts)
+    edited: dict[str, EditedFacts] = defaultdict(EditedFacts)
+    columns = ("split", "case_id", "relation_id", "subject", "prompt")
+    for split, case_id, relation, subject, prompt in facts.select(columns).iter_rows():
+        edited[split].add(case_id, relation, subject, prompt.replace("{}", subject))
+
+    @cache
+    def editing(split: str, relation: str, prompt: str) -> int | None:
+        span = finder.neighbour_subject(relation, prompt)
+        subject = prompt[slice(*span)] if span else None
+        return edited[split].editing(relation, prompt, subject)
+
+    return editing

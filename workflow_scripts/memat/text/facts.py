@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from tqdm import tqdm
 
 from memat.errors import FactError
+from memat.progress import with_progress
 from memat.text.contradictions import REFUSE, clashes, require_consistent
 from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
 from memat.text.words import LONE_SURROGATE
@@ -97,11 +97,6 @@ class Where:
         return [self.text(item, f"{field}[{i}]") for i, item in enumerate(value)]
 
 
-def with_progress(records: Iterable) -> Iterable:
-    """The records; a line of progress is shown where reading them takes longer than seconds."""
-    return tqdm(records, desc="facts read", unit=" records", delay=3, mininterval=3)
-
-
 def kind_of(value: object) -> str:
     """JSON's word for the type of a value."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
@@ -144,7 +139,8 @@ def load_records(path: str | Path) -> list[tuple[Where, dict]]:
 
 def read_counterfact(path: str | Path) -> list[dict]:
     """Records of the public CounterFact JSON as rows of `FACT_SCHEMA`, unsplit."""
-    return [_counterfact_row(where, record) for where, record in with_progress(load_records(path))]
+    records = with_progress(load_records(path), "facts read")
+    return [_counterfact_row(where, record) for where, record in records]
 
 
 def _counterfact_row(where: Where, record: dict) -> dict:

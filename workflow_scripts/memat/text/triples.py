@@ -19,9 +19,10 @@ from pathlib import Path
 import polars as pl
 
 from memat.errors import FactError
+from memat.progress import with_progress
 from memat.suggest import shown
 from memat.text.edited import normalised
-from memat.text.facts import Where, with_progress
+from memat.text.facts import Where
 from memat.yaml_files import read_yaml
 
 COLUMNS = ("relation", "subject", "target_true", "target_new")
@@ -42,10 +43,11 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
 
     neighbours: "given" by rows and templates only, or besides "from_table".
     """
-    rows = _read_table(path).iter_rows(named=True)
+    table = _read_table(path)
+    rows = with_progress(table.iter_rows(named=True), "facts read", table.height)
     templates = _read_templates(templates_path(path))
     seen, records = {}, []
-    for position, row in enumerate(with_progress(rows)):
+    for position, row in enumerate(rows):
         where = Where(str(path), position, row.get("case_id", position))
         case_id = where.new_case_id(seen)
         record = {column: where.text(row[column], column) for column in COLUMNS}
