@@ -23,12 +23,14 @@ def test_the_workflow_edits_in_spanish(tmp_path):
         {"name": "unedited", "method": "unedited"},
         {"name": "memit_es", "method": "memit", "train": "es"},
     ]
-    config = project.config(languages__target="es", experiments=experiments)
+    # all facts that donor and tuning facts leave are one block, uncut
+    config = project.config(languages__target="es", experiments=experiments, blocks__size=None)
     outcome = project.snakemake("--configfile", config)
     assert outcome.code == 0, outcome.text
     results = project.folder / "results-tiny"
     facts = pl.read_parquet(results / "dataset/bilingual.parquet").filter(language="es")
     assert facts["prompt"].str.contains("|".join(SPANISH.values())).all()
+    assert pl.read_parquet(results / "dataset/blocks.parquet").filter(block="0").height == 13
     surprise = {
         model: pl.read_parquet(results / f"scores/{model}/block_0/scores_0.parquet")
         .filter(language="es", role="target_new", kind="rewrite")["nll"]

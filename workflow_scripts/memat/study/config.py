@@ -15,6 +15,8 @@ from memat.study import sections_run as of_run
 from memat.study.faults import fault_lines
 from memat.study.section import PlainText, Section
 
+CUT_BY_FACTS = ("values", "activations", "scores")  # sections of stages whose jobs share the facts
+
 
 class Config(Section):
     """Configuration of a MEMAT run."""
@@ -60,7 +62,7 @@ class Config(Section):
                 f"at most templates.count ({templates}), found {contexts}",
             )
         together = self.compute.batch_facts
-        for name in ("values", "activations", "scores"):
+        for name in CUT_BY_FACTS:
             size = getattr(self, name).shard_size
             if size % together:
                 yield (
@@ -91,12 +93,17 @@ def config_faults(config: dict) -> Iterator[str]:
 def completed(config: dict) -> dict:
     """A config without faults, with the default of every key it leaves out, as plain values.
 
-    Numbers have the kind of their key: params are compared as text, and 1 is not 1.0.
+    Numbers have the kind of their key: params are compared as text, and 1 is not 1.0. Without
+    blocks.size no stage is cut, because how many facts are left shows only after translation:
+    each shard_size is null.
     """
     typed = Config.model_validate(config)
     plain = typed.model_dump()
     if typed.experiments is not None:
         plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
+    if typed.blocks.size is None:
+        for section in CUT_BY_FACTS:
+            plain[section]["shard_size"] = None
     if typed.experiment is None:
         del plain["experiment"]
     return plain
