@@ -7,6 +7,7 @@ import re
 from functools import cache, partial
 
 from memat import definitions, fact_sets
+from memat.edit.solvers import solver_files
 from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
@@ -234,12 +235,15 @@ def job_language(wildcards):
     return wildcards.language
 
 
+def common_settings(section):
+    """Settings of a section that are no single solver's."""
+    return {key: value for key, value in section.items() if not isinstance(value, dict)}
+
+
 def value_settings(wildcards):
     """Settings of one solver's values: those of another must not rerun it."""
     edit = VALUE_RUNS[wildcards.values]
-    own = {key: value for key, value in config["values"].items() if key != "pmet"}
-    if edit.solver == "pmet":
-        own |= config["values"]["pmet"]
+    own = common_settings(config["values"]) | config["values"].get(edit.solver, {})
     return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
 
 
@@ -250,10 +254,22 @@ def value_solver(wildcards):
 def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
     solver = SOLVED[wildcards.edit].solver
-    own = {key: value for key, value in config["deltas"].items() if key != "alphaedit"}
-    if solver == "memit":
-        return own
-    return own | {"solver": solver} | config["deltas"].get(solver, {})
+    own = config["deltas"].get(solver, {})
+    return common_settings(config["deltas"]) | {"solver": solver, "own": own}
+
+
+def leaves_of_values(wildcards):
+    return solver_files(VALUE_RUNS[wildcards.values].solver)
+
+
+def leaves_of_deltas(wildcards):
+    return solver_files(SOLVED[wildcards.edit].solver)
+
+
+def leaves_of_experiments(experiments):
+    """The solvers whose labels a table or figure shows."""
+    solvers = sorted({edit.solver for experiment in experiments for edit in experiment.edits})
+    return [path for solver in solvers for path in solver_files(solver)]
 
 
 def deltas_of_both(wildcards):
@@ -405,6 +421,10 @@ def with_facts(rows):
 
 def rows_of_table(wildcards):
     return measured_rows(PAPER.table(wildcards.table))
+
+
+def leaves_of_table(wildcards):
+    return leaves_of_experiments(row.experiment for row in PAPER.table(wildcards.table))
 
 
 def scores_of_table(wildcards):

@@ -29,7 +29,7 @@ rule draw_metrics:
         runtime=10,
     params:
         cfg=config["summary"],
-        code=code_tag("draw_metrics.py"),
+        code=code_tag("draw_metrics.py", lambda _: leaves_of_experiments(PLAN.experiments)),
     message:
         "Figure: metrics side by side"
     script:
@@ -97,7 +97,7 @@ rule draw_losses:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg=config["values"],
+        cfg=common_settings(config["values"]),
         code=code_tag("draw_losses.py"),
     message:
         "Figure: loss curves of values and corrections"

@@ -29,8 +29,8 @@ from run import OPENERS, request_of  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
+from memat.edit.linear import solve_keys  # noqa: E402
 from memat.edit.templates import make_templates  # noqa: E402
-from memat.edit.update import solve_keys  # noqa: E402
 from memat.edit.values import ValueSettings, optimise_values  # noqa: E402
 from memat.io import write_csv  # noqa: E402
 from memat.model.budget import token_budget  # noqa: E402

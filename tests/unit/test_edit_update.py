@@ -10,13 +10,13 @@ from test_edit_values import CATALAN, CATALAN_CONTEXTS, CONTEXTS, REQUESTS
 
 from memat.edit import update
 from memat.edit.keys import KeyReader, template_weights
+from memat.edit.linear import solve_keys
+from memat.edit.solvers import load_solver, solver_names
 from memat.edit.storage import summed
 from memat.edit.update import (
     Delta,
     DeltaSettings,
     edited,
-    solve_in_null_space,
-    solve_keys,
     spread,
     spread_joint,
 )
@@ -192,11 +192,16 @@ def test_a_singular_moment_is_solved_with_a_recorded_ridge(caplog):
     assert "layer 7: second moment is singular, ridge" in caplog.text
 
 
+def alphaedit(keys, covariance, null_share, delta_weight=1.0):
+    own = {"null_share": null_share, "delta_weight": delta_weight}
+    return load_solver("alphaedit").solve(keys, covariance, DeltaSettings(1.0, own=own), 0)
+
+
 def test_alphaedit_is_the_literal_formula_and_leaves_protected_keys_alone():
     keys = torch.randn(4, 12, dtype=torch.float64)
     root = torch.randn(12, 5, dtype=torch.float64)  # old keys in 5 of 12 directions
     covariance = root @ root.T
-    right = solve_in_null_space(keys, covariance, 1e-6, 0.3, layer=0)
+    right = alphaedit(keys, covariance, null_share=1e-6, delta_weight=0.3)
     old = torch.linalg.qr(root).Q
     projector = torch.eye(12, dtype=torch.float64) - old @ old.T
     columns = keys.T
@@ -209,8 +214,8 @@ def test_alphaedit_is_the_literal_formula_and_leaves_protected_keys_alone():
 
 
 def test_alphaedit_without_a_free_direction_says_so():
-    with pytest.raises(ConfigError, match=r"null_share: 0.02 leaves no direction of layer 3"):
-        solve_in_null_space(torch.randn(2, 5).double(), torch.eye(5).double(), 0.02, 1.0, layer=3)
+    with pytest.raises(ConfigError, match=r"null_share: 0.02 leaves no direction of layer 0"):
+        alphaedit(torch.randn(2, 5).double(), torch.eye(5).double(), null_share=0.02)
 
 
 def test_alphaedits_spread_goes_through_the_model_as_edited_so_far():
@@ -220,7 +225,8 @@ def test_alphaedits_spread_goes_through_the_model_as_edited_so_far():
         found, directions = torch.linalg.eigh(moment)
         found[: len(found) // 2] = 0  # half of the directions are free
         thin[layer] = directions @ found.diag() @ directions.T
-    settings = DeltaSettings(3.0, solver="alphaedit", null_share=1e-6, delta_weight=1e-9)
+    own = {"null_share": 1e-6, "delta_weight": 1e-9}
+    settings = DeltaSettings(3.0, solver="alphaedit", own=own)
     deltas = spread(model, REQUESTS, values, ["{}"], thin, [2], settings, 48)
     with edited(model, deltas):
         for i, request in enumerate(REQUESTS):
@@ -262,21 +268,22 @@ def test_keys_halve_their_batches_on_out_of_memory(monkeypatch, caplog):
     assert "out of memory: going on with half batches" in caplog.text
 
 
-@pytest.mark.parametrize("solver", ["memit", "alphaedit"])
+@pytest.mark.parametrize("solver", solver_names())
 def test_a_solve_too_large_for_the_device_is_done_on_the_processor(solver, monkeypatch, caplog):
     keys = torch.randn(3, 8, dtype=torch.float64)
     moment = torch.diag(torch.arange(1.0, 9.0))
-    settings = DeltaSettings(3.0, solver=solver, null_share=0.5)
+    leaf = load_solver(solver)
+    own = leaf.SETTINGS["deltas"]().model_dump() if "deltas" in leaf.SETTINGS else {}
+    settings = DeltaSettings(3.0, solver=solver, own={**own, "null_share": 0.5})
     expected = update._solve(keys, moment, settings, 0, torch.device("cpu"))
-    name = {"memit": "solve_keys", "alphaedit": "solve_in_null_space"}[solver]
-    whole = getattr(update, name)
+    whole = leaf.solve
 
     def only_on_the_processor(keys, moment, *args):
         if keys.device.type != "cpu" or moment.device.type != "cpu":
             raise torch.OutOfMemoryError("as if")
         return whole(keys, moment, *args)
 
-    monkeypatch.setattr(update, name, only_on_the_processor)
+    monkeypatch.setattr(leaf, "solve", only_on_the_processor)
     found = update._solve(keys, moment, settings, 4, torch.device("meta"))
     assert found.equal(expected)
     assert "layer 4: out of memory on meta, solved on the processor" in caplog.text

@@ -86,12 +86,13 @@ values.weight_decay | 0.4 | optimise_values
 values.kl_factor | 0.1 | optimise_values
 values.stop_loss | 0.1 | optimise_values draw_losses
 values.shard_size | 12 | optimise_values
-values.pmet.learning_rate | 0.1 | draw_losses
+values.pmet.learning_rate | 0.1 |
 deltas.covariance_weight | 20 | solve_deltas
 deltas.key_templates | grouped | solve_deltas
 deltas.residual | frozen | solve_deltas
 deltas.alphaedit.null_share | 0.1 |
 deltas.alphaedit.delta_weight | 1.0 |
+deltas.emmet.least_weight | 0.001 |
 activations.refine | true | dump_activations
 activations.shard_size | 6 | dump_activations
 probes.c | 0.5 | train_probes

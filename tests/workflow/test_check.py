@@ -115,7 +115,11 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
         ("experiments.2.kk", 3, ["experiments[2].kk: unknown key", "did you mean 'k'?"]),
         ("paper.heads.0", 99, ["paper.heads[0]: 99 is out of range; tiny-llama has 16 heads"]),
         ("experiments.1.train", "bth", ["(memit_ca).train", "allowed: en, ca, both, joint"]),
-        ("experiments.1.solver", "alfa", ["experiments[1].solver", "allowed: memit, alphaedit"]),
+        (
+            "experiments.1.solver",
+            "alfa",
+            ["experiments[1].solver", "allowed: alphaedit, emmet, memit, pmet"],
+        ),
         ("experiments.2.alpha", 2, ["(memat_ca_en).alpha: method memat takes no such key"]),
         ("corrections.contexts", 3, ["corrections.contexts: at most templates.count (2), found 3"]),
         (
@@ -326,7 +330,9 @@ def test_recycled_corrections_need_other_facts(project, config):
 
 def test_values_of_both_languages_together_are_not_for_pmet(project, config):
     config["experiments"][1] |= {"train": "joint", "solver": "pmet"}
-    assert "(memit_ca).train: joint is for solvers memit and alphaedit" in refusal(config)
+    assert "(memit_ca).train: joint is for solvers alphaedit, emmet, memit, not pmet" in refusal(
+        config
+    )
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,60 @@ def test_another_results_folder_uses_what_belongs_to_the_model(finished, planned
     assert jobs.keys() & of_model == {"estimate_covariance", "add_moments"}
 
 
+NEAREST = '''"""Nearest: MEMIT's values, all old keys alike."""
+
+from memat.study.section import Positive, Section
+
+LABEL = "Nearest keys"
+VALUES = "memit"
+
+
+class Deltas(Section):
+    """Of experiments with solver: nearest."""
+
+    old: Positive = 3.0
+    """weight of old keys"""
+
+
+SETTINGS = {"deltas": Deltas}
+
+
+def share(residual, layers_left):
+    return residual / layers_left
+
+
+def solve(keys, moment, settings, layer):
+    from memat.edit.linear import identity, solve_keys
+
+    return solve_keys(keys, identity(moment), settings.own["old"], layer)
+'''
+SOLVERS = "workflow_scripts/memat/edit/solvers"
+
+
+@pytest.fixture
+def nearest(finished):
+    """A config with an experiment whose solver is a file that the finished run did not have."""
+    path = finished.folder / SOLVERS / "nearest.py"
+    path.write_text(NEAREST)
+    row = {"name": "nearest_ca", "method": "memit", "train": "ca", "solver": "nearest"}
+    yield finished.config(experiments=[*TINY["experiments"], row])
+    path.unlink()
+
+
+def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, nearest):
+    assert planned() == {}
+    assert planned(nearest) == {"solve_deltas": 1, "score": 1, **SCORE_FIGURES}
+
+
+SOLVER_EDITS = {"memit": VALUES, "alphaedit": {}, "emmet": {}, "pmet": {}}
+
+
+@pytest.mark.parametrize(("name", "jobs"), SOLVER_EDITS.items(), ids=SOLVER_EDITS)
+def test_an_edited_solver_reruns_the_edits_that_use_it(finished, planned, name, jobs):
+    with edited(finished.folder / SOLVERS / f"{name}.py", lambda text: text + "\nADDED = 1\n"):
+        assert planned() == jobs
+
+
 @pytest.fixture(scope="module")
 def followers(planned) -> dict[str, set[str]]:
     return followers_in(planned.graph("configs/tiny.yaml"))
@@ -387,3 +441,13 @@ def test_targets_of_the_paper_are_made_once(finished):
     assert set(sizes.rows()) == {(s, n, n) for s in ("MEMIT", "MEMAT") for n in (9, 10, 12)}
     again = finished.snakemake("--dry-run", *arguments)
     assert again.jobs == {}
+
+
+def test_a_new_solver_runs_and_is_named_in_table_and_figure(finished, nearest):
+    outcome = finished.snakemake("--configfile", nearest)
+    assert outcome.code == 0, outcome.text
+    results = finished.folder / "results-tiny"
+    assert "| nearest_ca " in (results / "table.md").read_text(encoding="utf-8")
+    summary = pl.read_csv(results / "summary.csv").filter(experiment="nearest_ca")
+    assert set(summary["method"]) == {"nearest"}
+    assert (results / "figures/metrics.svg").is_file()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
+from memat.edit.solvers import DEFAULT, can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, can_recycle, experiment_rows
@@ -86,8 +87,9 @@ def _experiment_faults(config: dict) -> Iterator[str]:
                 f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
                 f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"
             )
-        if (row.get("solver"), row.get("train")) == ("pmet", JOINT):
-            yield f"{place}.train: {JOINT} is for solvers memit and alphaedit, not pmet"
+        if row.get("train") == JOINT and not can_be_joint(row.get("solver", DEFAULT)):
+            able = ", ".join(name for name in solver_names() if can_be_joint(name))
+            yield f"{place}.train: {JOINT} is for solvers {able}, not {row['solver']}"
         for key, allowed in {"train": [*languages, BOTH, JOINT], "heads": languages}.items():
             if key in row and row[key] not in allowed:
                 yield f"{place}.{key}: {allowed_values(row[key], allowed)}"

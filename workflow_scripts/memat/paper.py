@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import exp, log
 
+from memat.edit.solvers import DEFAULT, load_solver
 from memat.fact_sets import TUNING, first
 from memat.plan import BOTH, JOINT, Experiment, Heads, Plan, plan_experiment
 
@@ -57,11 +58,7 @@ class Paper:
     def __init__(self, config: dict, plan: Plan):
         self.plan = plan
         self.settings = config["paper"]
-        values = config["values"]
-        self.rates = {
-            "memit": values["learning_rate"],
-            "pmet": values["pmet"]["learning_rate"],
-        }
+        self.values = config["values"]
         self.k, self.alpha = config["corrections"]["k"], config["iti"]["alpha"]
         self.source, self.target = plan.languages
 
@@ -155,12 +152,13 @@ class Paper:
                 yield Row(_named(experiment, f"n{size}"), facts, size, series)
 
     def _rates(self, solver: str) -> Iterator[Row]:
+        configured = (self.values | self.values.get(solver, {}))["learning_rate"]
         for rate in self.settings["learning_rates"][solver]:
             # the configured rate is the edit that other targets have
-            own = None if rate == self.rates[solver] else float(rate)
+            own = None if rate == configured else float(rate)
             row = {"method": "memit", "train": self.target, "solver": solver}
             experiment = self._experiment(f"{solver}_lr{rate:g}", learning_rate=own, **row)
-            yield Row(experiment, (TUNING,), rate, solver.upper())
+            yield Row(experiment, (TUNING,), rate, load_solver(solver).LABEL)
 
     def _numbers_of_heads(self) -> Iterator[Row]:
         for train in self.plan.languages:
@@ -181,7 +179,7 @@ class Paper:
     def _unedited(self) -> Experiment:
         return self._experiment("unedited", method="unedited")
 
-    def _memit(self, train: str, solver: str = "memit") -> Experiment:
+    def _memit(self, train: str, solver: str = DEFAULT) -> Experiment:
         return self._experiment(f"{solver}_{train}", method="memit", train=train, solver=solver)
 
     def _memat(self, train: str, heads: str, method: str = "memat", **own) -> Experiment:

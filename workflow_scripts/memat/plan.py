@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from memat.edit.solvers import DEFAULT, values_solver
 from memat.errors import ConfigError
 from memat.fact_sets import DONOR, TUNING, whole_and_size
 from memat.shards import n_shards
@@ -38,8 +39,8 @@ class Edit:
 
     @property
     def values(self) -> "Edit":
-        """The edit whose values this one carries into the weights: AlphaEdit takes MEMIT's."""
-        return replace(self, solver="memit") if self.solver == "alphaedit" else self
+        """The edit whose values this one carries into the weights: of another solver, or its own."""
+        return replace(self, solver=values_solver(self.solver))
 
     def parts(self, languages: tuple[str, ...]) -> tuple["Edit", ...]:
         """The edits that are solved for: of a sum, its terms."""
@@ -241,7 +242,7 @@ def plan_experiment(row: dict, default_k: int, default_alpha: float) -> Experime
     """One row of the config's `experiments`; `learning_rate` may stand in it too."""
     if row["method"] == "unedited":
         return Experiment(row["name"], row["method"])
-    edit = Edit(row.get("solver", "memit"), row["train"], row.get("learning_rate"))
+    edit = Edit(row.get("solver", DEFAULT), row["train"], row.get("learning_rate"))
     if row["method"] == "memit":
         return Experiment(row["name"], row["method"], (edit,))
     correction = Correction(

@@ -7,14 +7,14 @@ right (n_facts, d_ff), so that a block of facts costs n·(d_model + d_ff) number
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from memat.edit.keys import KeyReader, template_weights
-from memat.edit.places import value_places
 from memat.edit.requests import named_cases
-from memat.errors import ConfigError, NonFiniteValue
+from memat.edit.solvers import DEFAULT, load_solver, load_values_solver
+from memat.errors import NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest
 
@@ -28,16 +28,14 @@ class DeltaSettings:
     covariance_weight: λ of λC + KKᵀ. key_templates: `uniform` or `grouped`.
     residual: `updated` (keys and residual re-measured after every layer) or `frozen`
     (those of the unedited model in every layer, as in the released code).
-    solver: `memit`, `alphaedit` with its null_share and delta_weight, or `pmet` (residual of
-    the MLP output, shares of one over the root of the layers left; solved as in `memit`).
+    solver: one of `memat.edit.solvers`; own: the settings that it declares for itself.
     """
 
     covariance_weight: float
     key_templates: str = "uniform"
     residual: str = "updated"
-    solver: str = "memit"
-    null_share: float = 0.05
-    delta_weight: float = 10.0
+    solver: str = DEFAULT
+    own: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ def spread(
 ) -> dict[int, Delta]:
     """Deltas of all edit layers, bottom up; the model is left as it came.
 
-    values: z, (n_facts, d_model). With residual R = z − (block output of the value layer as
-    edited so far; for PMET its MLP output), layer i of L gets R/(L−i), for PMET R/√(L−i),
-    through its keys.
+    values: z, (n_facts, d_model). With residual R = z − (output of the value layer, as
+    edited so far, where the solver wants z), each layer gets the solver's share of R, through
+    its keys: for MEMIT, layer i of L gets R/(L−i).
     Raises NonFiniteValue(layer, case id).
     """
     return spread_joint(
@@ -96,7 +94,8 @@ def spread_joint(
     wanted = values.double().reshape(len(requests), model.d_model)
     weights = template_weights(len(contexts_by_language[0]), settings.key_templates)
     reader = KeyReader(model, requests_by_language, contexts_by_language, weights, token_budget)
-    written = value_places(model, layers[-1], settings.solver).written
+    solver = load_solver(settings.solver)
+    written = load_values_solver(settings.solver).value_places(model, layers[-1]).written
     deltas: dict[int, Delta] = {}
     with restored(model, layers):
         for number, layer in enumerate(layers):
@@ -106,17 +105,12 @@ def spread_joint(
             _check(residual, "residual", layer, requests)
             size = float(residual.norm(dim=1).mean())
             log.info("layer %d: mean residual norm %.3f", layer, size)
-            share = residual / _parts(len(layers) - number, settings.solver)
+            share = solver.share(residual, len(layers) - number)
             right = _solve(keys, covariance[layer], settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
                 add_delta(model, layer, deltas[layer])
     return deltas
-
-
-def _parts(layers_left: int, solver: str) -> float:
-    """What a layer's residual is divided by; PMET (Li et al. 2023) gives lower layers more."""
-    return layers_left**0.5 if solver == "pmet" else layers_left
 
 
 def _solve(
@@ -130,10 +124,7 @@ def _solve(
 
     def solved(on: torch.device) -> torch.Tensor:
         there, old = keys.to(on), moment.to(on, torch.float64)
-        if settings.solver == "alphaedit":
-            share, weight = settings.null_share, settings.delta_weight
-            return solve_in_null_space(there, old, share, weight, layer)
-        return solve_keys(there, old, settings.covariance_weight, layer)
+        return load_solver(settings.solver).solve(there, old, settings, layer)
 
     try:
         return solved(device).cpu()
@@ -141,72 +132,6 @@ def _solve(
         log.warning("layer %d: out of memory on %s, solved on the processor", layer, device)
     torch.cuda.empty_cache()  # out here, where nothing holds the tensors of the failed solve
     return solved(torch.device("cpu"))
-
-
-def solve_keys(
-    keys: torch.Tensor, covariance: torch.Tensor, weight: float, layer: int
-) -> torch.Tensor:
-    """Kᵀ(λC + KKᵀ)⁻¹ with facts as rows, (n_facts, d_ff), float64.
-
-    Through the n×n system: with A = (λC)⁻¹K, (λC + KKᵀ)⁻¹K = A(I + KᵀA)⁻¹. A key
-    dimension that never fires (zero on the diagonal of C) is left out of the solve.
-    """
-    alive = covariance.diagonal() > 0
-    result = torch.zeros_like(keys)
-    if not bool(alive.any()):
-        return result
-    moment = weight * covariance[alive][:, alive]
-    factor = _cholesky(moment, layer)
-    living = keys[:, alive].T
-    scaled = torch.cholesky_solve(living, factor)
-    inner = _identity(len(keys), keys) + living.T @ scaled
-    result[:, alive] = torch.linalg.solve(inner, scaled.T)
-    if not bool(result.isfinite().all()):
-        raise NonFiniteValue(f"solve of layer {layer} is not finite")
-    return result
-
-
-def solve_in_null_space(
-    keys: torch.Tensor, covariance: torch.Tensor, share: float, weight: float, layer: int
-) -> torch.Tensor:
-    """AlphaEdit's KᵀP(KKᵀP + weight·I)⁻¹ with facts as rows, (n_facts, d_ff), float64.
-
-    Fang et al. 2025, eq. 12 without earlier edits. P projects onto the directions in which
-    old keys have little moment: the eigenvectors of C with the smallest eigenvalues, as many
-    as together hold at most `share` of its trace. Through the n×n system: with A = PK it is
-    (AᵀA + weight·I)⁻¹Aᵀ.
-    Raises NonFiniteValue(layer), ConfigError (no such direction).
-    """
-    moments, directions = torch.linalg.eigh(covariance)
-    free = moments.clamp_min(0).cumsum(0) <= share * moments.sum()
-    log.info("layer %d: %d of %d directions are free", layer, int(free.sum()), len(free))
-    if not bool(free.any()):
-        raise ConfigError(
-            f"deltas.alphaedit.null_share: {share} leaves no direction of layer {layer} free"
-        )
-    projected = keys @ directions[:, free] @ directions[:, free].T
-    inner = projected @ projected.T + weight * _identity(len(keys), keys)
-    result = torch.linalg.solve(inner, projected)
-    if not bool(result.isfinite().all()):
-        raise NonFiniteValue(f"solve of layer {layer} is not finite")
-    return result
-
-
-def _cholesky(moment: torch.Tensor, layer: int) -> torch.Tensor:
-    """Cholesky factor; a ridge is added, and recorded in the log, only where one is needed."""
-    factor, failed = torch.linalg.cholesky_ex(moment)
-    ridge = 1e-10 * float(moment.diagonal().mean())
-    while int(failed) and ridge < float(moment.diagonal().mean()):
-        log.warning("layer %d: second moment is singular, ridge %.3g added", layer, ridge)
-        factor, failed = torch.linalg.cholesky_ex(moment + ridge * _identity(len(moment), moment))
-        ridge *= 10
-    if int(failed):
-        raise NonFiniteValue(f"second moment of layer {layer} has no Cholesky factor")
-    return factor
-
-
-def _identity(n: int, like: torch.Tensor) -> torch.Tensor:
-    return torch.eye(n, dtype=like.dtype, device=like.device)
 
 
 def add_delta(model: EditableModel, layer: int, delta: Delta) -> None:

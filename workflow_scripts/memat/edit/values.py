@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import torch
 from tqdm import tqdm
 
-from memat.edit.places import ValuePlaces, value_places
+from memat.edit.places import ValuePlaces
 from memat.edit.requests import named_cases
+from memat.edit.solvers import DEFAULT, can_be_joint, load_values_solver
 from memat.edit.value_rows import ValueBatch, value_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving
@@ -63,18 +64,18 @@ def optimise_values(
     layer: int,
     settings: ValueSettings,
     token_budget: int,
-    method: str = "memit",
+    solver: str = DEFAULT,
 ) -> Values:
     """Optimise δ of every fact and return z = h₀ + δ at the value layer `layer`.
 
     contexts: templates with `{}` for the prompt; the first must be the plain "{}",
     whose row gives h₀. kl_prompt: "{} is a" in the language of the requests.
-    method: `memit` (h₀ is the block output), or `pmet` (δ of attention and of MLP output
-    together; h₀, δ and z returned are those of the MLP output, which alone is written).
+    solver: whose places δ is added to (`memat.edit.solvers`); where it has several, h₀, δ
+    and z returned are those of the last, which alone is written.
     Raises NonFiniteValue(case id), ConfigError (value layer is the model's last).
     """
     found = optimise_joint_values(
-        model, [requests], [contexts], [kl_prompt], layer, settings, token_budget, method
+        model, [requests], [contexts], [kl_prompt], layer, settings, token_budget, solver
     )
     return Values(found.z[0], found.initial[0], found.losses)
 
@@ -87,17 +88,17 @@ def optimise_joint_values(
     layer: int,
     settings: ValueSettings,
     token_budget: int,
-    method: str = "memit",
+    solver: str = DEFAULT,
 ) -> Values:
     """One δ per fact for its prompts in all languages (the paper's appendix H).
 
     The same facts in the same order in every language. NLL is averaged over all templates,
     KL over languages; ‖h₀‖ in clamp and weight decay is the mean over languages.
     Returns z = h₀(language) + δ and h₀, (n_languages, n_facts, d_model).
-    Raises NonFiniteValue(case id), ConfigError (value layer, facts, pmet with languages).
+    Raises NonFiniteValue(case id), ConfigError (value layer, facts, a solver of one language).
     """
-    _check_task(model, requests_by_language, layer, method)
-    places = value_places(model, layer, method)
+    _check_task(model, requests_by_language, layer, solver)
+    places = load_values_solver(solver).value_places(model, layer)
     batches = value_batches(
         model,
         requests_by_language,
@@ -112,13 +113,13 @@ def optimise_joint_values(
     return _descend(model, places, batches, initial, reference, requests, settings)
 
 
-def _check_task(model, requests_by_language, layer: int, method: str) -> None:
+def _check_task(model, requests_by_language, layer: int, solver: str) -> None:
     if layer + 1 >= model.n_layers:
         raise ConfigError(
             f"the value layer {layer} must be below the last layer, {model.n_layers - 1}"
         )
-    if method == "pmet" and len(requests_by_language) > 1:
-        raise ConfigError("a δ shared by several languages is found with memit, not with pmet")
+    if len(requests_by_language) > 1 and not can_be_joint(solver):
+        raise ConfigError(f"solver {solver} finds no δ that several languages share")
     cases = [[request.case_id for request in requests] for requests in requests_by_language]
     if any(others != cases[0] for others in cases[1:]):
         raise ConfigError("a shared δ needs the same facts in the same order in every language")

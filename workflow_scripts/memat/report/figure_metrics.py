@@ -5,22 +5,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from memat.edit.solvers import DEFAULT, load_solver, solver_names, values_solver
 from memat.evaluate.metrics import FAMILIES, KINDS, SCORE
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts
 
 NAMES = {"E": "efficacy", "P": "paraphrase", "N": "neighborhood"}
 UNITS = {"S": "percent of prompts", "M": "points of probability (%)", "A": "percent of prompts"}
-SHAPES = {
-    **{"unedited": "D", "memit": "s", "alphaedit": "s", "pmet": "^", "memat": "o", "iti": "P"},
-    "published": "x",
-}
+SHAPES = {"unedited": "D", "memit": "s", "memat": "o", "iti": "P", "published": "x"}
+SHAPE_OF_OTHER_VALUES = "^"  # of an edit by a solver with values of its own
 NOTHING = "no such prompts"
 WORDS = {
     "unedited": "unedited model",
     "memit": "MEMIT",
-    "alphaedit": "AlphaEdit",
-    "pmet": "PMET",
     "published": "as published",
     "memat": "MEMAT",
     "iti": "ITI",
@@ -30,22 +27,33 @@ WORDS = {
 
 
 def _shape(method: str) -> str:
-    return SHAPES[method.split("-")[0]]
+    first = method.split("-")[0]
+    if first in SHAPES:
+        return SHAPES[first]
+    return SHAPES["memit"] if values_solver(first) == DEFAULT else SHAPE_OF_OTHER_VALUES
 
 
 def _filled(method: str, color: str) -> str:
-    """Random heads are hollow, what stands on another solver than MEMIT is grey inside."""
+    """Random heads are hollow, what stands on another solver than the default is grey inside."""
     if "random" in method:
         return "white"
-    return "#BBBBBB" if {"alphaedit", "pmet"} & set(method.split("-")) else color
+    return "#BBBBBB" if _other_solver(method) else color
+
+
+def _other_solver(method: str) -> str | None:
+    """The solver that ends the name of a method, unless it is the default one."""
+    last = method.split("-")[-1]
+    return last if last != DEFAULT and last in solver_names() else None
 
 
 def _label(method: str) -> str:
     """`memat-random-alphaedit` in words."""
-    first, *rest = method.split("-")
-    solver = rest.pop() if rest and rest[-1] in ("alphaedit", "pmet") else None
-    on = f" on {WORDS[solver]}" if solver else ""
-    return ", ".join([WORDS[first] + on, *(WORDS[word] for word in rest)])
+    solver = _other_solver(method)
+    words = [WORDS[word] for word in method.removesuffix(f"-{solver}").split("-") if word != solver]
+    if not solver:
+        return ", ".join(words)
+    label = load_solver(solver).LABEL
+    return ", ".join([f"{words[0]} on {label}", *words[1:]]) if words else label
 
 
 def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from memat.edit.solvers import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.evaluate.intervals import (
     BootstrapSettings,
@@ -139,7 +140,7 @@ def paired_differences(
 def comparisons(experiments: Sequence[dict]) -> list[tuple[str, str]]:
     """(experiment, baseline) names: which rows of the results are compared.
 
-    memit − unedited; alphaedit or pmet − memit of the same training language; the sum of both
+    memit − unedited; another solver − the default one in the same training language; the sum of both
     languages' deltas − one joint delta; memat or iti (located or random) − the same edit
     without corrections; random heads − located heads of the same edit, language, number and
     strength; recycled corrections − those of the same facts.
@@ -167,7 +168,7 @@ def _is_baseline(one: dict, other: dict) -> bool:
     if one["method"] in ("memat", "iti") and other["method"] == "memit":
         return same_edit
     if change("method") == ("memit", "memit"):
-        other_solver = change("solver")[1] == "memit" != one["solver"] and alike("train")
+        other_solver = change("solver")[1] == DEFAULT != one["solver"] and alike("train")
         return other_solver or (change("train") == (BOTH, JOINT) and alike("solver"))
     if not (same_edit and alike("method", "heads", "k", "alpha")):
         return False
@@ -182,7 +183,7 @@ def method_name(experiment: dict) -> str:
     name = experiment["method"] + ("-random" if random else "")
     name += "-recycled" if experiment["recycled"] else ""
     solver = experiment["solver"]
-    if solver in (None, "memit"):
+    if solver in (None, DEFAULT):
         return name
     return solver if name == "memit" else f"{name}-{solver}"
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from memat.edit.solvers import PACKAGE as SOLVERS
+from memat.study.leaf_sections import with_leaf_sections
 from memat.study.section import Count, Number, OptionalText, Positive, Section, Share, Weight
 
 
@@ -64,13 +66,7 @@ class Edit(Section):
             yield "layers", f"must be ascending without repeats, found {self.layers}"
 
 
-class PmetValues(Section):
-    """Of experiments with solver: pmet; the rest as above."""
-
-    learning_rate: Positive = 1.0
-    """of both of its changes"""
-
-
+@with_leaf_sections(SOLVERS, "values")
 class Values(Section):
     """The vector z of each fact, by gradient (Adam)."""
 
@@ -88,18 +84,9 @@ class Values(Section):
     """a fact below it is finished"""
     shard_size: Count = 50
     """facts per job; a killed job loses its shard"""
-    pmet: PmetValues = PmetValues()
 
 
-class AlphaEdit(Section):
-    """Of experiments with solver: alphaedit."""
-
-    null_share: Share = 0.05
-    """share of the old keys' second moment that may be written over"""
-    delta_weight: Positive = 10.0
-    """weight of the update's own norm"""
-
-
+@with_leaf_sections(SOLVERS, "deltas")
 class Deltas(Section):
     """The rank-limited update that carries the values into the weights."""
 
@@ -109,7 +96,6 @@ class Deltas(Section):
     """uniform (the same weight for each) | grouped (plain ½, contexts ½ together)"""
     residual: Literal["updated", "frozen"] = "updated"
     """updated (measured as edited so far) | frozen (as the released code)"""
-    alphaedit: AlphaEdit = AlphaEdit()
 
 
 class Activations(Section):

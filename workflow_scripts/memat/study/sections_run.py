@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from memat.edit.solvers import solver_names, solvers_in_words
 from memat.study.section import (
     Count,
     Language,
@@ -124,9 +125,7 @@ class Experiment(Section):
     train: Text | None = None
     """a language, both (the sum of both languages' deltas) or joint (values optimised in both
     together, one update)"""
-    solver: Literal["memit", "alphaedit", "pmet"] | None = None
-    """memit (the default) | alphaedit (updates only where old keys have no moment) | pmet
-    (values of attention and MLP optimised together)"""
+    solver: Annotated[Literal[*solver_names()] | None, Field(description=solvers_in_words())] = None
     heads: Language | None = None
     """language in which heads are located and corrected"""
     select: Literal["located", "random"] | None = None

@@ -1,0 +1,26 @@
+"""MEMIT: least squares over old and new keys (Meng et al. 2023b, eq. 5)."""
+
+from memat.edit.places import ValuePlaces
+
+LABEL = "MEMIT"
+VALUES = "memit"
+JOINT = True
+SETTINGS = {}
+
+
+def value_places(model, layer):
+    """δ is added to the output of the value layer's block, and the whole of it is wanted."""
+    block = model.blocks[layer]
+    return ValuePlaces((block,), block, layer + 1)
+
+
+def share(residual, layers_left):
+    """Every layer takes an equal part of what is left."""
+    return residual / layers_left
+
+
+def solve(keys, moment, settings, layer):
+    """Kᵀ(λC + KKᵀ)⁻¹."""
+    from memat.edit.linear import solve_keys
+
+    return solve_keys(keys, moment, settings.covariance_weight, layer)

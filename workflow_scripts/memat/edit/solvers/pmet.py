@@ -1,0 +1,36 @@
+"""PMET: values of attention and MLP optimised together, the MLP written (Li et al. 2023)."""
+
+from memat.edit.places import ValuePlaces
+from memat.study.section import Positive, Section
+
+LABEL = "PMET"
+VALUES = "pmet"
+JOINT = False
+
+
+class Values(Section):
+    """Of experiments with solver: pmet; the rest as above."""
+
+    learning_rate: Positive = 1.0
+    """of both of its changes"""
+
+
+SETTINGS = {"values": Values}
+
+
+def value_places(model, layer):
+    """A δ for the output of attention and one for that of the MLP, which alone is written."""
+    modules = (model.attention_output(layer), model.mlp_output(layer))
+    return ValuePlaces(modules, model.blocks[layer], layer)
+
+
+def share(residual, layers_left):
+    """Lower layers take more than an equal part."""
+    return residual / layers_left**0.5
+
+
+def solve(keys, moment, settings, layer):
+    """Kᵀ(λC + KKᵀ)⁻¹, as MEMIT."""
+    from memat.edit.linear import solve_keys
+
+    return solve_keys(keys, moment, settings.covariance_weight, layer)
