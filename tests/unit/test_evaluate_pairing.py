@@ -13,6 +13,7 @@ from memat.evaluate.metrics import fact_metrics
 from memat.evaluate.pairing import concatenated
 from memat.provenance import Provenance
 from memat.stage import Stage
+from memat.text.rejections import rejected_table
 from oracles import oracle_nll
 from small_models import small_model
 
@@ -114,6 +115,7 @@ def test_the_setting_says_what_is_scored_and_compared(
     tables = {
         "bilingual": pl.concat([english_rows(), catalan_rows()]),
         "blocks": pl.DataFrame({"case_id": [0, 1], "block": ["0", "0"]}),
+        "blocks_rejected": rejected_table([]),
     }
     inputs = {"manifest": "", "deltas": [], "corrections": []}
     for name, table in tables.items():

@@ -24,6 +24,7 @@ from memat.evaluate.metrics import (
 from memat.plan import BOTH, JOINT
 
 DECIMALS = 4  # of a percent, in the CSV files
+NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
 _PARTS = [FACT_METRICS.index(name) for name in SCORE_PARTS]
 _ORDER = [(*FACT_METRICS, SCORE).index(name) for name in METRICS]
 
@@ -262,6 +263,10 @@ def _counts(values: np.ndarray) -> np.ndarray:
 def percent(**fractions: float) -> dict[str, float | None]:
     """Fractions in percent, rounded; None for those that no fact has."""
     return {
-        name: round(100 * float(value), DECIMALS) + 0.0 if np.isfinite(value) else None
+        # the sums of equal draws differ in the last bits from call to call: such noise is taken
+        # off first, or a number halfway between two printed ones would fall to either side
+        name: round(round(100 * float(value), NOISE), DECIMALS) + 0.0
+        if np.isfinite(value)
+        else None
         for name, value in fractions.items()
     }
