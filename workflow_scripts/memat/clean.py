@@ -32,6 +32,8 @@ MADE = [
     "{report,facts}.html",
     "table.md",
 ]
+# in resources/cache/models/<name>: what was computed of a model
+OF_MODEL = ["templates_*/*.json", "text_*.parquet", "covariance_*/*.safetensors"]
 
 
 def clean_results(results: Path, lines: Sequence[str] = MADE) -> Iterator[str]:
