@@ -7,9 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO_MODEL := resources/models/smollm2-135m-instruct/manifest.json
-# of the config, or where it says nothing the default of config.yaml
-RESULTS = $(shell $(BIN)/python -c "import yaml; print(*[c['results'] for c in map(yaml.safe_load, map(open, ('$(CONFIG)', 'config.yaml'))) if 'results' in c][:1])")
-SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG)
+# names from a config reach the shell as the value of a variable, never as part of a command
+RESULTS = results=$$($(BIN)/python envs/results.py "$$CONFIG")
+SNAKEMAKE = $(BIN)/snakemake --configfile "$$CONFIG"
+
+export CONFIG
 
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
@@ -35,17 +37,14 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 
 demo: $(INSTALLED)  ## facts to results table and report, with configs/demo.yaml
 	@envs/debian.sh apertium
-	$(SNAKEMAKE) --cores $(CORES)
-	$(SNAKEMAKE) --cores 1 --report $(RESULTS)/report.html
-	@echo
-	@cat $(RESULTS)/table.md
-	@echo
-	@echo "table    $(RESULTS)/table.md, $(RESULTS)/summary.csv, $(RESULTS)/differences.csv"
-	@echo "report   $(RESULTS)/report.html"
-	@echo "figures  $(RESULTS)/figures/"
+	@$(RESULTS) && $(SNAKEMAKE) --cores $(CORES)
+	@$(RESULTS) && $(SNAKEMAKE) --cores 1 --report "$$results/report.html" && \
+	printf '\n' && cat "$$results/table.md" && \
+	printf '\ntable    %s/table.md, %s/summary.csv, %s/differences.csv\n' "$$results" "$$results" "$$results" && \
+	printf 'report   %s/report.html\nfigures  %s/figures/\n' "$$results" "$$results"
 
 report: $(INSTALLED)  ## results/report.html from what is already made
-	$(SNAKEMAKE) --cores 1 --report $(RESULTS)/report.html
+	@$(RESULTS) && $(SNAKEMAKE) --cores 1 --report "$$results/report.html"
 
 test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
@@ -61,7 +60,7 @@ test-slurm: $(INSTALLED)  ## the workflow through a SLURM cluster of one node, a
 
 benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement, memory
 	$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL)
-	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder $(RESULTS) $(BENCHMARK)
+	@$(RESULTS) && HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder "$$results" $(BENCHMARK)
 
 docs: $(INSTALLED)  ## config.yaml, its JSON schema and docs/configuration.md from the sections of the library
 	$(BIN)/python docs/settings.py
@@ -80,8 +79,9 @@ format: $(INSTALLED)  ## apply the formatters
 lock: $(INSTALLED)  ## record every installed version in envs/constraints.txt
 	$(BIN)/python envs/pins.py --lock > envs/constraints.txt
 
-clean:  ## remove results and prepared models, keep the environment
-	rm -rf $(RESULTS) resources/models/*/ resources/cache/models resources/cache/tiny .snakemake
+clean:  ## remove what the run of CONFIG made and its prepared model, nothing else
+	@test -x $(BIN)/python || { echo "$(BIN)/python is missing: make install"; exit 1; }
+	@$(BIN)/python envs/results.py "$$CONFIG" --clean
 
 .PHONY: tiny
 tiny: $(INSTALLED)  ## every stage in about two minutes on an untrained model

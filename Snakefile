@@ -1,5 +1,6 @@
 # MEMAT: facts in, an edited model and its report out. See README.md and config.yaml.
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,8 +14,11 @@ REPOSITORY = Path(workflow.basedir).resolve()
 LIBRARY = REPOSITORY / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
+from memat.caches import use_own_caches
 from memat.errors import MematError
 from memat.study.config import completed
+
+use_own_caches(REPOSITORY / "resources/cache", os.environ)  # jobs inherit them
 
 
 configfile: "config.yaml"

@@ -15,7 +15,7 @@ from memat.shards import n_shards
 from memat.text import languages as language_files
 from memat.text.language_keys import READ
 
-RESULTS = config["results"]
+RESULTS = str(Path(config["results"]))  # without a slash at its end
 SEED = config["seed"]
 COMPUTE = config["compute"]
 # threads and memory change how a job runs, not what it makes: they are no parameters

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from memat import io
+from memat.caches import use_own_caches
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
 from memat.model.load import load_model
@@ -89,3 +90,55 @@ def test_a_target_after_a_space_takes_its_space_along():
     sentence = tokenise(tokenizer, "Miles Davis plays the", "trumpet", joined=False)
     assert tokenizer.decode(sentence.target_ids) == " trumpet"
     assert tokenizer.decode(sentence.ids[: sentence.target_start]) == "Miles Davis plays the"
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def overwrite(path):
+    path.write_bytes(b"\xff" * 64)
+
+
+def point_elsewhere(path):
+    """An index of shards, one of which is not there."""
+    index = {"weight_map": {"a.weight": "model-2.safetensors"}}
+    path.with_name("model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def other_json(path):
+    path.write_text('{"model": 3}')
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "named"),
+    [
+        ("model.safetensors", cut, "model.safetensors"),
+        ("model.safetensors", overwrite, "model.safetensors"),
+        ("model.safetensors", point_elsewhere, r"model-2.safetensors: has no tensor a\.weight"),
+        ("tokenizer.json", cut, "tokenizer.json"),
+        ("tokenizer.json", other_json, "tokenizer.json"),
+        ("tokenizer_config.json", overwrite, "tokenizer_config.json"),
+    ],
+)
+def test_a_damaged_local_model_is_found_at_preparation_by_its_file(manifest, name, damage, named):
+    folder = manifest.parent / "model"
+    damage(folder / name)
+    with pytest.raises(ModelError, match=named):
+        prepare_model({"kind": "local", "path": str(folder)}, folder, manifest.parent / "l.json")
+
+
+def test_caches_go_to_the_project_only_where_home_is_read_only(tmp_path, monkeypatch):
+    own = {"HF_HOME": "/mine"}
+    monkeypatch.setenv("HOME", str(tmp_path))
+    use_own_caches(tmp_path / "cache", own)
+    assert own == {"HF_HOME": "/mine"}
+    monkeypatch.setenv("HOME", str(tmp_path / "gone"))
+    use_own_caches(tmp_path / "cache", own)
+    assert own["HF_HOME"] == "/mine"
+    assert own["MPLCONFIGDIR"] == str(tmp_path / "cache" / "matplotlib")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    fresh = {}
+    use_own_caches(tmp_path / "cache", fresh)
+    assert len(fresh) == 3

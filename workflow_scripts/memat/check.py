@@ -6,6 +6,7 @@ starts no stage: seconds, also for large models.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
@@ -13,6 +14,7 @@ from memat.edit.solvers import DEFAULT, can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, can_recycle, experiment_rows
+from memat.results_folder import results_faults
 from memat.study.config import completed, config_faults
 from memat.suggest import allowed_values
 from memat.text.languages import load_language
@@ -39,7 +41,7 @@ def check_config(config: dict) -> list[str]:
     """
     _raise_all(config_faults(config))
     config = completed(config)
-    _raise_all(_language_faults(config))
+    _raise_all(chain(results_faults(config["results"]), _language_faults(config)))
     for code in config["languages"].values():
         load_language(Path(f"resources/languages/{code}.yaml"))
     _raise_all(_experiment_faults(config))

@@ -21,6 +21,7 @@ from memat.hub import hub_snapshot
 from memat.io import atomic_folder, sha256_of
 from memat.model.architecture import architecture_of
 from memat.model.load import read_model_config
+from memat.model.model_files import check_model_files
 
 log = logging.getLogger("memat")
 
@@ -29,7 +30,7 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
     """Make `folder` from a model spec; returns the manifest's content.
 
     lock: JSON file of checksums learned on a first download.
-    Raises ModelError (download, checksum), UnsupportedArchitecture.
+    Raises ModelError (download, checksum, damaged file), UnsupportedArchitecture.
     """
     kind = spec["kind"]
     if kind == "local":
@@ -44,6 +45,7 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
         raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel-gguf")
     config = read_model_config(folder)
     architecture_of(config)
+    check_model_files(folder)
     files = [
         path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "manifest.json"
     ]
