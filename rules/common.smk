@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from memat import definitions, fact_sets
 from memat.edit import solver
+from memat.model.architecture import architecture_file
 from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
@@ -204,10 +205,14 @@ def number_of_heads(wildcards):
     return int(wildcards.k)
 
 
+@cache
+def model_spec(name):
+    return read_model_spec(Path("resources/models"), name)
+
+
 def local_model_files(wildcards):
     """Files of a local model, so that a changed one is prepared again; else none."""
-    spec = read_model_spec(Path("resources/models"), wildcards.model)
-    return [str(path) for path in spec.local_files()]
+    return [str(path) for path in model_spec(wildcards.model).local_files()]
 
 
 def value_languages(wildcards):
@@ -256,6 +261,12 @@ def delta_settings(wildcards):
     name = SOLVED[wildcards.edit].solver
     own = config["deltas"].get(name, {})
     return common_settings(config["deltas"]) | {"solver": name, "own": own}
+
+
+def architecture(wildcards):
+    """The map of the model that a job loads."""
+    name = getattr(wildcards, "model", config["model"]["name"])
+    return [architecture_file(model_spec(name).model_type)]
 
 
 def solver_of_values(wildcards):

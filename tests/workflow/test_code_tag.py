@@ -356,6 +356,15 @@ SOLVER_CHANGES = {
 }  # fmt: skip
 
 
+def test_stages_that_load_a_model_count_its_architecture_and_no_other():
+    rules = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    found = set(re.findall(r'code_tag\(\s*"(\w+)\.py",[^)]*\barchitecture\b', rules))
+    assert found == WITH_MODEL | {"align", "prepare_model"}
+    for path in SCRIPTS.glob("*.py"):
+        loads = "memat.model.architecture:architecture_of" in reached(path, SCRIPTS)
+        assert loads == (path.stem in found)
+
+
 STAGES = {"optimise_values": leaves_of_values, "solve_deltas": leaves_of_deltas}
 
 

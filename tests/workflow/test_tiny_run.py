@@ -211,6 +211,7 @@ DEFINITIONS = {
     "function": ("edit/linear.py", "    moment = weight *", "    moment = 2 * weight *", DELTAS),
     "solver": ("edit/solvers/memit.py", "/ layers_left", "/ (layers_left + 1)", DELTAS),
     "other solver": ("edit/solvers/pmet.py", "layers_left**0.5", "layers_left**0.4", {}),
+    "other architecture": ("model/architectures/gpt2.py", '"mlp.c_proj"', '"mlp.proj"', {}),
     "new class": (
         "errors.py",
         "class ConfigError",
