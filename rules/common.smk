@@ -7,7 +7,8 @@ import re
 from functools import cache, partial
 
 from memat import definitions, fact_sets
-from memat.edit.solvers import solver_files
+from memat.edit import solver
+from memat.model.architecture import architecture_file
 from memat.model.spec import read_model_spec
 from memat.paper import HEAD_MAPS, SWEEPS, TABLES, Paper
 from memat.plan import BOTH, can_recycle, plan_experiments
@@ -127,14 +128,14 @@ wildcard_constraints:
     experiment=one_of(experiment.name for experiment in PLAN.experiments),
 
 
-def code_tag(script, leaves=lambda wildcards: ()):
+def code_tag(script, *leaves):
     """Hash of every definition that a script in workflow_scripts/ reaches, comments aside.
 
-    leaves: gives the paths of the modules that a job loads by name (memat.leaves)
-    A function, so that a job works out its own rule's only.
+    leaves: functions of the wildcards that give what a job loads by name (memat.leaves)
+    The tag is a function, so that a job works out its own rule's only.
     """
     tag = cache(partial(definitions.code_tag, LIBRARY / script, LIBRARY))
-    return lambda wildcards: tag(*leaves(wildcards))
+    return lambda wildcards: tag(*(leaf for found in leaves for leaf in found(wildcards)))
 
 
 def optional_inputs(**paths):
@@ -204,10 +205,14 @@ def number_of_heads(wildcards):
     return int(wildcards.k)
 
 
+@cache
+def model_spec(name):
+    return read_model_spec(Path("resources/models"), name)
+
+
 def local_model_files(wildcards):
     """Files of a local model, so that a changed one is prepared again; else none."""
-    spec = read_model_spec(Path("resources/models"), wildcards.model)
-    return [str(path) for path in spec.local_files()]
+    return [str(path) for path in model_spec(wildcards.model).local_files()]
 
 
 def value_languages(wildcards):
@@ -253,23 +258,33 @@ def value_solver(wildcards):
 
 def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
-    solver = SOLVED[wildcards.edit].solver
-    own = config["deltas"].get(solver, {})
-    return common_settings(config["deltas"]) | {"solver": solver, "own": own}
+    name = SOLVED[wildcards.edit].solver
+    own = config["deltas"].get(name, {})
+    return common_settings(config["deltas"]) | {"solver": name, "own": own}
 
 
-def leaves_of_values(wildcards):
-    return solver_files(VALUE_RUNS[wildcards.values].solver)
+def architecture(wildcards):
+    """The map of the model that a job loads."""
+    name = getattr(wildcards, "model", config["model"]["name"])
+    return [architecture_file(model_spec(name).model_type)]
 
 
-def leaves_of_deltas(wildcards):
-    return solver_files(SOLVED[wildcards.edit].solver)
+def solver_of_values(wildcards):
+    return solver.leaves_of_values(VALUE_RUNS[wildcards.values].solver)
 
 
-def leaves_of_experiments(experiments):
-    """The solvers whose labels a table or figure shows."""
-    solvers = sorted({edit.solver for experiment in experiments for edit in experiment.edits})
-    return [path for solver in solvers for path in solver_files(solver)]
+def solver_of_deltas(wildcards):
+    return solver.leaves_of_deltas(SOLVED[wildcards.edit].solver)
+
+
+def labels_of(experiments):
+    """The solvers that a table or figure of these experiments names."""
+    names = sorted({edit.solver for experiment in experiments for edit in experiment.edits})
+    return [leaf for name in names for leaf in solver.leaves_of_label(name)]
+
+
+def labels_of_plan(wildcards):
+    return labels_of(PLAN.experiments)
 
 
 def deltas_of_both(wildcards):
@@ -423,8 +438,8 @@ def rows_of_table(wildcards):
     return measured_rows(PAPER.table(wildcards.table))
 
 
-def leaves_of_table(wildcards):
-    return leaves_of_experiments(row.experiment for row in PAPER.table(wildcards.table))
+def labels_of_table(wildcards):
+    return labels_of(row.experiment for row in PAPER.table(wildcards.table))
 
 
 def scores_of_table(wildcards):

@@ -28,7 +28,7 @@ rule score:
         shard=shard_number,
         together=COMPUTE["batch_facts"],
         compute=LOADING,
-        code=code_tag("score.py"),
+        code=code_tag("score.py", architecture),
     message:
         "Scores of {wildcards.edited} in {params.languages}, block {wildcards.block}, shard {wildcards.shard}"
     script:

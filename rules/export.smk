@@ -21,7 +21,7 @@ rule export_model:
     params:
         cfg=config["export"],
         compute=LOADING,
-        code=code_tag("export_model.py"),
+        code=code_tag("export_model.py", architecture),
     message:
         "Export of {wildcards.experiment}"
     script:

@@ -26,7 +26,7 @@ rule dump_activations:
         shard=shard_number,
         together=COMPUTE["batch_facts"],
         compute=LOADING,
-        code=code_tag("dump_activations.py"),
+        code=code_tag("dump_activations.py", architecture),
     message:
         "Head activations of {wildcards.edit}, sentences in {wildcards.language}, block {wildcards.block}, shard {wildcards.shard}"
     script:
@@ -89,7 +89,7 @@ rule fit_corrections:
         block="{block}",
         seed=SEED,
         compute=LOADING,
-        code=code_tag("fit_corrections.py"),
+        code=code_tag("fit_corrections.py", architecture),
     message:
         "Corrections of {wildcards.k} {wildcards.select} heads of {wildcards.edit} in {wildcards.language}, block {wildcards.block}"
     script:

@@ -30,7 +30,7 @@ rule optimise_values:
         shard=shard_number,
         together=COMPUTE["batch_facts"],
         compute=LOADING,
-        code=code_tag("optimise_values.py", leaves_of_values),
+        code=code_tag("optimise_values.py", architecture, solver_of_values),
     message:
         "Values of {wildcards.values}, block {wildcards.block}, shard {wildcards.shard}"
     script:
@@ -66,7 +66,7 @@ rule solve_deltas:
         languages=edit_languages,
         block="{block}",
         compute=LOADING,
-        code=code_tag("solve_deltas.py", leaves_of_deltas),
+        code=code_tag("solve_deltas.py", architecture, solver_of_deltas),
     message:
         "Deltas of {wildcards.edit}, block {wildcards.block}"
     script:

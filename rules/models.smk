@@ -19,7 +19,7 @@ rule prepare_model:
         runtime=60,
     params:
         cfg=config["model"],
-        code=code_tag("prepare_model.py"),
+        code=code_tag("prepare_model.py", architecture),
     message:
         "Model {wildcards.model}: fetch, verify, convert"
     script:
@@ -45,7 +45,7 @@ rule make_templates:
         cfg=config["templates"],
         language_keys=language_keys("make_templates", job_language),
         compute=LOADING,
-        code=code_tag("make_templates.py"),
+        code=code_tag("make_templates.py", architecture),
     message:
         "Context templates in {wildcards.language}"
     script:
@@ -75,7 +75,7 @@ rule sample_text:
         ),
         compute=LOADING,
         seed=SEED,
-        code=code_tag("sample_text.py"),
+        code=code_tag("sample_text.py", architecture),
     message:
         "Text for the covariance, from: {params.cfg[source]}"
     script:
@@ -105,7 +105,7 @@ rule estimate_covariance:
         shard=shard_number,
         shards=MOMENT_SHARDS,
         compute=LOADING,
-        code=code_tag("estimate_covariance.py"),
+        code=code_tag("estimate_covariance.py", architecture),
     message:
         "Second moments of the keys in layers {params.layers}, shard {wildcards.shard}"
     script:

@@ -40,7 +40,7 @@ rule paper_table:
         target="{table}",
         languages=LANGUAGES,
         seed=SEED,
-        code=code_tag("paper_table.py", leaves_of_table),
+        code=code_tag("paper_table.py", labels_of_table),
     message:
         "Paper: {wildcards.table}"
     script:

@@ -29,7 +29,7 @@ rule draw_metrics:
         runtime=10,
     params:
         cfg=config["summary"],
-        code=code_tag("draw_metrics.py", lambda _: leaves_of_experiments(PLAN.experiments)),
+        code=code_tag("draw_metrics.py", labels_of_plan),
     message:
         "Figure: metrics side by side"
     script:

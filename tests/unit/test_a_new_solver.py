@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from memat.edit import solvers
+from memat.edit.solver import PACKAGE
 from memat.errors import ConfigError
 from memat.evaluate.intervals import BootstrapSettings
 from memat.plan import Edit, plan_experiments
@@ -80,7 +81,7 @@ def test_without_its_file_the_solver_is_refused():
 
 def test_its_settings_are_a_section_below_the_common_ones(add_solver):
     add_solver("memit")
-    sections = with_leaf_sections(solvers.PACKAGE, "deltas")(Section)
+    sections = with_leaf_sections(PACKAGE, "deltas")(Section)
     assert sections().model_dump()["nearest"] == {"old": 2.0}
     assert sections.model_validate({"nearest": {"old": 1.0}}).nearest.old == 1.0
     with pytest.raises(ValidationError, match=r"nearest\.old"):

@@ -11,7 +11,7 @@ from test_edit_values import CATALAN, CATALAN_CONTEXTS, CONTEXTS, REQUESTS
 from memat.edit import update
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.linear import solve_keys
-from memat.edit.solvers import load_solver, solver_names
+from memat.edit.solver import load_solver, solver_names
 from memat.edit.storage import summed
 from memat.edit.update import (
     Delta,

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from memat.definitions import code_tag, reached
+from memat.edit.solver import leaves_of_deltas, leaves_of_values, solver_names
 from workflow.project import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow_scripts"
@@ -314,12 +315,6 @@ REAL_CHANGES = {
     ),
     "new function": ("memat/edit/update.py", "", "def new():\n    return 1\n\n\n", set()),
     "comment": ("memat/io.py", "", "# a comment\n", set()),
-    "solve_keys": (
-        "memat/edit/update.py",
-        "    moment = weight * covariance[alive]",
-        "    moment = 2 * weight * covariance[alive]",
-        {"solve_deltas"},
-    ),
     "models held by a job": (
         "memat/model/for_stage.py",
         "_held: list[TextIO] = []",
@@ -344,6 +339,57 @@ REAL_CHANGES = {
 @pytest.mark.parametrize(("name", "old", "new", "scripts"), REAL_CHANGES.values(), ids=REAL_CHANGES)
 def test_a_change_of_the_library_counts_for_its_users(copied, name, old, new, scripts):
     assert changed_by(copied, name, old, new) == scripts
+
+
+# file | old | new | solvers whose values are found again, and whose deltas
+SOLVER_CHANGES = {
+    "solve_keys": ("edit/linear.py", "    moment = weight *", "    moment = 2 * weight *",
+                   set(), {"memit", "pmet"}),
+    "cholesky": ("edit/linear.py", "    ridge = 1e-10", "    ridge = 1e-9",
+                 set(), {"memit", "pmet", "emmet"}),
+    "share": ("edit/solvers/memit.py", "residual / layers_left", "residual / (layers_left + 1)",
+              set(), {"memit"}),
+    "places": ("edit/solvers/memit.py", "layer + 1)", "layer + 2)",
+               {"memit", "alphaedit", "emmet"}, {"memit", "alphaedit", "emmet"}),
+    "label": ("edit/solvers/memit.py", 'LABEL = "MEMIT"', 'LABEL = "Memit"', set(), set()),
+    "solve": ("edit/solvers/alphaedit.py", "cumsum(0)", "cumsum(-1)", set(), {"alphaedit"}),
+}  # fmt: skip
+
+
+def test_stages_that_load_a_model_count_its_architecture_and_no_other():
+    rules = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    found = set(re.findall(r'code_tag\(\s*"(\w+)\.py",[^)]*\barchitecture\b', rules))
+    assert found == WITH_MODEL | {"align", "prepare_model"}
+    for path in SCRIPTS.glob("*.py"):
+        loads = "memat.model.architecture:architecture_of" in reached(path, SCRIPTS)
+        assert loads == (path.stem in found)
+
+
+STAGES = {"optimise_values": leaves_of_values, "solve_deltas": leaves_of_deltas}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "values", "deltas"), SOLVER_CHANGES.values(), ids=SOLVER_CHANGES
+)
+def test_a_change_of_a_solver_counts_for_its_jobs(copied, name, old, new, values, deltas):
+    def tags_by_solver():
+        return {
+            (stage, solver): code_tag(copied / f"{stage}.py", copied, *placed(leaves(solver)))
+            for stage, leaves in STAGES.items()
+            for solver in solver_names()
+        }
+
+    def placed(leaves):
+        return [(copied / path.relative_to(SCRIPTS), names) for path, names in leaves]
+
+    path = copied / "memat" / name
+    text, before = path.read_text(), tags_by_solver()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    after = tags_by_solver()
+    path.write_text(text)
+    expected = {("optimise_values", s) for s in values} | {("solve_deltas", s) for s in deltas}
+    assert {key for key in before if before[key] != after[key]} == expected
 
 
 def test_no_script_falls_back_to_a_whole_module():

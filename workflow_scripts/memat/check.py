@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
-from memat.edit.solvers import DEFAULT, can_be_joint, solver_names
+from memat.edit.solver import DEFAULT, can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, can_recycle, experiment_rows

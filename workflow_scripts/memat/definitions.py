@@ -16,12 +16,17 @@ from memat.source_code import Import, Source, Statement, module_name, read_sourc
 WHOLE, AS_VALUE = "*", "as a value"
 
 
-def code_tag(script: Path, library_root: Path, *leaves: Path) -> str:
+# a module that is loaded by name, whole, or with the names in it that are used
+Leaf = Path | tuple[Path, tuple[str, ...]]
+
+
+def code_tag(script: Path, library_root: Path, *leaves: Leaf) -> str:
     """Hash of what a script does, 16 hexadecimal digits.
 
     library_root: the folder that imports start from; packages installed elsewhere do not
     count, their versions are pinned and recorded (`memat.provenance.recorded_versions`)
-    leaves: modules that the script loads by name (`memat.leaves`); they count whole
+    leaves: modules that the script loads by name (`memat.leaves`); they count whole, or
+    those names in them that are given
     """
     digest = hashlib.sha256()
     for name, text in sorted(reached(script, library_root, *leaves).items()):
@@ -29,14 +34,16 @@ def code_tag(script: Path, library_root: Path, *leaves: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def reached(script: Path, library_root: Path, *leaves: Path) -> dict[str, str]:
+def reached(script: Path, library_root: Path, *leaves: Leaf) -> dict[str, str]:
     """`module:name` → its code, for every definition and import that a script reaches.
 
     `module:*` is a whole module.
     """
     root = library_root.resolve()
-    roots = [module_name(path.resolve(), root) for path in (script, *leaves)]
-    return _Reach(root).follow(roots)
+    roots = [(script, ()), *(leaf if isinstance(leaf, tuple) else (leaf, ()) for leaf in leaves)]
+    return _Reach(root).follow(
+        [(module_name(path.resolve(), root), names) for path, names in roots]
+    )
 
 
 class _Reach:
@@ -48,10 +55,15 @@ class _Reach:
         self._found: dict[str, str] = {}
         self._pending: list[tuple[Source, Statement]] = []
 
-    def follow(self, roots: list[str]) -> dict[str, str]:
-        for name in roots:
-            self._add_whole(self._source(name))
-        for source in self._executed(roots):
+    def follow(self, roots: list[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+        """roots: modules, each with the names in it to start from; none: all of it."""
+        for module, names in roots:
+            source = self._source(module)
+            for name in names:
+                self._add_name(source, name, ())
+            if not names:
+                self._add_whole(source)
+        for source in self._executed([module for module, _ in roots]):
             if source.finds_code:
                 self._add_library()
             if source.whole:

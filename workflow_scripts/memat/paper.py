@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import exp, log
 
-from memat.edit.solvers import DEFAULT, load_solver
+from memat.edit.solver import DEFAULT, load_solver
 from memat.fact_sets import TUNING, first
 from memat.plan import BOTH, JOINT, Experiment, Heads, Plan, plan_experiment
 

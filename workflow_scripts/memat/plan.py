@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from memat.edit.solvers import DEFAULT, values_solver
+from memat.edit.solver import DEFAULT, values_solver
 from memat.errors import ConfigError
 from memat.fact_sets import DONOR, TUNING, whole_and_size
 from memat.shards import n_shards

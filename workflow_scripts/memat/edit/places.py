@@ -1,10 +1,7 @@
 """Where in the value layer the δs are added while values are optimised."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # solvers import this module, and they are read before any job
-    from torch import nn
+from typing import Any  # torch modules; torch is not imported, as solvers import this module
 
 
 @dataclass(frozen=True)
@@ -14,11 +11,11 @@ class ValuePlaces:
     block: of the value layer. first_layer: first block to run again when a δ changes.
     """
 
-    modules: "tuple[nn.Module, ...]"
-    block: "nn.Module"
+    modules: tuple[Any, ...]
+    block: Any
     first_layer: int
 
     @property
-    def written(self) -> "nn.Module":
+    def written(self) -> Any:
         """The module whose output the edit moves towards z."""
         return self.modules[-1]

@@ -13,7 +13,7 @@ import torch
 
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.requests import named_cases
-from memat.edit.solvers import DEFAULT, load_solver, load_values_solver
+from memat.edit.solver import DEFAULT, load_solver, load_values_solver
 from memat.errors import NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest

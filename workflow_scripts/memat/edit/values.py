@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from memat.edit.places import ValuePlaces
 from memat.edit.requests import named_cases
-from memat.edit.solvers import DEFAULT, can_be_joint, load_values_solver
+from memat.edit.solver import DEFAULT, can_be_joint, load_values_solver
 from memat.edit.value_rows import ValueBatch, value_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving

@@ -1,14 +1,17 @@
 """Where each model type keeps the parts that editing needs.
 
-One entry per `model_type` of a Hugging Face config: the list of blocks, the MLP
-output projection (written by MEMIT) and the attention output projection (its
-input holds the head activations, eq. 10; its bias takes the corrections, eq. 6).
-A new model is one entry here and one row in `tests/unit/test_model_architecture.py`.
+One leaf of `memat.model.architectures` per `model_type` of a Hugging Face config: the list
+of blocks, the MLP output projection (written by MEMIT) and the attention output projection
+(its input holds the head activations, eq. 10; its bias takes the corrections, eq. 6).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from memat.errors import UnsupportedArchitecture
+from memat.leaves import leaf_names, leaf_path, load_leaf
+
+PACKAGE = "memat.model.architectures"
 
 
 @dataclass(frozen=True)
@@ -32,92 +35,37 @@ class Architecture:
     export_as: str | None = None
 
 
-_LLAMA = Architecture(
-    blocks="model.layers",
-    mlp_output="mlp.down_proj",
-    attention_output="self_attn.o_proj",
-    bias_config=(("attention_bias", True),),
-)
-_QWEN2 = Architecture(
-    blocks="model.layers",
-    mlp_output="mlp.down_proj",
-    attention_output="self_attn.o_proj",
-    bias_config=(("attention_bias", True),),
-    export_as="llama",
-)
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "llama": _LLAMA,
-    "mistral": _QWEN2,
-    "qwen2": _QWEN2,
-    "qwen3": _LLAMA,
-    "falcon": Architecture(
-        blocks="transformer.h",
-        mlp_output="mlp.dense_4h_to_h",
-        attention_output="self_attention.dense",
-        bias_config=(("bias", True),),
-    ),
-    "gpt2": Architecture(
-        blocks="transformer.h",
-        mlp_output="mlp.c_proj",
-        attention_output="attn.c_proj",
-        transposed=True,
-    ),
-    "gptj": Architecture(
-        blocks="transformer.h",
-        mlp_output="mlp.fc_out",
-        attention_output="attn.out_proj",
-        bias_home="mlp.fc_out",
-    ),
-    "gpt_neox": Architecture(
-        blocks="gpt_neox.layers",
-        mlp_output="mlp.dense_4h_to_h",
-        attention_output="attention.dense",
-        bias_config=(("attention_bias", True),),
-    ),
-    "opt": Architecture(
-        blocks="model.decoder.layers",
-        mlp_output="fc2",
-        attention_output="self_attn.out_proj",
-        bias_config=(("enable_bias", True),),
-    ),
-}
-
-_NORM_AFTER_MLP = (
+NORM_AFTER_MLP = (
     "it normalises the MLP output before adding it to the residual stream, so an update of the "
     "MLP projection does not move the block output by the wanted residual (MEMIT's assumption)"
 )
-REFUSED: dict[str, str] = {
-    "gemma2": _NORM_AFTER_MLP,
-    "gemma3": _NORM_AFTER_MLP,
-    "gemma3_text": _NORM_AFTER_MLP,
-    "olmo2": _NORM_AFTER_MLP,
-    "olmo3": _NORM_AFTER_MLP,
-    "glm4": _NORM_AFTER_MLP,
-}
 
 
 def architecture_of(config) -> Architecture:
     """Map of a Hugging Face config (object or dict). Raises UnsupportedArchitecture by name."""
-    read = (
-        config.get
-        if isinstance(config, dict)
-        else lambda key, default=None: getattr(config, key, default)
-    )
-    model_type = read("model_type")
-    if model_type in REFUSED:
+    config = config if isinstance(config, dict) else config.to_dict()
+    model_type = config.get("model_type")
+    if model_type not in leaf_names(PACKAGE):
+        known = ", ".join(editable_types())
         raise UnsupportedArchitecture(
-            f"model type {model_type!r} is not edited: {REFUSED[model_type]}"
+            f"model type {model_type!r} has no architecture map; known: {known}"
         )
-    if model_type not in ARCHITECTURES:
-        raise UnsupportedArchitecture(
-            f"model type {model_type!r} has no architecture map; known: {', '.join(sorted(ARCHITECTURES))}"
-        )
-    if model_type == "opt" and read("do_layer_norm_before", True) is False:
-        raise UnsupportedArchitecture(
-            f"this 'opt' model (do_layer_norm_before: false) is not edited: {_NORM_AFTER_MLP}"
-        )
-    return ARCHITECTURES[model_type]
+    leaf = load_leaf(PACKAGE, model_type)
+    reason = leaf.refusal(config) if hasattr(leaf, "refusal") else None
+    if reason:
+        raise UnsupportedArchitecture(f"model type {model_type!r} is not edited: {reason}")
+    return leaf.ARCHITECTURE
+
+
+def architecture_file(model_type: str) -> Path:
+    """The leaf of one model type, which a job that loads such a model uses."""
+    return leaf_path(PACKAGE, model_type)
+
+
+def editable_types() -> tuple[str, ...]:
+    """Model types with an architecture map."""
+    names = leaf_names(PACKAGE)
+    return tuple(name for name in names if hasattr(load_leaf(PACKAGE, name), "ARCHITECTURE"))
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,12 @@ _ALWAYS = ("kind", "description", "licence")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model's source (as its kind needs it) and sizes."""
+    """A model's source (as its kind needs it), type and sizes."""
 
     name: str
     path: Path
     content: dict
+    model_type: str
     n_layers: int
     n_heads: int
 
@@ -80,7 +81,7 @@ def read_model_spec(folder: Path, name: str) -> ModelSpec:
     for what, count in (("layers", shape.n_layers), ("heads", shape.n_heads)):
         if type(count) is not int or count < 1:
             raise ModelError(f"{place}: number of {what}: must be 1 or more, found {count!r}")
-    return ModelSpec(name, path, content, shape.n_layers, shape.n_heads)
+    return ModelSpec(name, path, content, shape.model_type, shape.n_layers, shape.n_heads)
 
 
 def _check_keys(path: Path, content: object) -> None:

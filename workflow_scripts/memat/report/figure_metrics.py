@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from memat.edit.solvers import DEFAULT, load_solver, solver_names, values_solver
+from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
 from memat.evaluate.metrics import FAMILIES, KINDS, SCORE
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts

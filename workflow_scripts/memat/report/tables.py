@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from memat.edit.solvers import DEFAULT
+from memat.edit.solver import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.evaluate.intervals import (
     BootstrapSettings,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.edit.solvers import PACKAGE as SOLVERS
+from memat.edit.solver import PACKAGE as SOLVERS
 from memat.study.leaf_sections import with_leaf_sections
 from memat.study.section import Count, Number, OptionalText, Positive, Section, Share, Weight
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.edit.solvers import solver_names, solvers_in_words
+from memat.edit.solver import solver_names, solvers_in_words
 from memat.study.section import (
     Count,
     Language,

@@ -1,0 +1,66 @@
+"""Finding solvers, which are the leaves of `memat.edit.solvers`: nothing else names one."""
+
+from types import ModuleType
+
+from memat.definitions import Leaf
+from memat.leaves import leaf_names, leaf_path, load_leaf
+
+PACKAGE = "memat.edit.solvers"
+DEFAULT = "memit"  # of an experiment that names no solver; the others are compared with it
+
+
+def solver_names() -> tuple[str, ...]:
+    """Names of the solvers there are."""
+    return leaf_names(PACKAGE)
+
+
+def solvers_in_words() -> str:
+    """`memit (least squares …; the default) | …`, from the first line of each leaf."""
+    words = {}
+    for name in sorted(solver_names(), key=lambda name: name != DEFAULT):
+        first_line = load_solver(name).__doc__.splitlines()[0]
+        does = first_line.partition(": ")[2].partition(" (")[0].rstrip(".")
+        words[name] = does + ("; the default" if name == DEFAULT else "")
+    return " | ".join(f"{name} ({does})" for name, does in words.items())
+
+
+def load_solver(name: str) -> ModuleType:
+    """The leaf of one solver. Raises ConfigError naming those there are."""
+    return load_leaf(PACKAGE, name)
+
+
+def values_solver(name: str) -> str:
+    """The solver whose values `name` carries into the weights."""
+    return load_solver(name).VALUES
+
+
+def load_values_solver(name: str) -> ModuleType:
+    """The leaf whose values the solver `name` carries into the weights."""
+    return load_solver(values_solver(name))
+
+
+def can_be_joint(name: str) -> bool:
+    """Whether one value of the solver may serve the prompts of several languages."""
+    return load_values_solver(name).JOINT
+
+
+def leaves_of_values(name: str) -> tuple[Leaf, ...]:
+    """What a job that optimises the solver's values uses of the leaves."""
+    return (_part(values_solver(name), "VALUES", "JOINT", "value_places"),)
+
+
+def leaves_of_deltas(name: str) -> tuple[Leaf, ...]:
+    """What a job that solves for the solver's deltas uses of the leaves."""
+    return (
+        _part(name, "VALUES", "share", "solve"),
+        _part(values_solver(name), "VALUES", "value_places"),
+    )
+
+
+def leaves_of_label(name: str) -> tuple[Leaf, ...]:
+    """What a table or figure that names the solver uses of the leaves."""
+    return (_part(name, "LABEL", "VALUES"),)
+
+
+def _part(name: str, *used: str) -> Leaf:
+    return leaf_path(PACKAGE, name), used

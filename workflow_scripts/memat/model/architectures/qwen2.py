@@ -1,0 +1,11 @@
+"""Qwen 2 and 2.5: biases at queries, keys and values only; Llama has that of the projection too."""
+
+from memat.model.architecture import Architecture
+
+ARCHITECTURE = Architecture(
+    blocks="model.layers",
+    mlp_output="mlp.down_proj",
+    attention_output="self_attn.o_proj",
+    bias_config=(("attention_bias", True),),
+    export_as="llama",
+)

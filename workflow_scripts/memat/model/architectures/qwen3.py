@@ -1,0 +1,10 @@
+"""Qwen 3: named as Llama; queries and keys are normalised, which an edit does not touch."""
+
+from memat.model.architecture import Architecture
+
+ARCHITECTURE = Architecture(
+    blocks="model.layers",
+    mlp_output="mlp.down_proj",
+    attention_output="self_attn.o_proj",
+    bias_config=(("attention_bias", True),),
+)
