@@ -1,9 +1,13 @@
 """How many tokens a batch may have: by the memory of a job, and by what is fast."""
 
+from typing import TYPE_CHECKING
+
 import torch
-from transformers import PreTrainedModel
 
 from memat.model.editable import EditableModel
+
+if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
+    from transformers import PreTrainedModel
 
 # on a processor larger batches leave the caches: 1.5 times slower at 4,096 tokens
 CPU_TOKENS = 1024
@@ -34,7 +38,7 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
     return min(tokens, CPU_TOKENS) if model.device.type == "cpu" else tokens
 
 
-def tree_budget(model: EditableModel | PreTrainedModel) -> int:
+def tree_budget(model: "EditableModel | PreTrainedModel") -> int:
     """Nodes of one token tree (`memat.model.trees`), by the model's device and the threads."""
     if model.device.type == "cpu":
         return min(CPU_NODES_PER_THREAD * torch.get_num_threads(), NODES)

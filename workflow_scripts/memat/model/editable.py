@@ -8,7 +8,7 @@ from torch import nn
 
 from memat.errors import UnsupportedArchitecture
 from memat.model.architecture import Architecture, architecture_of
-from memat.model.hooks import blocks_skipped, input_changed
+from memat.model.hooks import blocks_skipped, input_changed, stopping_after
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,10 @@ def _block_tuple_size(network: nn.Module, blocks: nn.ModuleList) -> int:
     """Whether blocks give tensors or tuples differs between types and library versions: look."""
     seen = []
     handle = blocks[0].register_forward_hook(lambda _m, _a, output: seen.append(output))
+    token = torch.zeros(1, 1, dtype=torch.long, device=network.device)
     try:
-        network.base_model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=network.device))
+        with stopping_after(blocks[0]):
+            network.base_model(input_ids=token)
     finally:
         handle.remove()
     return len(seen[0]) if isinstance(seen[0], tuple) else 0

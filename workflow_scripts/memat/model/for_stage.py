@@ -1,6 +1,7 @@
 """Loading the model as a stage's `compute` settings ask for."""
 
 import fcntl
+import gc
 import itertools
 import os
 import tempfile
@@ -25,7 +26,9 @@ def model_for(manifest: str, compute: dict) -> EditableModel:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.device_count() > 1:
         device = f"cuda:{free_gpu(Path(tempfile.gettempdir(), f'memat-{os.getuid()}'))}"
-    return load_model(manifest, device, compute["dtype"])
+    model = load_model(manifest, device, compute["dtype"])
+    gc.freeze()  # what is loaded stays until the job ends: no more looking for garbage in it
+    return model
 
 
 def free_gpu(folder: Path) -> int:

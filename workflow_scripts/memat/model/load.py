@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from memat.errors import ModelError
 from memat.io import read_json
 from memat.model.editable import EditableModel
 from memat.model.manifest import model_folder
+from memat.model.quick import quick_loading
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
@@ -34,12 +34,8 @@ def load_model(manifest: str | Path, device: str = "cpu", dtype: str = "float32"
 def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
     """Load a Hugging Face folder. Raises ModelError, UnsupportedArchitecture."""
     try:
-        network = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=DTYPES[dtype], trust_remote_code=False, local_files_only=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        )
+        with quick_loading():
+            network, tokenizer = _from_pretrained(folder, DTYPES[dtype])
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
@@ -49,6 +45,18 @@ def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32")
             f"{folder}: its tokenizer gives no character offsets (a fast tokenizer is needed)"
         )
     return EditableModel.wrap(network.to(device), tokenizer)
+
+
+def _from_pretrained(folder: str | Path, dtype: torch.dtype) -> tuple:
+    """Network and tokenizer. transformers is imported here, where quick loading has begun."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    network = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, trust_remote_code=False, local_files_only=True
+    )
+    return network, AutoTokenizer.from_pretrained(
+        folder, trust_remote_code=False, local_files_only=True
+    )
 
 
 def read_model_config(folder: str | Path) -> dict:

@@ -9,16 +9,19 @@ through `blocks[first_layer:]`. Works with any causal model through
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from tqdm import tqdm
-from transformers import DynamicCache
 
 from memat.model.batching import length_batches, pad
 from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, stopping_before
 from memat.model.trees import TokenTree, grow_tree, tree_batches, tree_inputs
+
+if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
+    from transformers import DynamicCache
 
 # a product with fewer rows takes as long as one with so many, for loading the weights
 ENOUGH_TOKENS = 64
@@ -184,7 +187,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     if not kept:
         return hidden[0], ()
     nodes = torch.tensor(kept, device=model.device)
-    cache = DynamicCache()
+    cache = _empty_cache()
     with entering_at(model, first_layer, hidden[:, nodes]):
         model.last_hidden(
             ids[:, nodes],
@@ -262,7 +265,7 @@ def run_suffixes(model: EditableModel, batch: SuffixBatch, hidden: torch.Tensor)
 
 def _cache_of(
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...], first_layer: int
-) -> DynamicCache:
+) -> "DynamicCache":
     """A fresh cache over the stored tensors; steps append to it without touching them.
 
     Skipped blocks get a thin stand-in, because the length of the cache is read off
@@ -270,9 +273,15 @@ def _cache_of(
     """
     keys = layers[0][0]
     thin = keys.new_zeros(1, 1, keys.shape[2], 1)
-    cache = DynamicCache()
+    cache = _empty_cache()
     for number in range(first_layer):
         cache.update(thin, thin, number)
     for number, (k, v) in enumerate(layers):
         cache.update(k, v, first_layer + number)
     return cache
+
+
+def _empty_cache() -> "DynamicCache":
+    from transformers import DynamicCache
+
+    return DynamicCache()
