@@ -243,15 +243,24 @@ def _constructs_plainly(node: ast.stmt) -> bool:
     )
 
 
+def _run_by_definition(node: ast.stmt) -> Iterator[ast.expr]:
+    """What a definition calls when it is read: decorators, and what stands in a class's body.
+
+    Default arguments are values (`LeastPrompts(1, 1)`); they count with their function.
+    """
+    yield from getattr(node, "decorator_list", [])
+    for inner in node.body if isinstance(node, ast.ClassDef) else ():
+        if isinstance(inner, _BINDING):
+            yield from _run_by_definition(inner)
+        else:
+            yield from (call.func for call in ast.walk(inner) if isinstance(call, ast.Call))
+
+
 def _calls_library(node: ast.stmt, library_names: set[str]) -> bool:
     """Whether importing the module calls something of the library, or of an unknown owner."""
     if isinstance(node, _ASSIGNMENT):
         called = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
     else:
-        called = list(getattr(node, "decorator_list", []))
-        if isinstance(node, ast.ClassDef):  # its body runs on import, its methods do not
-            inside = [inner for inner in node.body if not isinstance(inner, _BINDING)]
-            called += [i.func for part in inside for i in ast.walk(part) if isinstance(i, ast.Call)]
-            called += [d for part in node.body for d in getattr(part, "decorator_list", [])]
+        called = list(_run_by_definition(node))
     chains = [_chain(call.func if isinstance(call, ast.Call) else call) for call in called]
     return any(not chain or chain[0] in library_names for chain in chains)

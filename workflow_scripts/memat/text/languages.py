@@ -1,7 +1,8 @@
 """What the pipeline knows about a language: everything comes from its YAML file.
 
 No module names a language; a new one is a new file beside the others in
-`resources/languages/`, whose comments say what each key means.
+`resources/languages/`, whose comments say what each key means. A stage gets the keys that
+`language_keys.READ` lists for it, and no file.
 """
 
 import re
