@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
-from memat.study.config import config_faults
+from memat.study.config import CUT_BY_FACTS, completed, config_faults
 from workflow.config_keys import leaf_keys
-from workflow.project import DEFAULTS, REPOSITORY, merged_config
+from workflow.project import DEFAULTS, REPOSITORY, Project, merged_config
 
 OVERLAYS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("configs/*.yaml"))
 
@@ -50,3 +51,39 @@ def test_the_defaults_alone_are_refused_and_say_where_to_begin(unstarted):
     assert "facts: no facts are named; give facts.path" in outcome.text
     assert "configs/own.yaml is an example to copy" in outcome.text
     assert not (unstarted.folder / "results").exists()
+
+
+def test_stages_of_a_block_without_a_size_are_not_cut():
+    cut = {
+        name: completed(merged_config(name)) for name in ("configs/demo.yaml", "configs/own.yaml")
+    }
+    sizes = {name: [c[key]["shard_size"] for key in CUT_BY_FACTS] for name, c in cut.items()}
+    assert sizes == {"configs/demo.yaml": [50, 500, 500], "configs/own.yaml": [None] * 3}
+
+
+# the example, with translations that are given and the untrained model
+OWN = {
+    "model__name": "tiny-llama",
+    "translate__engine": "table",
+    "translate__table__path": "examples/translations.csv",
+    "align__layer": 0,
+    "edit__layers": [1, 2],
+    "corrections__k": 3,
+    "paper__heads": [2],
+}
+
+
+def test_the_example_to_copy_makes_its_dataset_and_plans_its_table(tmp_path):
+    project = Project.tiny(tmp_path)
+    config = project.config("configs/own.yaml", **OWN)
+    outcome = project.snakemake("--configfile", config, "--", "dataset")
+    assert outcome.code == 0, outcome.text
+    dataset = project.folder / "results-own" / "dataset"
+    kept = pl.read_parquet(dataset / "blocks.parquet")
+    lost = pl.read_csv(dataset / "lost.csv").filter(what="fact")
+    assert set(kept["block"]) == {"0"}
+    assert kept.height + lost.height == 30
+    outcome = project.snakemake("--configfile", config, "--dry-run")
+    assert outcome.code == 0, outcome.text
+    expected = {"optimise_values": 2, "solve_deltas": 2, "fit_corrections": 1, "score": 4}
+    assert outcome.jobs.items() >= expected.items()
