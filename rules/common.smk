@@ -53,6 +53,12 @@ TRANSLATION_TABLE = (
 COVARIANCE_CORPUS = (
     [config["covariance"]["path"]] if config["covariance"]["source"] == "text" else []
 )
+# what the first page of the results shows: what can change a number of theirs
+SHOWN_SETTINGS = {
+    **{key: value for key, value in config.items() if key not in ("paper", "export")},
+    "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},
+    "translate": TRANSLATE_SETTINGS,
+}
 # k is part of the path: another default must not touch experiments with their own k
 CORRECTION_SETTINGS = {key: value for key, value in config["corrections"].items() if key != "k"}
 
@@ -107,6 +113,8 @@ CORRECTIONS = (
 )
 SHIFTS = CORRECTIONS.replace("{k}/", "{k}_iti-{alpha}/")
 SCORES = f"{RESULTS}/scores/{{edited}}/block_{{block}}/scores_{{shard}}.parquet"
+ANSWERS = f"{RESULTS}/scores/{{edited}}/block_{{block}}/answers_{{shard}}.parquet"
+HEADLINES = f"{RESULTS}/headlines.html"
 EXPORT = f"{RESULTS}/export/{{experiment}}/manifest.json"
 
 
@@ -168,6 +176,12 @@ def language_pair(stage):
     """Both languages' params of a stage of the dataset, as far as it reads them."""
     codes = {"source_language": SOURCE, "target_language": TARGET}
     return {param: language_keys(stage, codes[param], param) for param in READ[stage]}
+
+
+LANGUAGE_NAMES = {
+    code: language_files.load_language(f"resources/languages/{code}.yaml").name
+    for code in LANGUAGES
+}
 
 
 def log_path(rule, wildcards=""):
@@ -355,6 +369,17 @@ def all_scores():
     return [path for model in models for path in scores_of_model(model, PLAN.blocks)]
 
 
+def all_answers():
+    """Every file of answers of the run's experiments, in the order of `all_scores`."""
+    return [path.replace("/scores_", "/answers_") for path in all_scores()]
+
+
+def is_listed(wildcards):
+    """Whether `list_facts` shows what a model says: answers take as long as a part of the scores."""
+    listed = {experiment.model for experiment in PLAN.experiments}
+    return wildcards.edited in listed and wildcards.block in PLAN.blocks
+
+
 def measured_experiments():
     """The run's experiments with the number of score files of each."""
     files = len(scores_of_model("", PLAN.blocks))
@@ -372,8 +397,9 @@ def measured_rows(rows):
 
 
 def report_outputs():
-    """Table, summary and every figure: the targets of rule report."""
-    return [*rules.summarise.output, *FIGURES]
+    """Pages, tables and every figure: the targets of rule report."""
+    made = (rules.summarise, rules.list_facts, rules.write_index)
+    return [*(path for rule in made for path in rule.output), *FIGURES]
 
 
 def figure_path(name, suffix):

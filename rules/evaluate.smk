@@ -11,6 +11,7 @@ rule score:
         corrections=corrections_of_model,
     output:
         scores=SCORES,
+        answers=ANSWERS,
     log:
         log_path("score", "{edited}/block_{block}_{shard}"),
     benchmark:
@@ -26,6 +27,7 @@ rule score:
         languages=LANGUAGES,
         block="{block}",
         shard=shard_number,
+        answers=is_listed,
         together=COMPUTE["batch_facts"],
         compute=LOADING,
         code=code_tag("score.py", architecture),
@@ -52,12 +54,7 @@ rule summarise:
             category="Results",
             labels={"result": "paired differences", "kind": "table"},
         ),
-        table=report(
-            f"{RESULTS}/table.md",
-            caption="../report/table.rst",
-            category="Results",
-            labels={"result": "results table", "kind": "table"},
-        ),
+        table=f"{RESULTS}/table.md",
     log:
         log_path("summarise"),
     benchmark:
@@ -72,9 +69,87 @@ rule summarise:
         cfg=config["summary"],
         experiments=measured_experiments(),
         languages=LANGUAGES,
+        names=LANGUAGE_NAMES,
         seed=SEED,
         code=code_tag("summarise.py"),
     message:
         "Metrics, intervals and paired differences"
     script:
         "../workflow_scripts/summarise.py"
+
+
+rule list_facts:
+    input:
+        source=FACTS_FILE,
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        rejected=REJECTED,
+        scores=all_scores(),
+        answers=all_answers(),
+    output:
+        facts=report(
+            f"{RESULTS}/facts.csv",
+            caption="../report/facts.rst",
+            category="Facts",
+            labels={"result": "every fact, for a spreadsheet", "kind": "table"},
+        ),
+        page=report(
+            f"{RESULTS}/facts.html",
+            caption="../report/facts.rst",
+            category="Facts",
+            labels={"result": "fact by fact", "kind": "page"},
+        ),
+    log:
+        log_path("list_facts"),
+    benchmark:
+        benchmark_path("list_facts")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
+    params:
+        cfg={"probability": config["summary"]["probability"]},
+        format=config["facts"]["format"],
+        languages=LANGUAGES,
+        experiments=measured_experiments(),
+        code=code_tag("list_facts.py"),
+    message:
+        "Every fact: what each model says, kept or lost and why"
+    script:
+        "../workflow_scripts/list_facts.py"
+
+
+rule write_index:
+    input:
+        summary=rules.summarise.output.summary,
+        differences=rules.summarise.output.differences,
+        funnel=f"{DATASET}/funnel.parquet",
+        manifest=MANIFEST,
+    output:
+        index=report(
+            f"{RESULTS}/index.html",
+            caption="../report/index.rst",
+            category="At a glance",
+            labels={"result": "headlines, table, settings", "kind": "page"},
+        ),
+        headlines=HEADLINES,
+    log:
+        log_path("write_index"),
+    benchmark:
+        benchmark_path("write_index")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=10,
+    params:
+        cfg=SHOWN_SETTINGS,
+        names=LANGUAGE_NAMES,
+        code=code_tag("write_index.py"),
+    message:
+        "Headlines, table and settings on one page"
+    script:
+        "../workflow_scripts/write_index.py"

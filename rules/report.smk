@@ -1,6 +1,8 @@
 # Figures of the report. Each is drawn from result files only, as PNG and as SVG.
 
-FIGURE_NAMES = ["funnel", "overlap", "losses", "metrics"]
+FIGURE_NAMES = ["funnel", "overlap", "metrics"]
+if PLAN.values or PLAN.optimised:  # no loss falls where nothing is optimised
+    FIGURE_NAMES += ["losses"]
 if PLAN.heads:  # nothing to map where no experiment probes heads
     FIGURE_NAMES += ["head_maps", "head_maps_sorted"]
 FIGURES = [figure_path(name, suffix) for name in FIGURE_NAMES for suffix in ("png", "svg")]

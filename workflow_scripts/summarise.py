@@ -1,6 +1,7 @@
 """Metrics per fact, summary with intervals, paired differences and the results table."""
 
 from memat import io
+from memat.report.chance import chance_notes
 from memat.report.markdown import markdown_table
 from memat.report.score_files import measured
 from memat.report.tables import differences_frame, summary_frame
@@ -16,7 +17,10 @@ def main(stage: Stage) -> str:
     io.write_csv(
         stage.outputs.differences, differences_frame(metrics, experiments, languages, settings)
     )
-    io.write_text(stage.outputs.table, markdown_table(summary, settings.confidence))
+    notes = [f"\n{note}\n" for note in chance_notes(summary, stage.params.names)]
+    io.write_text(
+        stage.outputs.table, markdown_table(summary, settings.confidence) + "".join(notes)
+    )
     return f"{len(experiments)} experiments, {metrics['case_id'].n_unique()} facts"
 
 

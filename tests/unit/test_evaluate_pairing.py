@@ -123,17 +123,23 @@ def test_the_setting_says_what_is_scored_and_compared(
         io.write_table(inputs[name], table, PROVENANCE)
     path = str(tmp_path / "scores.parquet")
     params = {"languages": ["en", "ca"], "block": "0", "shard": 0, "together": 1, "compute": {}}
+    params["answers"] = True
     score.main(
         Stage(
             name="score",
             inputs=SimpleNamespace(**inputs),
-            outputs=SimpleNamespace(scores=path),
+            outputs=SimpleNamespace(scores=path, answers=str(tmp_path / "answers.parquet")),
             cfg={"pairing": pairing, "shard_size": 2},
             params=SimpleNamespace(**params),
             threads=1,
             provenance=PROVENANCE,
         )
     )
+    answers = io.read_table(tmp_path / "answers.parquet")
+    # each fact is asked once in a language, with the prompt of its new target
+    assert sorted(answers.select("case_id", "language").rows()) == [
+        *((0, "ca"), (0, "en"), (1, "ca"), (1, "en"))
+    ]
     metrics = fact_metrics(io.read_table(path))
     expected = {
         "en": metrics_of(model, pairs_by_prompt(english_rows())),

@@ -61,7 +61,7 @@ def results(tmp_path_factory):
     names = {"metrics": "parquet", "summary": "csv", "differences": "csv", "table": "md"}
     outputs = {name: str(folder / f"{name}.{suffix}") for name, suffix in names.items()}
     experiments = [{**experiment, "files": 2} for experiment in EXPERIMENTS]
-    params = {"experiments": experiments, "languages": list(LANGUAGES), "seed": 3}
+    params = {"experiments": experiments, "languages": list(LANGUAGES), "names": {}, "seed": 3}
     summarise.main(stage({"scores": scores}, outputs, SUMMARY, **params))
     return outputs
 

@@ -23,19 +23,24 @@ def markdown_table(summary: pl.DataFrame, confidence: float) -> str:
     numbers, another model's and without intervals, stand below and take no part in that.
     """
     sections = [f"### {title}\n\n{_section(summary, names)}" for title, names in SECTIONS.items()]
-    return "\n".join([*sections, _legend(summary, confidence)])
+    return "\n".join([*sections, legend(summary, confidence)])
 
 
 def _section(summary: pl.DataFrame, names: tuple[str, ...]) -> str:
+    header, rows = section_cells(summary, names)
+    return _aligned(header, [[markdown_cell(name), *cells] for name, *cells in rows])
+
+
+def section_cells(
+    summary: pl.DataFrame, names: tuple[str, ...]
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of some metrics; experiments as named, bold as `**99.0**`."""
     languages = summary["eval_language"].unique(maintain_order=True)
     experiments = summary["experiment"].unique(maintain_order=True)
     columns = [_column(summary, name, language) for name in names for language in languages]
     header = ["Experiment", *(f"{name} {language}" for name in names for language in languages)]
-    rows = [
-        [markdown_cell(name), *(column.get(name, MISSING) for column in columns)]
-        for name in experiments
-    ]
-    return _aligned(header, rows)
+    rows = [[name, *(column.get(name, MISSING) for column in columns)] for name in experiments]
+    return header, rows
 
 
 def _column(summary: pl.DataFrame, metric: str, language: str) -> dict[str, str]:
@@ -71,7 +76,8 @@ def _aligned(header: list[str], rows: list[list[str]]) -> str:
     return line(header) + rule + "".join(line(row) for row in rows)
 
 
-def _legend(summary: pl.DataFrame, confidence: float) -> str:
+def legend(summary: pl.DataFrame, confidence: float) -> str:
+    """What the numbers of the table are, and over how many facts."""
     measured = summary.filter(pl.col("method") != PUBLISHED)
     empty = "" if measured["n_facts"].min() else "An empty cell: no fact has such prompts.\n"
     return (

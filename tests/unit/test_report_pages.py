@@ -1,0 +1,296 @@
+"""Headlines, the note on chance, the table of facts, and the pages that hold them."""
+
+import re
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+
+from memat.report.chance import chance_notes
+from memat.report.fact_page import fact_page
+from memat.report.fact_table import fact_table, with_models
+from memat.report.headlines import headlines, trained_languages
+from memat.report.index_page import flat, index_page, model_rows
+from memat.report.tables import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA
+from memat.text.funnel import FUNNEL_SCHEMA
+from memat.text.gender import BILINGUAL_SCHEMA
+from memat.text.rejections import Rejection, rejected_table
+
+NAMES = {"en": "English", "ca": "Catalan"}
+EVIL = '<script>alert("x")</script> & = "quoted"'
+
+
+def summary_of(*rows):
+    """(experiment, method, train, heads' language, heads, language, metric, value, half)."""
+    return pl.DataFrame(
+        [
+            dict(zip(SUMMARY_SCHEMA, (*place, 10, language, metric, value), strict=False))
+            | {"low": None if half is None else value - half}
+            | {"high": None if half is None else value + half}
+            for *place, language, metric, value, half in rows
+        ],
+        schema=SUMMARY_SCHEMA,
+    )
+
+
+def unedited(language="ca", **metrics):
+    """Rows of the unedited model; metrics: (value, half the width of its interval)."""
+    plain = ("unedited", "unedited", None, None, 0)
+    return [(*plain, language, metric, *numbers) for metric, numbers in metrics.items()]
+
+
+CHANCE = dict(ES=(46.0, 10.0), PS=(43.5, 8.5), NS=(53.6, 8.2), NA=(0.0, 0.0))
+
+
+def test_an_unedited_model_at_chance_is_said_so_of_that_language_only():
+    knows = unedited("en", ES=(22.0, 8.0), PS=(18.5, 6.5), NS=(78.4, 6.1), NA=(14.6, 4.5))
+    assert chance_notes(summary_of(*knows, *unedited(**CHANCE)), NAMES) == [
+        "The unedited model is at chance in Catalan (NS 53.6, 50 within its interval [45.4, 61.8]; "
+        "accuracy on known facts 0.0): figures of this language say little about knowledge."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "at_chance"),
+    [
+        ({"NS": (60.0, 8.2)}, False),
+        ({"ES": (22.0, 8.0)}, False),
+        ({"NA": (5.0, 4.0)}, False),
+        ({"NA": (1.0, 1.0)}, True),
+        ({"NS": (None, None), "NA": (None, None)}, True),
+        ({"ES": (None, None), "PS": (None, None), "NS": (None, None)}, False),
+        ({"NS": (50.0, 0.0)}, True),
+    ],
+)
+def test_chance_needs_every_measured_metric(changed, at_chance):
+    rows = unedited(**CHANCE | changed)
+    assert bool(chance_notes(summary_of(*rows), {})) == at_chance
+
+
+def test_nothing_is_said_of_chance_without_an_unedited_experiment():
+    rows = [("memit", "memit", "ca", None, 0, *row[5:]) for row in unedited(**CHANCE)]
+    assert chance_notes(summary_of(*rows), NAMES) == []
+    assert "at chance in xx (" in chance_notes(summary_of(*unedited("xx", **CHANCE)), NAMES)[0]
+
+
+SUMMARY = summary_of(
+    *unedited("en", ES=(22.0, 8.0), PS=(18.5, 6.5), NS=(78.4, 6.1)),
+    *unedited("ca", ES=(46.0, 10.0)),
+    *(
+        ("memit_en", "memit", "en", None, 0, "en", m, v, 1.0)
+        for m, v in (("ES", 99.0), ("PS", 86.0))
+    ),
+    ("memit_en", "memit", "en", None, 0, "ca", "ES", 49.0, 10.0),
+    ("both", "memit", "both", None, 0, "en", "ES", 90.0, 1.0),
+    ("memat", "memat-random", "en", "ca", 16, "en", "ES", 99.0, 1.0),
+)
+DIFFERENCES = pl.DataFrame(
+    [
+        ("memit_en", "unedited", "en", "NS", 10, -4.2, -7.2, -1.2),
+        ("memit_en", "unedited", "ca", "NS", 10, -2.2, -5.6, 1.4),
+        ("memit_en", "unedited", "ca", "ES", 10, 3.0, -4.0, 10.0),
+        ("both", "unedited", "en", "NS", 10, None, None, None),
+        ("memat", "memit_en", "en", "EM", 10, 10.1, 8.1, 12.4),
+        ("memat", "memit_en", "en", "NM", 10, None, None, None),
+    ],
+    schema=DIFFERENCES_SCHEMA,
+    orient="row",
+)
+
+
+def test_headlines_say_what_was_learnt_lost_and_crossed():
+    told = headlines(SUMMARY, DIFFERENCES, NAMES)
+    assert list(told) == ["memit_en", "both", "memat"]
+    assert told["memit_en"] == [
+        "Edited in English.",
+        "Asked in English, the new target is ahead on 99.0% [98.0, 100.0] of the edited prompts "
+        "(22.0% before) and on 86.0% [85.0, 87.0] of the paraphrases (18.5% before).",
+        "Neighbouring facts in English lose 4.2 points of success [1.2, 7.2].",
+        "Neighbouring facts in Catalan show no clear change of success: -2.2 points [-5.6, 1.4].",
+        "Asked in Catalan, where nothing was edited, it is ahead on 49.0% [39.0, 59.0] of the edited "
+        "prompts (+3.0 points [-4.0, 10.0] over the unedited model: nothing clear crossed).",
+    ]
+    assert told["both"][0] == "Edited in English and Catalan."
+    assert told["memat"] == [
+        "Edited in English, 16 heads drawn by chance corrected in Catalan.",
+        "Asked in English, against memit_en: efficacy magnitude +10.1 points [8.1, 12.4].",
+    ]
+
+
+def test_headlines_do_without_baselines_and_with_any_languages():
+    told = headlines(
+        SUMMARY.filter(pl.col("experiment") == "memit_en"), DIFFERENCES.clear(), {"ca": "C"}
+    )
+    assert [text[:20] for text in told["memit_en"]] == [
+        *("Edited in en.", "Asked in en, the new", "Asked in C, where no")
+    ]
+    assert headlines(SUMMARY.filter(method="unedited"), DIFFERENCES.clear(), {}) == {}
+    assert trained_languages("en+es", ["en", "ca", "es"]) == ["en", "es"]
+    assert trained_languages("joint", ["en", "ca", "es"]) == ["en", "ca", "es"]
+
+
+def source_fact(case_id, **changes):
+    return {
+        "case_id": case_id,
+        "relation_id": "P1",
+        "subject": f"S{case_id}",
+        "prompt": "{} plays the",
+        "target_new": "piano",
+        "target_true": "guitar",
+    } | changes
+
+
+def bilingual_rows(case_id):
+    for language, prompt, targets in (
+        ("en", "plays the", ("piano", "guitar")),
+        ("ca", "toca", ("el piano", "la guitarra")),
+    ):
+        for role, target in zip(("target_new", "target_true"), targets, strict=True):
+            row = {"case_id": case_id, "language": language, "role": role, "kind": "rewrite"}
+            yield dict.fromkeys(BILINGUAL_SCHEMA) | row | {
+                "subject": f"S{case_id}", "prompt": f"S{case_id} {prompt}", "target": target,
+            }  # fmt: skip
+
+
+@pytest.fixture
+def facts():
+    """Fact 1 is scored, 2 lost, 3 a donor, 4 in no set."""
+    source = [source_fact(n) for n in (4, 3, 2, 1)]
+    bilingual = pl.DataFrame(
+        [row for n in (1, 3, 4) for row in bilingual_rows(n)], schema=BILINGUAL_SCHEMA
+    )
+    blocks = pl.DataFrame({"case_id": [1, 3], "block": ["0", "donor"]})
+    rejected = rejected_table(
+        [
+            Rejection(2, "repair", "record", "target_not_final"),
+            Rejection(1, "repair", "paraphrase", "target_not_final", 0, "target_new"),
+        ]
+    )
+    return fact_table(source, bilingual, blocks, rejected, ["en", "ca"])
+
+
+def test_every_fact_of_the_source_is_a_row_in_each_language(facts):
+    assert facts.select("case_id", "language", "status").rows() == [
+        *((1, "en", "scored"), (1, "ca", "scored"), (2, "en", "lost"), (2, "ca", "lost")),
+        *((4, "en", "not used"), (4, "ca", "not used"), (3, "en", "donor"), (3, "ca", "donor")),
+    ]
+    lost, translated = (
+        facts.filter(case_id=2, language="en"),
+        facts.filter(case_id=2, language="ca"),
+    )
+    asked = ("prompt", "wanted", "true")
+    assert lost.select(asked).row(0) == ("S2 plays the", "piano", "guitar")
+    assert translated.select(asked).row(0) == (None, None, None)
+    assert lost["why"][0].startswith("target_not_final: The target does not end")
+    assert facts.filter(case_id=1, language="ca").select(asked).row(0) == (
+        *("S1 toca", "el piano"),
+        "la guitarra",
+    )
+
+
+def test_models_stand_beside_the_facts_they_were_asked(facts):
+    scores = pl.DataFrame(
+        [
+            (1, "en", "target_new", "rewrite", 2.0, 2),
+            (1, "en", "target_true", "rewrite", 1.0, 1),
+            (1, "en", "target_new", "paraphrase", 9.0, 1),
+        ],
+        schema=["case_id", "language", "role", "kind", "nll", "n_tokens"],
+        orient="row",
+    )
+    answers = pl.DataFrame({"case_id": [1], "language": ["en"], "answer": ["piano."]})
+    for probability, wanted in (("geometric", 0.3679), ("joint", 0.1353)):
+        both = with_models(facts, ["one"], [scores], [answers], probability)
+        assert both.height == facts.height
+        found = both.row(0, named=True)
+        assert found["one says"] == "piano."
+        assert found["one P(wanted)"] == pytest.approx(wanted, abs=1e-4)
+        assert found["one P(true)"] == pytest.approx(0.3679, abs=1e-4)
+        assert both[1:]["one P(wanted)"].null_count() == facts.height - 1
+
+
+class Checked(HTMLParser):
+    """Tags that are open, and every text, of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.texts, self.scripts, self.links = [], [], 0, []
+
+    def handle_starttag(self, tag, attributes):
+        self.scripts += tag == "script"
+        self.links += [value for name, value in attributes if name in ("href", "src")]
+        if tag not in ("meta", "br", "input"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def read_page(text):
+    found = Checked()
+    found.feed(text)
+    assert found.open == []
+    assert not [link for link in found.links if re.match(r"[a-z]+:|//|/", link)]
+    return found
+
+
+def test_texts_of_facts_are_escaped_in_the_page(facts):
+    evil = facts.with_columns(
+        pl.lit(EVIL).alias("prompt"),
+        pl.lit(EVIL).alias("m says"),
+        *(pl.lit(0.25).alias(f"m P({target})") for target in ("wanted", "true")),
+    )
+    found = read_page(fact_page(evil, ["m"]))
+    assert found.scripts == 1
+    assert found.texts.count(EVIL) == 2 * facts.height
+
+
+def test_the_first_page_holds_table_sentences_model_and_settings():
+    funnel = pl.DataFrame(
+        [("source", 25, 0, "{}", 0, "{}"), ("repair", 20, 5, '{"target_not_final": 5}', 0, "{}")],
+        schema={n: FUNNEL_SCHEMA[n] for n in list(FUNNEL_SCHEMA)[:6]},
+        orient="row",
+    )
+    manifest = {"source": {"kind": "hub", "repo": "a/b", "revision": "12", "licence": EVIL}}
+    manifest["model_type"] = "llama"
+    settings = {"facts": {"path": EVIL, "url": None}, "edit": {"layers": [1, 2]}}
+    told, notes = headlines(SUMMARY, DIFFERENCES, NAMES), ["A note."]
+    text = index_page(SUMMARY, told, notes, 0.95, funnel, manifest, settings)
+    found = read_page(text)
+    words = " ".join(found.texts)
+    for expected in (
+        "99.0",
+        "memit_en",
+        "A note.",
+        "a/b",
+        "12",
+        EVIL,
+        "5 target_not_final",
+        "[1, 2]",
+    ):
+        assert expected in words
+    assert found.scripts == 1
+    assert "<strong>99.0</strong> (1.0)" in text
+    assert "facts.csv" in found.links
+
+
+def test_a_model_without_a_licence_is_said_to_have_none_given():
+    rows = dict(model_rows({"source": {"kind": "local", "path": "/x"}, "model_type": "opt"}))
+    assert rows == {
+        "licence": "not given in the model&#x27;s file",
+        "kind": "local",
+        "path": "/x",
+        "type": "opt",
+    }
+
+
+def test_settings_are_flat():
+    nested = {"a": {"b": 1, "c": [1, 2]}, "rows": [{"name": "x", "method": "memit", "k": 3}]}
+    assert list(flat(nested)) == [
+        ("a.b", "1"),
+        ("a.c", "[1, 2]"),
+        ("rows.x", "method: memit, k: 3"),
+    ]

@@ -1,0 +1,43 @@
+"""Lists every fact of the source: what each model says to it, kept or lost and why."""
+
+from itertools import islice
+
+import polars as pl
+
+from memat import io
+from memat.report.fact_page import fact_page
+from memat.report.fact_table import fact_table, with_models
+from memat.stage import Stage, run_stage
+from memat.text.facts import read_format
+
+
+def main(stage: Stage) -> str:
+    inputs, params = stage.inputs, stage.params
+    facts = fact_table(
+        read_format(inputs.source, params.format),
+        io.read_table(inputs.bilingual),
+        io.read_table(inputs.blocks),
+        pl.concat(map(io.read_table, inputs.rejected)),
+        params.languages,
+    )
+    names = [row["name"] for row in params.experiments]
+    scores, answers = (
+        _by_experiment(paths, params.experiments) for paths in (inputs.scores, inputs.answers)
+    )
+    facts = with_models(facts, names, scores, answers, stage.cfg["probability"])
+    io.write_csv(stage.outputs.facts, facts)
+    io.write_text(stage.outputs.page, fact_page(facts, names))
+    return f"{facts['case_id'].n_unique()} facts, {len(names)} models"
+
+
+def _by_experiment(paths, experiments) -> list[pl.DataFrame]:
+    """The tables of each experiment together; its files follow each other in `paths`."""
+    files = iter(paths)
+    return [
+        pl.concat(map(io.read_table, islice(files, experiment["files"])))
+        for experiment in experiments
+    ]
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821

@@ -1,0 +1,118 @@
+"""Every fact of the source, one row per language: what each model says, kept or lost and why."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from memat.fact_sets import DONOR, TUNING
+from memat.text.losses import FACT
+from memat.text.reasons import in_words
+
+SCORED, UNUSED, LOST = "scored", "not used", "lost"
+FACT_SCHEMA = {
+    "case_id": pl.Int64,
+    "language": pl.String,
+    "relation": pl.String,
+    "subject": pl.String,
+    "prompt": pl.String,
+    "wanted": pl.String,
+    "true": pl.String,
+    "status": pl.String,
+    "why": pl.String,
+}
+WHY_NOT_SCORED = {
+    DONOR: "One of the facts whose corrections other facts are given (blocks.donor).",
+    TUNING: "One of the facts to search settings with (blocks.tuning).",
+    None: "In no set of this run (blocks).",
+}
+KEY = ["case_id", "language"]
+
+
+def says(experiment: str) -> str:
+    """Name of the column with what the model of an experiment says."""
+    return f"{experiment} says"
+
+
+def probability_of(experiment: str, target: str) -> str:
+    """Name of the column with the probability of a target, `wanted` or `true`."""
+    return f"{experiment} P({target})"
+
+
+def fact_table(
+    source: Sequence[dict],
+    bilingual: pl.DataFrame,
+    blocks: pl.DataFrame,
+    rejected: pl.DataFrame,
+    languages: Sequence[str],
+) -> pl.DataFrame:
+    """`FACT_SCHEMA`: scored facts first, then lost ones, then those that the run does not use.
+
+    source: every row of the facts file (`memat.text.facts.read_format`). bilingual, blocks,
+    rejected: of the dataset. languages: the source's first. The prompt of a lost fact is known in
+    the source's language only; where the targets have prompts of their own, that of the new one.
+    """
+    sets = dict(blocks.select("case_id", "block").iter_rows())
+    lost = dict(rejected.filter(kind=FACT).select("case_id", "reason").iter_rows())
+    asked = {
+        (row["case_id"], row["language"], row["role"]): row
+        for row in bilingual.filter(kind="rewrite").iter_rows(named=True)
+    }
+    rows = [
+        _fact_row(fact, language, asked, place == 0)
+        | _status(fact["case_id"] in lost, lost.get(fact["case_id"]), sets.get(fact["case_id"]))
+        for fact in source
+        for place, language in enumerate(languages)
+    ]
+    order = {SCORED: 0, LOST: 1}
+    rows.sort(key=lambda row: order.get(row["status"], 2))
+    return pl.DataFrame(rows, schema=FACT_SCHEMA)
+
+
+def _fact_row(fact: dict, language: str, asked: dict, is_source: bool) -> dict:
+    new = asked.get((fact["case_id"], language, "target_new"))
+    true = asked.get((fact["case_id"], language, "target_true"))
+    given = fact if is_source else {}
+    prompt = given["prompt"].replace("{}", given["subject"]) if given else None
+    return {
+        "case_id": fact["case_id"],
+        "language": language,
+        "relation": fact["relation_id"],
+        "subject": (new or {}).get("subject") or fact["subject"],
+        "prompt": new["prompt"] if new else prompt,
+        "wanted": new["target"] if new else given.get("target_new"),
+        "true": true["target"] if true else given.get("target_true"),
+    }
+
+
+def _status(is_lost: bool, reason: str | None, block: str | None) -> dict:
+    if is_lost:
+        return {"status": LOST, "why": f"{reason}: {in_words(reason)}"}
+    if block in WHY_NOT_SCORED:
+        return {"status": block or UNUSED, "why": WHY_NOT_SCORED[block]}
+    return {"status": SCORED, "why": None}
+
+
+def with_models(
+    facts: pl.DataFrame,
+    experiments: Sequence[str],
+    scores: Sequence[pl.DataFrame],
+    answers: Sequence[pl.DataFrame],
+    probability: str,
+) -> pl.DataFrame:
+    """The facts with three columns for each experiment; empty where its model was not asked.
+
+    scores, answers: of each experiment, all blocks together. probability: as in
+    `memat.evaluate.metrics.fact_metrics`.
+    """
+    tokens = pl.col("n_tokens") if probability == "geometric" else 1
+    for experiment, scored, answered in zip(experiments, scores, answers, strict=True):
+        rewrites = scored.filter(kind="rewrite")
+        said = answered.select(*KEY, pl.col("answer").alias(says(experiment)))
+        facts = facts.join(said, on=KEY, how="left", maintain_order="left")
+        for role, target in (("target_new", "wanted"), ("target_true", "true")):
+            found = rewrites.filter(role=role).select(
+                *KEY,
+                (-pl.col("nll") / tokens).exp().alias(probability_of(experiment, target)),
+            )
+            facts = facts.join(found, on=KEY, how="left", maintain_order="left")
+    return facts

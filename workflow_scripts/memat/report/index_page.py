@@ -1,0 +1,124 @@
+"""The first page of a run: headline sentences, the whole table, settings, model and files."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from memat.report.html_page import escaped, page, table
+from memat.report.markdown import SECTIONS, legend, section_cells
+
+BOLD = re.compile(r"\*\*(.+?)\*\*")
+# what a spec may tell of a model, in the order of the page
+MODEL_KEYS = ("description", "licence", "kind", "repo", "package", "path", "revision", "version")
+FILES = {
+    "facts.csv": "every fact: what each model says, probabilities, kept or lost and why",
+    "summary.csv": "every number of the table with its interval",
+    "differences.csv": "experiments against their baselines, paired on the same facts",
+    "dataset/lost.csv": "lost facts and prompts with their sentence and the reason",
+    "dataset/funnel.csv": "facts left after each step",
+    "table.md": "the table as Markdown",
+}
+# inside the report a page has no folder: its links lead nowhere
+WITHOUT_LINKS = """
+if (location.protocol === "data:" || location.protocol === "about:")
+  document.querySelectorAll("a[href]").forEach(link => link.replaceWith(link.textContent));
+"""
+
+
+def index_page(
+    summary: pl.DataFrame,
+    sentences: Mapping[str, Sequence[str]],
+    notes: Sequence[str],
+    confidence: float,
+    funnel: pl.DataFrame,
+    manifest: Mapping,
+    settings: Mapping,
+) -> str:
+    """The page. summary: of `summary_frame`; sentences: `headlines`; notes: `chance_notes`;
+
+    funnel: of `funnel_table`; manifest: of the prepared model; settings: the config as resolved.
+    """
+    source = manifest["source"]
+    model = source.get("description") or source.get("repo") or source.get("path") or "model"
+    return page(
+        f"What the edited models know: {model}",
+        [
+            headline_list(sentences),
+            "<h2>Results</h2>",
+            *results(summary, confidence),
+            note_list(notes),
+            '<p><a href="facts.html">Fact by fact: what each model says</a></p>',
+            "<h2>Model</h2>",
+            table(("", ""), model_rows(manifest)),
+            "<h2>Facts</h2>",
+            table(("step", "facts left", "facts dropped", "why"), _steps(funnel), numbers=(1, 2)),
+            "<h2>Files of this run</h2>",
+            table(("file", "content"), _links()),
+            "<details><summary>Settings</summary>",
+            table(("key", "value"), ((escaped(k), escaped(v)) for k, v in flat(settings))),
+            "</details>",
+        ],
+        WITHOUT_LINKS,
+    )
+
+
+def headline_list(sentences: Mapping[str, Sequence[str]]) -> str:
+    """The sentences of each experiment as one item of a list."""
+    if not sentences:
+        return "<p>No experiment of this run edits the model.</p>"
+    told = (
+        f"<li><strong>{escaped(experiment)}</strong>: {escaped(' '.join(of_experiment))}</li>"
+        for experiment, of_experiment in sentences.items()
+    )
+    return "<ul>" + "\n".join(told) + "</ul>"
+
+
+def note_list(notes: Sequence[str]) -> str:
+    """What a reader must know before the numbers."""
+    return "\n".join(f'<p class="note">{escaped(note)}</p>' for note in notes)
+
+
+def results(summary: pl.DataFrame, confidence: float) -> Iterator[str]:
+    """The results table in its three parts, laid out as in table.md."""
+    for title, metrics in SECTIONS.items():
+        header, rows = section_cells(summary, metrics)
+        cells = [[BOLD.sub(r"<strong>\1</strong>", escaped(cell)) for cell in row] for row in rows]
+        yield f"<h3>{escaped(title)}</h3>"
+        yield table(header, cells, numbers=range(1, len(header)))
+    yield f'<p class="quiet">{escaped(legend(summary, confidence))}</p>'
+
+
+def model_rows(manifest: Mapping) -> list[tuple[str, str]]:
+    """What is known of the model, as cells; a licence that the spec does not give is said to be."""
+    source = {"licence": "not given in the model's file"} | dict(manifest["source"])
+    told = [(key, source[key]) for key in MODEL_KEYS if key in source]
+    told.append(("type", manifest["model_type"]))
+    return [(escaped(key), escaped(value)) for key, value in told]
+
+
+def flat(settings: object, place: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted key and value as text of nested settings; a list stands in one row, or one an item."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            yield from flat(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(settings, list) and any(isinstance(item, Mapping) for item in settings):
+        for item in settings:
+            words = (f"{key}: {value}" for key, value in item.items() if key != "name")
+            yield f"{place}.{item.get('name', '')}", ", ".join(words)
+    else:
+        yield place, "–" if settings is None else str(settings)
+
+
+def _steps(funnel: pl.DataFrame) -> Iterator[tuple[str, ...]]:
+    for row in funnel.iter_rows(named=True):
+        reasons = ", ".join(
+            f"{count} {reason}" for reason, count in json.loads(row["reasons"]).items()
+        )
+        yield tuple(map(escaped, (row["step"], row["records"], row["dropped"], reasons)))
+
+
+def _links() -> Iterator[tuple[str, str]]:
+    for path, content in FILES.items():
+        yield f'<a href="{escaped(path)}">{escaped(path)}</a>', escaped(content)
