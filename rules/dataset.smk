@@ -313,7 +313,7 @@ rule list_lost:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg={"format": config["facts"]["format"]},
+        cfg={key: config["facts"][key] for key in ("format", "neighbours")},
         code=code_tag("list_lost.py"),
     message:
         "Lost facts and prompts, with the reason in words"

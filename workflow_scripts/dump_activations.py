@@ -3,7 +3,7 @@
 import torch
 
 from memat import io
-from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests
+from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests, with_both_targets
 from memat.edit.storage import edited_by
 from memat.heads.activations import dump_activations
 from memat.heads.storage import write_activations
@@ -16,14 +16,15 @@ def main(stage: Stage) -> str:
     params, cfg = stage.params, stage.cfg
     model = model_for(stage.inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(stage.inputs.bilingual), io.read_table(stage.inputs.blocks)
-    rows = facts_of_block(bilingual, blocks, params.block, params.language)
+    every = facts_of_block(bilingual, blocks, params.block, params.language)
+    rows = with_both_targets(every)
     true, new = rewrite_requests(rows, TRUE), rewrite_requests(rows, NEW)
     requests, labels = true + new, [0] * len(true) + [1] * len(new)
     true_rows, new_rows = range(len(true)), range(len(true), len(requests))
     groups = [
         [*true_rows[group], *new_rows[group]]
         for group in groups_of_shard(len(true), params.shard, cfg["shard_size"], params.together)
-    ]
+    ] or [[]]  # shards are counted in all facts, so one may have none with a true target
     with edited_by(model, [stage.inputs.deltas]):
         found = [
             dump_activations(model, [requests[i] for i in group], [labels[i] for i in group])
@@ -34,13 +35,14 @@ def main(stage: Stage) -> str:
     write_activations(
         stage.outputs.activations, found, of_sentences, cfg["refine"], stage.provenance
     )
-    return f"{len(of_sentences)} sentences"
+    unknown = every["case_id"].n_unique() - len(true)
+    return f"{len(of_sentences)} sentences; {unknown} facts have no true target to be told apart"
 
 
 def object_numbers(targets: list[str]) -> torch.Tensor:
     """One number per distinct object, for splits by object; the same in every shard."""
     numbers = {target: number for number, target in enumerate(dict.fromkeys(targets))}
-    return torch.tensor([numbers[target] for target in targets])
+    return torch.tensor([numbers[target] for target in targets], dtype=torch.long)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from memat.text.lost import lost_table
 
 def main(stage: Stage) -> str:
     rejected = pl.concat(map(io.read_table, stage.inputs.rejected))
-    lost = lost_table(read_format(stage.inputs.facts, stage.cfg["format"]), rejected)
+    lost = lost_table(
+        read_format(stage.inputs.facts, stage.cfg["format"], stage.cfg["neighbours"]), rejected
+    )
     io.write_csv(stage.outputs.lost, lost)
     facts = lost.filter(what="fact").height
     return f"{facts} lost facts, {lost.height - facts} lost prompts"

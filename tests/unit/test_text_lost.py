@@ -135,9 +135,8 @@ def test_the_list_is_a_csv(tmp_path):
     rejected, lost = str(tmp_path / "rejected.parquet"), str(tmp_path / "lost.csv")
     io.write_table(rejected, REJECTED, PROVENANCE)
     inputs = {"facts": str(path), "rejected": [rejected]}
-    assert list_lost.main(stage(inputs, {"lost": lost}, {"format": "counterfact"})) == (
-        "3 lost facts, 2 lost prompts"
-    )
+    settings = {"format": "counterfact", "neighbours": "given"}
+    assert list_lost.main(stage(inputs, {"lost": lost}, settings)) == "3 lost facts, 2 lost prompts"
     assert pl.read_csv(lost, schema=LOST_SCHEMA).height == REJECTED.height
 
 

@@ -34,7 +34,7 @@ facts.keep_ids | resources/cache/tiny/ids.txt | read_facts
 facts.tuning_ids | null | read_facts
 facts.reference | resources/cache/tiny/two_record.json | read_facts
 facts.bilingual | true | read_facts
-facts.neighbours | from_table | read_facts
+facts.neighbours | from_table | read_facts list_lost
 facts.contradictions | drop | read_facts
 translate.engine | apertium | translate
 translate.batch_facts | 5 | translate

@@ -7,7 +7,6 @@ starts no stage: seconds, also for large models.
 
 from collections.abc import Iterator
 from itertools import chain
-from itertools import chain
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
@@ -15,7 +14,6 @@ from memat.edit.solver import DEFAULT, can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, can_recycle, experiment_rows
-from memat.results_folder import results_faults
 from memat.results_folder import results_faults
 from memat.study.config import completed, config_faults
 from memat.suggest import allowed_values

@@ -10,6 +10,7 @@ from memat import io
 from memat.checksum import carries_checksum
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
+from memat.plan import experiment_rows
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
@@ -93,6 +94,7 @@ def check_facts(config: dict) -> list[str]:
     rows, rejections = choose_facts(*(facts[key] for key in keys))
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
     _require_enough(config, frame["split"])
+    _require_true_targets(config, frame)
     return list(_notices(facts["path"], frame, rejections))
 
 
@@ -113,6 +115,18 @@ def _require_enough(config: dict, splits: pl.Series) -> None:
         )
 
 
+def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:
+    """Raise ConfigError if heads are asked for and no fact has the two targets they tell apart."""
+    used = facts.filter(split=config["blocks"]["split"])
+    asking = [row["name"] for row in experiment_rows(config) if row.get("heads")]
+    if asking and used["target_true"].null_count() == used.height:
+        raise ConfigError(
+            f"experiments ({asking[0]}).heads: heads are ranked by how well they tell a true target"
+            f" from a new one, but no fact of {config['facts']['path']} has a true target; give true"
+            " targets, or list experiments without heads"
+        )
+
+
 def _notices(path: str, facts: pl.DataFrame, rejections: list[Rejection]) -> Iterator[str]:
     """What is dropped or left out that a user may not expect, with examples."""
     for reason, what in (
@@ -122,6 +136,11 @@ def _notices(path: str, facts: pl.DataFrame, rejections: list[Rejection]) -> Ite
         found = [f"case_id {r.case_id}: {r.detail}" for r in rejections if r.reason == reason]
         if found:
             yield f"{path}: {len(found)} facts are dropped, as they {what}: {examples(found)}"
+    if unknown := facts["target_true"].null_count():
+        yield (
+            f"{path}: {unknown} of {facts.height} facts have no true target: success and magnitude"
+            " are not measured on them, and probes are trained without them"
+        )
     if found := edited_by_others(facts):
         yield (
             f"{path}: {len(found)} neighbour prompts are no longer true where other facts are"

@@ -33,6 +33,11 @@ def without_prompts(rows: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     return rows.join(rejected, on=["case_id", "kind", "index"], how="anti", maintain_order="left")
 
 
+def with_both_targets(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the facts whose true target is known, in their order."""
+    return rows.filter((pl.col("role") == TRUE).any().over("case_id"))
+
+
 def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
     """One `EditRequest` per fact, from its rewrite prompt with the target of `role`."""
     wanted = rows.filter((pl.col("kind") == "rewrite") & (pl.col("role") == role))

@@ -27,12 +27,14 @@ def fact_metrics(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
     """Nine metrics per fact: case_id, block, language, metric, value (fraction).
 
     scores: case_id, block, language, role, kind, index, nll (sum over the target's
-    tokens, nats), n_tokens, hit; both roles of every (case_id, kind, index).
+    tokens, nats), n_tokens, hit; both roles of every (case_id, kind, index), but of a fact
+    whose true target is unknown target_new alone.
     probability: "geometric" is P = exp(-nll / n_tokens), "joint" is P = exp(-nll).
 
     The wanted target is target_new on rewrite and paraphrase prompts, target_true on
     neighborhood prompts. Success is strict: equal probabilities are no success. A
-    fact without prompts of a kind has no row for the metrics of that kind.
+    fact without prompts of a kind has no row for the metrics of that kind, and one without
+    a true target none for success and magnitude.
     Raises DamagedFile if a prompt lacks a role or has one twice, NonFiniteValue(case_id).
     """
     pairs = prompt_pairs(scores, probability)
@@ -60,6 +62,7 @@ def fact_metrics(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
             variable_name="family",
             value_name="value",
         )
+        .drop_nulls("value")
         .with_columns(metric=(pl.col("kind").replace_strict(letter) + pl.col("family")).cast(order))
         .sort("language", "block", "case_id", "metric")
         .select("case_id", "block", "language", pl.col("metric").cast(pl.String), "value")
@@ -70,7 +73,8 @@ def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
     """One row per prompt: surprise (-log P, nats) and hit of target_new and target_true.
 
     English pairs two targets after one prompt, Catalan the same prompt of the two
-    records (it may differ in gender or article): both share (case_id, kind, index).
+    records (it may differ in gender or article): both share (case_id, kind, index). Of a
+    fact without a true target, its surprise and hit are null.
     """
     if probability not in PROBABILITIES:
         raise ConfigError(f"summary.probability: {probability!r} is none of {PROBABILITIES}")
@@ -84,9 +88,10 @@ def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
         )
         for role in ("target_new", "target_true")
     ]
-    pairs = sides[0].join(sides[1], on=_PROMPT, how="inner")
-    if 2 * pairs.height != scores.height or pairs.select(_PROMPT).is_duplicated().any():
-        raise DamagedFile(_first_unpaired(scores))
+    unpaired = _unpaired(scores)
+    if unpaired.height:
+        raise DamagedFile(_in_words(unpaired.row(0, named=True)))
+    pairs = sides[0].join(sides[1], on=_PROMPT, how="left")
     return pairs.sort(_PROMPT)  # a mean depends on the order of its terms in the last bit
 
 
@@ -107,9 +112,20 @@ def _refuse_non_finite(scores: pl.DataFrame) -> None:
         )
 
 
-def _first_unpaired(scores: pl.DataFrame) -> str:
-    roles = scores.group_by(_PROMPT, maintain_order=True).agg(pl.col("role").sort())
-    odd = roles.filter(pl.col("role") != pl.lit(["target_new", "target_true"])).row(0, named=True)
+def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
+    """Prompts whose targets are not those that their fact's prompts have, each once."""
+    known = (pl.col("role") == "target_true").any().over("case_id", "block", "language")
+    roles = scores.with_columns(known=known).group_by(_PROMPT, maintain_order=True)
+    roles = roles.agg(pl.col("role").sort(), pl.col("known").first())
+    # a neighbour's answer is the true target: without one there is none
+    alone = ~pl.col("known") & (pl.col("kind") != KINDS["N"])
+    wanted = (
+        pl.when(alone).then(pl.lit(["target_new"])).otherwise(pl.lit(["target_new", "target_true"]))
+    )
+    return roles.filter(pl.col("role") != wanted)
+
+
+def _in_words(odd: dict) -> str:
     return (
         f"scores: fact {odd['case_id']}, {odd['language']} {odd['kind']} prompt {odd['index']} "
         f"has the targets {odd['role']}; exactly one target_new and one target_true are needed"

@@ -20,8 +20,14 @@ def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
     a kind with m prompts a record, places 0 … m−1 of the list are those of `target_true`, the
     next m those of `target_new`; o* at place 2j and o^c at place 2j+1 are pair j. In the
     result `role` is that of the target and `index` counts pairs, so that scores are compared
-    as ever. Whether a target is joined to a prompt is up to the prompt.
+    as ever. Whether a target is joined to a prompt is up to the prompt. A fact without a true
+    target has one record, which stays as it is.
     """
+    alone = (pl.col("role") == NEW).all().over("case_id")
+    return pl.concat([_concatenated(rows.filter(~alone)), rows.filter(alone)])
+
+
+def _concatenated(rows: pl.DataFrame) -> pl.DataFrame:
     prompts = ["case_id", "kind"]
     number = pl.col("index").rank("dense").over(prompts).cast(pl.Int64) - 1
     count = pl.col("index").n_unique().over(prompts).cast(pl.Int64)

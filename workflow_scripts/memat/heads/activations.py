@@ -61,8 +61,8 @@ def dump_activations(
     for batch in tqdm(batches, desc="head activations", mininterval=5):
         run_halving(batch, dump, halve_rows)
     _check(values, requests)
-    cases = torch.tensor([request.case_id for request in requests])
-    return HeadActivations(values, torch.tensor(labels), cases, predicted)
+    cases = torch.tensor([request.case_id for request in requests], dtype=torch.long)
+    return HeadActivations(values, torch.tensor(labels, dtype=torch.long), cases, predicted)
 
 
 def refined(

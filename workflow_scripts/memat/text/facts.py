@@ -20,7 +20,7 @@ import polars as pl
 from memat.errors import FactError
 from memat.progress import with_progress
 from memat.text.contradictions import REFUSE, clashes, require_consistent
-from memat.text.rejections import REJECTED_SCHEMA, Rejection, rejected_table
+from memat.text.rejections import Rejection, rejected_table
 from memat.text.words import LONE_SURROGATE
 
 FACT_SCHEMA = {
@@ -60,6 +60,11 @@ class Where:
             raise self.fault(field, f"holds half of a character: {value!r}")
         return value.strip()
 
+    def text_or_none(self, value: object, field: str) -> str | None:
+        """As `text`; None for what is unknown: nothing, or nothing but blanks."""
+        unknown = value is None or (isinstance(value, str) and not value.strip())
+        return None if unknown else self.text(value, field)
+
     def new_case_id(self, first_seen: dict[int, int]) -> int:
         """The record's case id, which no record before has; then it is in `first_seen`."""
         case_id = self.case_id
@@ -92,6 +97,9 @@ class Where:
         return text
 
     def prompts(self, value: object, field: str) -> list[str]:
+        """A list of texts; an empty one for nothing."""
+        if value is None:
+            return []
         if not isinstance(value, list):
             raise self.fault(field, f"must be a list of texts, found {kind_of(value)}")
         return [self.text(item, f"{field}[{i}]") for i, item in enumerate(value)]
@@ -145,12 +153,12 @@ def read_counterfact(path: str | Path) -> list[dict]:
 
 def _counterfact_row(where: Where, record: dict) -> dict:
     rewrite = where.mapping(record.get("requested_rewrite"), "requested_rewrite")
-    targets = {}
-    for role in ("target_new", "target_true"):
-        field = f"requested_rewrite.{role}"
-        targets[role] = where.text(
-            where.mapping(rewrite.get(role), field).get("str"), f"{field}.str"
-        )
+    field = "requested_rewrite.target_new"
+    new = where.mapping(rewrite.get("target_new"), field).get("str")
+    targets = {
+        "target_new": where.text(new, f"{field}.str"),
+        "target_true": true_target(where, rewrite),
+    }
     if targets["target_new"] == targets["target_true"]:
         raise where.fault(
             "requested_rewrite", f"target_new and target_true are equal: {targets['target_new']!r}"
@@ -169,6 +177,14 @@ def _counterfact_row(where: Where, record: dict) -> dict:
             record.get("neighborhood_prompts"), "neighborhood_prompts"
         ),
     }
+
+
+def true_target(where: Where, rewrite: dict) -> str | None:
+    """The true target of a `requested_rewrite`; None where it is unknown."""
+    field = "requested_rewrite.target_true"
+    given = rewrite.get("target_true")
+    known = {} if given is None else where.mapping(given, field)
+    return where.text_or_none(known.get("str"), f"{field}.str")
 
 
 def read_format(path: str | Path, file_format: str, neighbours: str = "given") -> list[dict]:
@@ -259,23 +275,20 @@ def choose_facts(
     facts = [row for row in kept if row["case_id"] not in dropped]
     for row in facts:
         rejections += _unusable_prompts(row)
+        if row["target_true"] is None:
+            row["neighborhood_prompts"] = []
     return facts, rejections
 
 
 def _unusable_prompts(row: dict) -> Iterable[Rejection]:
-    """Paraphrases that do not name the subject ask for something else."""
+    """Paraphrases that do not name the subject ask for something else; neighbours have the
+    true target as answer."""
     for index, prompt in enumerate(row["paraphrase_prompts"]):
         if row["subject"] not in prompt:
             yield Rejection(
                 row["case_id"], "facts", "paraphrase", "subject_not_in_prompt", index, detail=prompt
             )
-
-
-__all__ = [
-    "FACT_SCHEMA",
-    "FORMATS",
-    "REJECTED_SCHEMA",
-    "choose_facts",
-    "read_facts",
-    "validate_facts_file",
-]
+    for index, prompt in enumerate(row["neighborhood_prompts"]):
+        if row["target_true"] is None:
+            place = (row["case_id"], "facts", "neighborhood", "no_true_target", index)
+            yield Rejection(*place, "target_true", prompt)

@@ -1,7 +1,8 @@
 """Two records for one: each target with prompts that agree with it.
 
 Within one record the target has a single form (the probability of a prompt must not
-hang on an ending); a prompt stands in a language only if both targets have it.
+hang on an ending); a prompt stands in a language only if both targets have it. A fact
+whose true target is unknown has one record, that of its new target.
 """
 
 from collections import Counter
@@ -68,7 +69,9 @@ def bilingual_facts(
     for fact, sentences in fact_sentences(facts):
         if fact["case_id"] not in by_case:
             continue  # lost in repair, with its reason there
-        kept, lost = agree_fact(by_case[fact["case_id"]], target_language, least.of(fact))
+        known = fact["target_true"] is not None
+        rows_of_fact = by_case[fact["case_id"]]
+        kept, lost = agree_fact(rows_of_fact, target_language, least.of(fact), known)
         rejections += lost
         if kept:
             rows += [_source_row(fact, s, source_language.code) for s in sentences]
@@ -77,9 +80,12 @@ def bilingual_facts(
 
 
 def agree_fact(
-    rows: list[dict], language: Language, least: LeastPrompts
+    rows: list[dict], language: Language, least: LeastPrompts, true_known: bool = True
 ) -> tuple[list[dict], list[Rejection]]:
-    """The prompts of one fact that agree with their targets; none if the fact is lost."""
+    """The prompts of one fact that agree with their targets; none if the fact is lost.
+
+    true_known: whether the fact has a true target, with which every prompt must stand too.
+    """
     by_role: dict[str, dict[Key, dict]] = {}
     lost: list[Rejection] = []
     for role in ROLES:
@@ -88,6 +94,10 @@ def agree_fact(
         by_role[role] = {(row["kind"], row["index"]): row for row in agreed}
         lost += rejected
     new, true = (by_role[role] for role in ROLES)
+    if not true_known:
+        asked = {key: row for key, row in new.items() if key[0] != "neighborhood"}
+        lost += [_reject(new[key], ROLES[1], "no_true_target") for key in new if key not in asked]
+        return _kept_or_lost(rows, [asked], list(asked), least, lost)
     for role, own, other in ((ROLES[0], new, true), (ROLES[1], true, new)):
         lost += [_reject(own[key], role, "other_target_lost") for key in own if key not in other]
     both = [key for key in new if key in true]
@@ -95,21 +105,33 @@ def agree_fact(
         unequal = [key for key in both if new[key]["prompt"] != true[key]["prompt"]]
         lost += [_reject(new[key], None, "prompts_differ") for key in unequal]
         both = [key for key in both if key not in unequal]
-    fault = _record_fault(rows, both, new, true, least)
+    return _kept_or_lost(rows, [new, true], both, least, lost)
+
+
+def _kept_or_lost(
+    rows: list[dict],
+    records: list[dict[Key, dict]],
+    keys: list[Key],
+    least: LeastPrompts,
+    lost: list[Rejection],
+) -> tuple[list[dict], list[Rejection]]:
+    """The prompts `keys` of every record, or none and why the fact is lost."""
+    fault = _record_fault(rows, records, keys, least)
     if fault:
         return [], [*lost, Rejection(rows[0]["case_id"], STAGE, "record", *fault)]
-    return [by_role[role][key] for role in ROLES for key in both], lost
+    return [record[key] for record in records for key in keys], lost
 
 
 def _record_fault(
-    rows: list[dict], both: list[Key], new: dict, true: dict, least: LeastPrompts
+    rows: list[dict], records: list[dict[Key, dict]], keys: list[Key], least: LeastPrompts
 ) -> tuple | None:
     """Reason, index, role and detail of a lost fact; None if it stays."""
-    kinds = Counter(kind for kind, _ in both)
+    kinds = Counter(kind for kind, _ in keys)
     if not kinds["rewrite"]:
         return ("rewrite_lost", None, None, rows[0]["source"])
-    if new["rewrite", 0]["target"].lower() == true["rewrite", 0]["target"].lower():
-        return ("targets_equal", None, None, new["rewrite", 0]["target"])
+    targets = [record["rewrite", 0]["target"].lower() for record in records]
+    if len(set(targets)) < len(records):
+        return ("targets_equal", None, None, records[0]["rewrite", 0]["target"])
     for kind, wanted, reason in (
         ("paraphrase", least.paraphrases, "too_few_paraphrases"),
         ("neighborhood", least.neighborhood, "too_few_neighborhood"),

@@ -8,6 +8,9 @@ REASONS = {
     # where the facts are read
     "not_in_keep_ids": "The list of facts to keep (facts.keep_ids) does not name this fact.",
     "subject_not_in_prompt": "The paraphrase does not name the subject, so it asks something else.",
+    "no_true_target": "The fact's true target, which a neighbour has as answer, is unknown.",
+    "contradicts_earlier_fact": "An earlier fact makes the same relation of the subject something else.",
+    "repeats_earlier_fact": "An earlier fact says the same of the subject, and it would count twice.",
     # where the translation is cut into prompt, subject and target
     "empty_translation": "The translator gave no text for this sentence.",
     "not_aligned": "No word of the translation could be matched with a word of the source.",
@@ -24,6 +27,8 @@ REASONS = {
     "targets_equal": "The new and the true target have the same translation.",
     "too_few_paraphrases": "Fewer paraphrases are left than repair.min_paraphrases asks for.",
     "too_few_neighborhood": "Fewer neighborhood prompts are left than repair.min_neighborhood asks for.",
+    # where the facts are drawn
+    "neighbour_is_edited": "The subject is edited with the same relation in the same set of facts.",
 }
 
 

@@ -63,13 +63,18 @@ class Sentence:
 
 
 def fact_sentences(facts: pl.DataFrame) -> Iterator[tuple[dict, list[Sentence]]]:
-    """Each fact (a row) with its sentences: all prompts, both targets each."""
+    """Each fact (a row) with its sentences: all prompts, each with both targets, if both are known."""
     finder = SubjectFinder.of(facts)
     for fact in facts.iter_rows(named=True):
         prompts = list(_prompts(fact, finder))
         yield (
             fact,
-            [Sentence(prompt, role, fact[role]) for role in ROLES for prompt in prompts],
+            [
+                Sentence(prompt, role, fact[role])
+                for role in ROLES
+                if fact[role] is not None
+                for prompt in prompts
+            ],
         )
 
 

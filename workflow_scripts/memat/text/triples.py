@@ -1,7 +1,7 @@
 """Facts from a plain table of triples and a file of templates.
 
-The table (CSV or Parquet) has the columns relation, subject, target_true and
-target_new, and optionally case_id and neighbours. The templates file lies beside it as
+The table (CSV or Parquet) has the columns relation, subject and target_new, and
+optionally target_true (empty where it is unknown), case_id and neighbours. The templates file lies beside it as
 `<name>.templates.yaml`: for each relation a `rewrite` template and a list of
 `paraphrases`, each with exactly one "{}", and optionally `neighbours`, which maps a true
 target to subjects that have it.
@@ -25,7 +25,8 @@ from memat.text.edited import normalised
 from memat.text.facts import Where
 from memat.yaml_files import read_yaml
 
-COLUMNS = ("relation", "subject", "target_true", "target_new")
+COLUMNS = ("relation", "subject", "target_new")
+TRUE = "target_true"
 NEIGHBOURS = "neighbours"
 SEPARATOR = "|"
 TEMPLATE_KEYS = ("rewrite", "paraphrases", NEIGHBOURS)
@@ -51,8 +52,9 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
         where = Where(str(path), position, row.get("case_id", position))
         case_id = where.new_case_id(seen)
         record = {column: where.text(row[column], column) for column in COLUMNS}
+        record[TRUE] = where.text_or_none(row.get(TRUE), TRUE)
         where.subject(record["subject"], "subject")
-        if record["target_true"] == record["target_new"]:
+        if record[TRUE] == record["target_new"]:
             raise where.fault("target_new", f"equals target_true: {record['target_new']!r}")
         if record["relation"] not in templates:
             raise where.fault(
@@ -76,7 +78,8 @@ def _sharing(records: list[dict]) -> dict[tuple, list[str]]:
     """(relation, true target) → its subjects in the table, each once, in order."""
     subjects: dict[tuple, dict] = defaultdict(dict)
     for record in records:
-        subjects[record["relation"], record["target_true"]][record["subject"]] = None
+        if record[TRUE] is not None:
+            subjects[record["relation"], record[TRUE]][record["subject"]] = None
     return {key: list(found) for key, found in subjects.items()}
 
 
@@ -88,7 +91,7 @@ def _fact(record: dict, templates: dict, sharing: dict[tuple, list[str]]) -> dic
         "subject": subject,
         "prompt": rewrite,
         "target_new": record["target_new"],
-        "target_true": record["target_true"],
+        "target_true": record[TRUE],
         "paraphrase_prompts": [t.replace("{}", subject) for t in templates["paraphrases"]],
         "neighborhood_prompts": [
             rewrite.replace("{}", other)
@@ -99,7 +102,7 @@ def _fact(record: dict, templates: dict, sharing: dict[tuple, list[str]]) -> dic
 
 def _neighbours(record: dict, templates: dict, sharing: dict) -> Iterator[str]:
     """Subjects with the fact's true target, but for its own."""
-    true, own = record["target_true"], record["subject"]
+    true, own = record[TRUE], record["subject"]
     listed = [*record[NEIGHBOURS], *templates[NEIGHBOURS].get(true, ())]
     yield from (other for other in listed if normalised(other) != normalised(own))
     # no more of them are looked at than are taken: with all, the time would be quadratic
@@ -108,7 +111,7 @@ def _neighbours(record: dict, templates: dict, sharing: dict) -> Iterator[str]:
 
 
 def _read_table(path: str | Path) -> pl.DataFrame:
-    texts = dict.fromkeys((*COLUMNS, NEIGHBOURS), pl.String)
+    texts = dict.fromkeys((*COLUMNS, TRUE, NEIGHBOURS), pl.String)
     try:
         if Path(path).suffix == ".parquet":
             frame = pl.read_parquet(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from memat.text.facts import Where, load_records
+from memat.text.facts import Where, load_records, true_target
 
 ROLES = ("target_new", "target_true")
 PROMPT_SCHEMA = {
@@ -29,7 +29,8 @@ PROMPT_SCHEMA = {
 def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) -> pl.DataFrame:
     """Prompts of a two-record file, one row per (case_id, role, kind, index).
 
-    elided: endings after which a target follows without a space (`l'` + `arpa`).
+    elided: endings after which a target follows without a space (`l'` + `arpa`). A record that
+    holds the source language too, without a true target, needs no `eval_target_true`.
     Raises FactError(file, record, field).
     """
     rows = []
@@ -39,9 +40,16 @@ def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) ->
             "relation_id", both.get("relation_id") if isinstance(both, dict) else None
         )
         relation = where.text(relation, "relation_id")
-        for role in ROLES:
+        for role in _roles(where, record):
             rows += _role_rows(where, record, relation, role, elided)
     return pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+
+
+def _roles(where: Where, record: dict) -> tuple[str, ...]:
+    both = record.get("requested_rewrite")
+    if isinstance(both, dict) and true_target(where, both) is None:
+        return ROLES[:1]
+    return ROLES
 
 
 def _role_rows(
