@@ -23,9 +23,10 @@ def finished(project: Project, *targets: str) -> Project:
 
 def templates(project: Project) -> list[str]:
     """Where the templates will be, as a dry run says it: settings are part of the path."""
-    return re.findall(
-        rf"output: ({MODEL_CACHE}/templates_\S+)", run(project, SCORES, dry=True).text
-    )
+    said = run(project, SCORES, dry=True).text
+    paths = sorted(set(re.findall(rf"{MODEL_CACHE}/templates_[0-9a-f]+/\w+\.json", said)))
+    assert paths, said
+    return paths
 
 
 def copy_of(project: Project, folder: Path) -> Project:

@@ -226,6 +226,13 @@ def test_what_a_module_does_on_import_counts_for_all_who_import_it(library, doin
     assert changed_by(library, "memat/late.py", doing, other) == {"hello", "count"}
 
 
+def test_imports_for_type_checkers_do_nothing(library):
+    path = library / "memat/late.py"
+    unread = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import memat.unused\n"
+    path.write_text(unread + path.read_text())
+    assert changed_by(library, "memat/late.py", "memat.unused", "memat.marks") == set()
+
+
 @pytest.mark.parametrize(
     "use",
     [

@@ -134,7 +134,9 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _does_nothing(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Pass) or _is_text(node)
+    """Docstrings, `pass`, and what only type checkers read."""
+    for_types = isinstance(node, ast.If) and _chain(node.test)[-1:] == ("TYPE_CHECKING",)
+    return isinstance(node, ast.Pass) or _is_text(node) or (for_types and not node.orelse)
 
 
 def _statement(node: ast.stmt, package: str) -> Statement:
