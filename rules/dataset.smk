@@ -145,7 +145,7 @@ else:
             runtime=720,
         params:
             cfg=config["align"],
-            code=code_tag("align.py", architecture),
+            code=code_tag("align.py"),
         message:
             "Words of both languages aligned by {params.cfg[model]}, layer {params.cfg[layer]}"
         script:

@@ -366,7 +366,7 @@ SOLVER_CHANGES = {
 def test_stages_that_load_a_model_count_its_architecture_and_no_other():
     rules = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
     found = set(re.findall(r'code_tag\(\s*"(\w+)\.py",[^)]*\barchitecture\b', rules))
-    assert found == WITH_MODEL | {"align", "prepare_model"}
+    assert found == WITH_MODEL | {"prepare_model"}
     for path in SCRIPTS.glob("*.py"):
         loads = "memat.model.architecture:architecture_of" in reached(path, SCRIPTS)
         assert loads == (path.stem in found)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-# the one module that may load others by name: what it loads is named to the code tag as a leaf
-LEAVES = "memat.leaves"
+# these may load modules by name: what the first loads is named to the code tag as a leaf, what
+# the second loads is installed from elsewhere
+LOADERS = ("memat.leaves", "memat.model.deferred")
 # code that finds code while it runs: which, cannot be read from the file
-_LOADERS = ("importlib", "pkgutil", "runpy")
+_LOADING = ("importlib", "pkgutil", "runpy")
 _LOADS_NOTHING = ("importlib.metadata", "importlib.resources")
 _FINDS_CODE = {
     "id": ("__import__", "exec", "eval"),
@@ -119,7 +120,7 @@ def _read(path: Path, _mtime: int, _size: int, root: Path, name: str) -> Source:
         whole="*" in imports
         or not all(map(_only_binds, (node for node, _ in kept)))
         or any(("globals",) in statement.uses for _, statement in kept),
-        finds_code=name != LEAVES and (_finds_code(tree) or any(map(_loads, everything))),
+        finds_code=name not in LOADERS and (_finds_code(tree) or any(map(_loads, everything))),
         executes=frozenset(_executed(everything)),
     )
 
@@ -193,7 +194,7 @@ def _loads(item: Import) -> bool:
     names = list(_executed([item]))
     if item.module == "importlib" and item.member is None:
         return item.name != "importlib"  # `import importlib as x`; alone it binds metadata as well
-    return item.module.split(".")[0] in _LOADERS and not any(n in _LOADS_NOTHING for n in names)
+    return item.module.split(".")[0] in _LOADING and not any(n in _LOADS_NOTHING for n in names)
 
 
 def _finds_code(tree: ast.Module) -> bool:
