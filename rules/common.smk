@@ -21,7 +21,7 @@ SEED = config["seed"]
 COMPUTE = config["compute"]
 # threads and memory change how a job runs, not what it makes: they are no parameters
 LOADING = {key: COMPUTE[key] for key in ("device", "dtype")}
-SOURCE, TARGET = config["languages"]["source"], config["languages"]["target"]
+SOURCE, (TARGET, *_) = config["languages"]["source"], config["languages"]["targets"]
 LANGUAGES = [SOURCE, TARGET]
 PLAN = plan_experiments(config)
 PAPER = Paper(config, PLAN)

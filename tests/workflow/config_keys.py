@@ -24,7 +24,7 @@ compute.threads | 2 |
 compute.memory_mb | 1500 |
 compute.batch_facts | 2 | optimise_values dump_activations score
 languages.source | es | translate draw_losses
-languages.target | es | translate draw_losses
+languages.targets | [es] | translate draw_losses
 model.name | tiny-falcon | prepare_model
 facts.format | triples | read_facts list_lost
 facts.path | resources/cache/tiny/copy.json | read_facts
@@ -130,7 +130,7 @@ NO_TUNING = {"facts.tuning_ids": None, "blocks.tuning": 0}
 # what must change with a key for the config to stay one that is accepted
 WITH = {
     "languages.source": {"experiments": UNEDITED},
-    "languages.target": {"experiments": UNEDITED},
+    "languages.targets": {"experiments": UNEDITED},
     "facts.format": {"facts.path": "resources/cache/tiny/triples.csv", **NO_TUNING},
     "facts.neighbours": {
         "facts.format": "triples",
@@ -147,7 +147,7 @@ WITH = {
     "export.block": {"blocks.count": 2, "blocks.size": 6},
 }
 # keys whose change takes rules out of the graph, or brings some in
-OTHER_GRAPH = ("languages.source", "languages.target", "facts.url", "facts.reference")
+OTHER_GRAPH = ("languages.source", "languages.targets", "facts.url", "facts.reference")
 OTHER_GRAPH += ("facts.bilingual", "experiments")
 
 

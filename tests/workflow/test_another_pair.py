@@ -24,7 +24,7 @@ def test_the_workflow_edits_in_spanish(tmp_path):
         {"name": "memit_es", "method": "memit", "train": "es"},
     ]
     # all facts that donor and tuning facts leave are one block, uncut
-    config = project.config(languages__target="es", experiments=experiments, blocks__size=None)
+    config = project.config(languages__targets=["es"], experiments=experiments, blocks__size=None)
     outcome = project.snakemake("--configfile", config)
     assert outcome.code == 0, outcome.text
     results = project.folder / "results-tiny"

@@ -89,7 +89,7 @@ def test_a_search_shares_the_edit_with_the_configured_rate(config, paper):
 
 
 def test_another_pair_of_languages_needs_no_code(config):
-    config["languages"] = {"source": "en", "target": "es"}
+    config["languages"] = {"source": "en", "targets": ["es"]}
     paper = Paper(config, plan_experiments(config))
     assert "memat_es_en_recycled" in names(paper.table("table1"))
     assert paper.sweep("figure9")[1][0].series == "MEMIT en"

@@ -106,7 +106,7 @@ def test_a_block_without_a_planned_size_is_one_shard(config):
 
 @pytest.mark.parametrize("target", ["ca", "es"])
 def test_the_default_experiments_edit_and_correct_each_language(config, target):
-    config |= {"languages": {"source": "en", "target": target}, "experiments": None}
+    config |= {"languages": {"source": "en", "targets": [target]}, "experiments": None}
     assert [(e.name, e.method) for e in plan_experiments(config).experiments] == [
         ("unedited", "unedited"),
         ("memit_en", "memit"),

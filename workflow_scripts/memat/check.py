@@ -13,7 +13,7 @@ from memat.check_files import check_facts, check_prepared_model, require_file
 from memat.edit.solver import DEFAULT, can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
-from memat.plan import BOTH, JOINT, can_recycle, experiment_rows
+from memat.plan import BOTH, JOINT, all_languages, can_recycle, experiment_rows
 from memat.results_folder import results_faults
 from memat.study.config import completed, config_faults
 from memat.suggest import allowed_values
@@ -42,7 +42,7 @@ def check_config(config: dict) -> list[str]:
     _raise_all(config_faults(config))
     config = completed(config)
     _raise_all(chain(results_faults(config["results"]), _language_faults(config)))
-    for code in config["languages"].values():
+    for code in all_languages(config):
         load_language(Path(f"resources/languages/{code}.yaml"))
     _raise_all(_experiment_faults(config))
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
@@ -62,17 +62,18 @@ def _raise_all(faults: Iterator[str]) -> None:
 
 def _language_faults(config: dict) -> Iterator[str]:
     known = sorted(path.stem for path in Path("resources/languages").glob("*.yaml"))
-    languages = config["languages"]
-    for role, code in languages.items():
+    source, targets = config["languages"]["source"], config["languages"]["targets"]
+    places = {"source": source} | {f"targets[{i}]": code for i, code in enumerate(targets)}
+    for place, code in places.items():
         if code not in known:
             yield (
-                f"languages.{role}: {allowed_values(code, known)}"
+                f"languages.{place}: {allowed_values(code, known)}"
                 f" (a new language is a file resources/languages/{code}.yaml)"
             )
 
 
 def _experiment_faults(config: dict) -> Iterator[str]:
-    languages = list(config["languages"].values())
+    languages = all_languages(config)
     first_seen: dict[str, int] = {}
     for position, row in enumerate(experiment_rows(config)):
         place = f"experiments[{position}] ({row['name']})"

@@ -207,13 +207,12 @@ class Plan:
 
 def plan_experiments(config: dict) -> Plan:
     """The plan of a config that has passed `memat.check`."""
-    languages = config["languages"]
     return Plan(
         experiments=tuple(
             plan_experiment(row, config["corrections"]["k"], config["iti"]["alpha"])
             for row in experiment_rows(config)
         ),
-        languages=(languages["source"], languages["target"]),
+        languages=tuple(all_languages(config)),
         n_blocks=config["blocks"]["count"],
         block_size=config["blocks"]["size"],
         donor_size=config["blocks"]["donor"],
@@ -221,11 +220,16 @@ def plan_experiments(config: dict) -> Plan:
     )
 
 
+def all_languages(config: dict) -> list[str]:
+    """Codes of the source language and of every target language."""
+    return [config["languages"]["source"], *config["languages"]["targets"]]
+
+
 def experiment_rows(config: dict) -> list[dict]:
     """The rows of `experiments`; of null: unedited, then memit and memat in each language."""
     if config["experiments"] is not None:
         return config["experiments"]
-    languages = config["languages"].values()
+    languages = all_languages(config)
     edited = [{"name": f"memit_{c}", "method": "memit", "train": c} for c in languages]
     corrected = [
         {"name": f"memat_{c}_{c}", "method": "memat", "train": c, "heads": c} for c in languages

@@ -34,17 +34,19 @@ class Compute(Section):
 
 
 class Languages(Section):
-    """Facts are given in `source`; edits and heads can use both languages. Each code needs a
-    file resources/languages/<code>.yaml."""
+    """Facts are given in `source` and translated into each of `targets`; edits and heads can use
+    any of them. Each code needs a file resources/languages/<code>.yaml."""
 
     source: Language = "en"
     """the facts are given in it"""
-    target: Language = "ca"
-    """they are translated into it"""
+    targets: Annotated[list[Language], Field(min_length=1)] = ["ca"]
+    """they are translated into each of them"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if self.source == self.target:
-            yield "target", f"must differ from languages.source, both are {self.target!r}"
+        if self.source in self.targets:
+            yield "targets", f"must differ from languages.source, found {self.targets}"
+        if len(set(self.targets)) < len(self.targets):
+            yield "targets", f"must have no repeats, found {self.targets}"
 
 
 class Model(Section):
