@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from memat.clean import OF_MODEL, clean_model, clean_results, require_idle
+from memat.clean import MADE as MADE_BY_A_RUN
+from memat.clean import OF_MODEL, clean_model, clean_results, described_by, require_idle
 from memat.errors import ConfigError
 from memat.io import require_writable, write_json
 from memat.provenance import Provenance
@@ -202,6 +204,18 @@ def test_cleaning_removes_a_folder_that_holds_nothing_else(project):
     list(clean_results(Path("r")))
     assert not Path("r").exists()
     assert list(clean_results(Path("r"))) == []
+
+
+def test_the_files_that_the_rules_name_are_known_to_cleaning():
+    text = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    named = re.findall(
+        r'"\{(RESULTS|DATASET)\}/([^"]*\.(?:csv|json|log|md|parquet|safetensors|tsv))"', text
+    )
+    places = {("dataset/" if root == "DATASET" else "") + name for root, name in named}
+    places = {re.sub(r"\{\{.*?\}\}|\{.*?\}", "x", place) for place in places}
+    assert len(places) > 20
+    exported = {place for place in places if place.startswith("export/")}
+    assert not [p for p in places - exported if not described_by(MADE_BY_A_RUN).fullmatch(p)]
 
 
 def test_a_link_in_place_of_the_results_is_left(project, tmp_path):

@@ -34,6 +34,12 @@ def test_grouped_rules_exist_and_need_no_gpu(profile, gpu_block):
     assert not set(grouped) & set(gpu_block)
 
 
+def test_no_job_between_two_of_a_group_is_outside_it(unstarted):
+    arguments = ("--workflow-profile", "profiles/slurm", "--configfile", "configs/tiny.yaml")
+    outcome = unstarted.snakemake("--dry-run", *arguments)
+    assert outcome.code == 0, outcome.text
+
+
 def test_every_stage_that_computes_on_a_device_has_a_gpu_asked_for_in_one_way(gpu_block):
     # an export only adds up weights
     on_device = {name for name, body in BODIES.items() if "compute=LOADING" in body}

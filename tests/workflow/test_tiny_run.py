@@ -359,6 +359,16 @@ def nearest(finished):
     path.unlink()
 
 
+def test_a_new_architecture_reruns_nothing(finished, planned):
+    folder = finished.folder / "workflow_scripts/memat/model/architectures"
+    path = folder / "phi.py"
+    path.write_text((folder / "gpt2.py").read_text())
+    try:
+        assert planned() == {}
+    finally:
+        path.unlink()
+
+
 def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, nearest):
     assert planned() == {}
     assert planned(nearest) == {"solve_deltas": 1, "score": 1, **SCORE_FIGURES}

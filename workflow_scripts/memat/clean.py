@@ -30,6 +30,7 @@ MADE = [
     "{benchmark,benchmark_large,benchmark_scale,differences,facts,summary}.csv",
     "{benchmark,benchmark_large,benchmark_scale}.{png,svg}",
     "{report,facts}.html",
+    "metrics.parquet",
     "table.md",
 ]
 # in resources/cache/models/<name>: what was computed of a model
@@ -46,7 +47,7 @@ def clean_results(results: Path, lines: Sequence[str] = MADE) -> Iterator[str]:
         yield f"{results} is a link and is left; it is not followed"
         return
     listed = set(_exported(results))
-    made = re.compile("|".join(f"(?:{_pattern(line)})" for line in lines))
+    made = described_by(lines)
     left = []
     for path in _files(results):
         place = path.relative_to(results)
@@ -61,6 +62,11 @@ def clean_results(results: Path, lines: Sequence[str] = MADE) -> Iterator[str]:
     _remove_empty(results, {line.split("/")[0] for line in lines if "/" in line} | {"export"})
     if left:
         yield f"left, because no run made it: {', '.join(map(str, left))}"
+
+
+def described_by(lines: Sequence[str]) -> re.Pattern:
+    """What paths of files that a run makes match as a whole."""
+    return re.compile("|".join(f"(?:{_pattern(line)})" for line in lines))
 
 
 def clean_model(folder: Path) -> Iterator[str]:
