@@ -6,13 +6,18 @@ from pathlib import Path
 
 import polars as pl
 
+from memat.text.align import ALIGNMENT_SCHEMA
 from memat.text.engines.interface import Translation
 from memat.text.facts import FACT_SCHEMA, read_facts, read_format
 from memat.text.gender import LeastPrompts, bilingual_facts
 from memat.text.languages import Language, load_language
-from memat.text.repair import REPAIRED_SCHEMA
+from memat.text.repair import repair_facts
+from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.sentences import fact_sentences
+from memat.text.spans import occurrences, without_final_punctuation
+from memat.text.translate import translate_facts
 from memat.text.two_record import read_two_record
+from memat.text.words import words_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEMO = REPOSITORY / "resources" / "facts"
@@ -120,3 +125,58 @@ def replace_all(replacements: dict[str, str]) -> Callable[[str], str]:
         return text
 
     return translate
+
+
+INSTRUMENTS = {"plays the": "toca el", "performs on the": "actua al", "is good at the": "domina el"}
+INSTRUMENTS |= {
+    "el guitar": "la guitarra",
+    "al guitar": "a la guitarra",
+    "It rained.": "Ha plogut.",
+}
+INSTRUMENTS |= {"el organ": "l'orgue", "al organ": "a l'orgue", "guitar.": "guitarra."}
+INSTRUMENTS |= {"organ.": "orgue."}
+DICTIONARY = {"guitar": "guitarra", "organ": "orgue", "piano": "piano"}
+
+
+def alignments_of(translations, wrong=()):
+    """A perfect aligner for this little language; pairs of `wrong` sources point elsewhere."""
+    rows = []
+    for row in translations.iter_rows(named=True):
+        source = row["source"][row["source_core"] :]
+        text = row["translation"][row["translation_core"] :]
+        source_words, words = words_of(source), words_of(text)
+        pairs = []
+        for s, word in enumerate(source_words):
+            wanted = DICTIONARY.get(word, word)
+            pairs += [{"s": s, "t": t} for t, other in enumerate(words) if other == wanted][:1]
+        if any(part in source for part in wrong):
+            pairs = [{"s": pair["s"], "t": 0} for pair in pairs]
+        rows.append([source, text, source_words, words, pairs])
+    frame = pl.DataFrame(rows, schema=ALIGNMENT_SCHEMA, orient="row")
+    return frame.unique(["source", "translation"], maintain_order=True)
+
+
+def repaired(tmp_path, *records, catalan=INSTRUMENTS, wrong=(), reviewed=None):
+    facts = facts_of(tmp_path, *records)
+    translations = translate_facts(
+        facts, MadeUpEngine(replace_all(catalan)), language("en"), language("ca")
+    )
+    alignments = alignments_of(translations, wrong)
+    return repair_facts(facts, translations, alignments, language("ca"), reviewed)
+
+
+def check_invariants(prompts, rejected, facts_height=None):
+    for row in prompts.iter_rows(named=True):
+        space = "" if row["joined"] else " "
+        sentence = row["prompt"] + space + row["target"]
+        if "reviewed" not in row["flags"]:
+            assert sentence == without_final_punctuation(row["translation"]), row
+        assert row["prompt"] == row["prompt"].rstrip()
+        assert (row["kind"] == "rewrite") == (row["template"] is not None)
+        if row["template"] is not None:
+            assert row["template"].count("{}") == 1
+            assert row["template"].replace("{}", row["subject"]) == row["prompt"]
+            assert len(occurrences(row["prompt"], row["subject"])) == 1
+    assert prompts.select("case_id", "role", "kind", "index").is_duplicated().sum() == 0
+    assert rejected["reason"].null_count() == 0
+    assert rejected.filter(pl.col("reason") == "").is_empty()

@@ -2,6 +2,8 @@
 
 from memat import io
 from memat.stage import Stage, run_stage
+from memat.text.corrected import corrections_line
+from memat.text.gender import LeastPrompts
 from memat.text.languages import language_of
 from memat.text.rejections import counted
 from memat.text.repair import repair_facts
@@ -18,10 +20,12 @@ def main(stage: Stage) -> str:
         io.read_table(stage.inputs.alignments),
         language_of(stage.params.target_language),
         read_corrections(corrections, facts) if corrections else None,
+        LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
     )
     io.write_table(stage.outputs.repaired, repaired, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
-    return counted(repaired, rejected)
+    line = counted(repaired, rejected)
+    return f"{line}; {corrections_line(repaired, rejected)}" if corrections else line
 
 
 if __name__ == "__main__":

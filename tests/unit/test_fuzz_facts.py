@@ -237,8 +237,12 @@ def test_files_of_reviewed_corrections(tmp_path, few_facts):
         path.write_bytes(content)
         reviewed = answers.ask(lambda: read_corrections(path, few_facts), f"{path}: ")
         if reviewed:
-            repaired, _ = repair_facts(few_facts, translations, alignments, CATALAN, reviewed)
-            bilingual_facts(few_facts, repaired, ENGLISH, CATALAN, LEAST)
+            found = answers.ask(
+                lambda: repair_facts(few_facts, translations, alignments, CATALAN, reviewed),
+                f"{path}: ",
+            )
+            if found:
+                bilingual_facts(few_facts, found[0], ENGLISH, CATALAN, LEAST)
 
     case()
     answers.check(350)

@@ -13,7 +13,7 @@ from memat.text.gender import (
     same_word,
 )
 from memat.text.imported import import_bilingual
-from memat.text.repair import REPAIRED_SCHEMA
+from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.two_record import PROMPT_SCHEMA
 from text_samples import facts_of, language, record
 

@@ -15,7 +15,7 @@ from memat.text.imported import import_bilingual
 from memat.text.language_keys import READ
 from memat.text.languages import Language, language_keys, language_of, load_language
 from memat.text.quality import translation_quality
-from memat.text.repair import REPAIRED_SCHEMA, repair_facts
+from memat.text.repaired import REPAIRED_SCHEMA, repair_facts
 from memat.text.translate import translate_facts
 from memat.text.two_record import PROMPT_SCHEMA, read_two_record
 from text_samples import DEMO, REPOSITORY, MadeUpEngine, facts_of, record, replace_all

@@ -22,7 +22,7 @@ from memat.text.lost import LOST_SCHEMA, lost_table, source_sentence
 from memat.text.overlap import overlap_table
 from memat.text.reasons import REASONS, in_words
 from memat.text.rejections import Rejection, rejected_table
-from memat.text.repair import REPAIRED_SCHEMA
+from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import review_table
 from text_samples import REPOSITORY, facts_of, language, record, write_records
 

@@ -17,7 +17,7 @@ from memat.text.gender import BILINGUAL_SCHEMA
 from memat.text.overlap import jaccard, overlap_table, subsets
 from memat.text.quality import translation_quality
 from memat.text.rejections import Rejection, rejected_table
-from memat.text.repair import REPAIRED_SCHEMA
+from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import COLUMN_MEANINGS, REVIEW_SCHEMA, review_table
 from memat.text.translate import translate_facts
 from memat.text.two_record import PROMPT_SCHEMA

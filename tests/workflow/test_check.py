@@ -12,6 +12,7 @@ import yaml
 from memat.check import check_config
 from memat.errors import (
     ConfigError,
+    CorrectionsFileError,
     DamagedFile,
     FactError,
     LanguageError,
@@ -171,6 +172,18 @@ def test_config_faults_name_key_and_what_is_allowed(project, config, path, value
     text = refusal(changed(config, path, value), MematError)
     for part in parts:
         assert part in text
+
+
+def test_faulty_corrections_are_refused_with_their_lines_before_any_stage(project, config):
+    Path("mine.csv").write_text(
+        "case_id;role;kind;index;prompt;target\n99999;target_new;rewrite;0;{} és;x\n"
+        "0;target_new;rewrite;0;és;x\n",
+        encoding="utf-8-sig",
+    )
+    text = refusal(changed(config, "repair.corrections", "mine.csv"), CorrectionsFileError)
+    assert "mine.csv: 2 faults" in text
+    assert "line 2: case_id 99999 is not among the facts" in text
+    assert "line 3: prompt must have exactly one '{}', found 0" in text
 
 
 def test_all_faults_of_a_kind_are_listed_together(project, config):

@@ -16,6 +16,7 @@ from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
 from memat.text.facts import FACT_SCHEMA, choose_facts
 from memat.text.rejections import Rejection
+from memat.text.reviewed import read_corrections
 from memat.text.two_record import read_two_record
 
 # hashing takes about a second per GB; larger models are compared by size here and
@@ -73,11 +74,12 @@ def _require_model_file(file: Path, source: str) -> None:
 
 
 def check_facts(config: dict) -> list[str]:
-    """Read the facts file and count its facts against the blocks.
+    """Read the facts file and count its facts against the blocks; read a person's corrections.
 
     Returns sentences on what a user should know before a run. Facts given by url are read
     by their own stage, after the download.
-    Raises FactError(file, record), NotEnoughFacts, ConfigError(facts.sha256).
+    Raises FactError(file, record), NotEnoughFacts, ConfigError(facts.sha256),
+    CorrectionsFileError(file, lines).
     """
     facts = config["facts"]
     if facts["path"] is None:
@@ -93,6 +95,8 @@ def check_facts(config: dict) -> list[str]:
     keys = ("path", "format", "keep_ids", "tuning_ids", "neighbours", "contradictions")
     rows, rejections = choose_facts(*(facts[key] for key in keys))
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
+    if config["repair"]["corrections"] and not facts["bilingual"]:
+        read_corrections(config["repair"]["corrections"], frame)
     _require_enough(config, frame["split"])
     _require_true_targets(config, frame)
     return list(_notices(facts["path"], frame, rejections))

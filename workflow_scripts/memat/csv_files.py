@@ -9,16 +9,19 @@ from memat.errors import MematError
 
 
 def read_csv_rows(
-    path: str | Path, columns: Sequence[str], kind: type[MematError]
+    path: str | Path, columns: Sequence[str], kind: type[MematError], separators: str = ","
 ) -> list[tuple[int, dict[str, str]]]:
     """Rows by column name, each with the number of its last line; cells as `io.write_csv` got them.
 
-    A short row has None in its last columns. Raises `kind`(path) if the file cannot be read as
+    A short row has None in its last columns. separators: what may stand between cells; the one
+    that stands most often in the first line does. Raises `kind`(path) if the file cannot be read as
     UTF-8 CSV or has not all of `columns`.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            separator = max(separators, key=file.readline().count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
                 raise kind(f"{path}: has no column {missing[0]!r}; needed: {', '.join(columns)}")

@@ -26,7 +26,7 @@ class TranslationError(MematError):
 
 
 class CorrectionsFileError(MematError):
-    """The file of reviewed corrections names an unknown record or prompt."""
+    """The file of reviewed corrections names an unknown prompt or contradicts itself."""
 
 
 class ModelError(MematError):

@@ -21,7 +21,7 @@ READ = {
             *("vowels", "elisions"),
         ),
     },
-    "repair": {"target_language": ("articles", "elisions")},
+    "repair": {"target_language": ("contractions", *_AGREEING)},
     "gender": {"source_language": ("code",), "target_language": _AGREEING},
     "import_bilingual": {
         "source_language": ("code",),

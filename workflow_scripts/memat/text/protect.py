@@ -76,5 +76,28 @@ def restore(masked: Masked, translation: str, language: Language) -> str | None:
         if len(places) != 1:
             return None
         start, end = places[0].span()
-        translation = join_words(language, translation[:start], name) + translation[end:]
+        before, name = join_name(language, translation[:start], name)
+        translation = before + name + translation[end:]
     return translation
+
+
+def join_name(language: Language, before: str, name: str) -> tuple[str, str]:
+    """What stands before a name, with the elision that it asks for, and the name.
+
+    An article in front of the name merges with the word before it, and is part of the name
+    no more: ("La font de ", "el Tàmesi") → ("La font del ", "Tàmesi").
+    """
+    article, _, rest = name.partition(" ")
+    if rest and article in language.articles:
+        # an article merges with the full form: d'Iron, de el Tàmesi, del Tàmesi
+        for full, short in language.elisions:
+            if before.lower().endswith(short):
+                before = f"{before[: -len(short)]}{full} "
+                break
+    word = re.search(r"(\w+)\s+$", before)
+    merged = word and dict(language.contractions).get(f"{word[1].lower()} {article}")
+    if merged and rest:
+        if word[1][0].isupper():
+            merged = merged[:1].upper() + merged[1:]
+        return before[: word.start()] + merged + " ", rest
+    return join_words(language, before, name)[: -len(name)], name

@@ -18,7 +18,8 @@ REASONS = {
     "subject_not_found": "The subject was not found in the translated prompt.",
     "subject_ambiguous": "The subject stands in the translated prompt more than once.",
     "unknown_words": "The translator left words of the prompt in the source language.",
-    "dropped_by_review": "A person dropped this prompt in the file of corrections.",
+    "dropped_by_correction": "A person emptied this prompt, for one target or both, in the file of corrections.",
+    "lost_by_correction": "It would stand but for a correction; the detail names the line.",
     # where the prompts of both targets are put together
     "target_form_differs": "The prompt goes with another form of the target than the rewrite prompt.",
     "other_target_lost": "The same prompt was lost with the fact's other target.",

@@ -6,14 +6,17 @@ sentences in which the alignment slips. What cannot be repaired is a row with a 
 """
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 import polars as pl
 
+from memat.text.corrected import correct_fact
 from memat.text.evidence import Evidence, Unrepairable, target_forms
+from memat.text.gender import LeastPrompts
 from memat.text.languages import Language
 from memat.text.rejections import Rejection, rejected_table
-from memat.text.reviewed import Correction, Reviewed
+from memat.text.repaired import REPAIRED_SCHEMA, RepairedPrompt
+from memat.text.reviewed import Reviewed
 from memat.text.sentences import Sentence, fact_sentences
 from memat.text.spans import (
     AlignedSentence,
@@ -24,51 +27,8 @@ from memat.text.spans import (
 )
 from memat.text.words import words_of
 
-REPAIRED_SCHEMA = {
-    "case_id": pl.Int64,
-    "relation_id": pl.String,
-    "split": pl.String,
-    "role": pl.String,
-    "kind": pl.String,
-    "index": pl.Int64,
-    "source": pl.String,
-    "translation": pl.String,
-    "template": pl.String,
-    "subject": pl.String,
-    "prompt": pl.String,
-    "target": pl.String,
-    "plain_target": pl.String,
-    "joined": pl.Boolean,
-    "score": pl.Float64,
-    "flags": pl.List(pl.String),
-}
 SUPPORT = 2  # sentences that must show a form of a target before it settles others
 STAGE = "repair"
-
-
-@dataclass(frozen=True)
-class RepairedPrompt:
-    """One prompt of a fact in the other language, for one of its targets.
-
-    plain_target: the target translated alone. joined: no space before the target.
-    """
-
-    case_id: int
-    relation_id: str
-    split: str
-    role: str
-    kind: str
-    index: int
-    source: str
-    translation: str
-    template: str | None
-    subject: str | None
-    prompt: str
-    target: str
-    plain_target: str
-    joined: bool
-    score: float | None = None
-    flags: list[str] = field(default_factory=list)
 
 
 def repair_facts(
@@ -77,19 +37,24 @@ def repair_facts(
     alignments: pl.DataFrame,
     language: Language,
     reviewed: Reviewed | None = None,
+    least: LeastPrompts | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Repaired prompts (`REPAIRED_SCHEMA`) and the rejected table.
 
     A fact whose rewrite prompt is lost for one of its targets is a rejected record.
-    reviewed: a person's prompts, which stand instead of the machine's.
+    reviewed: a person's corrections. least: what the next stage asks of a fact; tells which
+    facts it keeps but for the corrections.
     """
-    reviewed = reviewed or Reviewed({})
+    reviewed, least = reviewed or Reviewed(), least or LeastPrompts()
     evidence = Evidence.of(translations, alignments, language)
     sentences = list(fact_sentences(facts))
     forms = target_forms((s for _, of_fact in sentences for s in of_fact), evidence)
     prompts, rejections = [], []
     for fact, of_fact in sentences:
-        kept, lost = _repair_fact(fact, of_fact, evidence, forms, reviewed)
+        kept, lost = _repair_fact(fact, of_fact, evidence, forms)
+        if fact["case_id"] in reviewed.by_fact:
+            kept, lost = correct_fact(fact, of_fact, kept, lost, reviewed, evidence, least)
+        kept, lost = _with_rewrites(kept, lost)
         prompts += kept
         rejections += lost
     rows = [asdict(prompt) for prompt in prompts]
@@ -97,38 +62,29 @@ def repair_facts(
 
 
 def _repair_fact(
-    fact: dict,
-    sentences: list[Sentence],
-    evidence: Evidence,
-    forms: dict[str, Counter],
-    reviewed: Reviewed,
+    fact: dict, sentences: list[Sentence], evidence: Evidence, forms: dict[str, Counter]
 ) -> tuple[list[RepairedPrompt], list[Rejection]]:
+    """The prompts of a fact, and those that cannot be repaired."""
     kept: list[RepairedPrompt] = []
     lost: list[Rejection] = []
     for sentence in sentences:
         prompt = sentence.prompt
         try:
-            if (correction := reviewed.of(sentence)) is not None:
-                kept.append(corrected_prompt(fact, sentence, evidence, correction))
-            else:
-                kept.append(repair_sentence(fact, sentence, evidence, forms[sentence.target]))
+            kept.append(repair_sentence(fact, sentence, evidence, forms[sentence.target]))
         except Unrepairable as fault:
-            lost.append(
-                Rejection(
-                    prompt.case_id,
-                    STAGE,
-                    prompt.kind,
-                    fault.reason,
-                    prompt.index,
-                    sentence.role,
-                    fault.detail,
-                )
-            )
-    rewrites = [rejection for rejection in lost if rejection.kind == "rewrite"]
-    if rewrites:
-        lost.append(replace(rewrites[0], kind="record", index=None))
-        return [], lost
+            place = (prompt.case_id, STAGE, prompt.kind, fault.reason, prompt.index)
+            lost.append(Rejection(*place, sentence.role, fault.detail))
     return kept, lost
+
+
+def _with_rewrites(
+    kept: list[RepairedPrompt], lost: list[Rejection]
+) -> tuple[list[RepairedPrompt], list[Rejection]]:
+    """Nothing of a fact without its rewrite prompts, which is a rejected record then."""
+    rewrites = [rejection for rejection in lost if rejection.kind == "rewrite"]
+    if rewrites and not any(rejection.kind == "record" for rejection in lost):
+        lost = [*lost, replace(rewrites[0], kind="record", index=None)]
+    return ([], lost) if rewrites else (kept, lost)
 
 
 def repair_sentence(
@@ -167,37 +123,6 @@ def repair_sentence(
         joined=joined,
         score=row["score"],
         flags=flags,
-    )
-
-
-def corrected_prompt(
-    fact: dict, sentence: Sentence, evidence: Evidence, correction: Correction
-) -> RepairedPrompt:
-    """A person's prompt and target. Raises Unrepairable if the person dropped the row."""
-    if not correction.prompt:
-        raise Unrepairable("dropped_by_review", sentence.source)
-    row = evidence.translations.get((sentence.source, sentence.prompt.subject), {})
-    subject = correction.subject or row.get("translated_subject") or sentence.prompt.subject
-    rewrite = sentence.prompt.kind == "rewrite"
-    prompt = correction.prompt.replace("{}", subject or "{}")
-    target = without_final_punctuation(correction.target)
-    joined = prompt.lower().endswith(evidence.language.elided_endings)
-    return RepairedPrompt(
-        case_id=fact["case_id"],
-        relation_id=fact["relation_id"],
-        split=fact["split"],
-        role=sentence.role,
-        kind=sentence.prompt.kind,
-        index=sentence.prompt.index,
-        source=sentence.source,
-        translation=f"{prompt}{'' if joined else ' '}{target}.",
-        template=correction.prompt if rewrite else None,
-        subject=subject if rewrite or occurrences(prompt, subject or "") else None,
-        prompt=prompt,
-        target=target,
-        plain_target=target,
-        joined=joined,
-        flags=["reviewed"],
     )
 
 

@@ -1,16 +1,25 @@
-"""A person's corrections: a CSV made from the review table, applied on the next run."""
+"""A person's corrections: rows of the review table, edited, read and checked.
 
-from dataclasses import dataclass
+The file may be the whole review table as a spreadsheet saves it: other columns, rows that
+nobody changed, a byte order mark, and semicolons or tabs between the cells.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from memat.csv_files import read_csv_rows
 from memat.errors import CorrectionsFileError
-from memat.text.sentences import KINDS, ROLES, Sentence
+from memat.text.repaired import Key, RepairedPrompt
+from memat.text.sentences import KINDS, ROLES
+from memat.text.spans import occurrences, without_final_punctuation
 
 COLUMNS = ("case_id", "role", "kind", "index", "prompt", "target")
-Key = tuple[int, str, str, int]
+SEPARATORS = ",;\t"
+MOST_FAULTS = 30  # shown at once
 
 
 @dataclass(frozen=True)
@@ -18,28 +27,45 @@ class Correction:
     """The prompt and target a person decided on; an empty prompt drops the row.
 
     A rewrite's prompt has "{}" for the subject; the others have it filled in.
+    translation: the machine's sentence, where the file has that column. line: of the file.
     """
 
     prompt: str
     target: str
     subject: str = ""
+    translation: str = ""
+    line: int = 0
+
+    def changes(self, row: RepairedPrompt | None) -> bool:
+        """Whether it differs from what the machine wrote; None: the machine dropped the row."""
+        if row is None or not self.prompt:
+            return bool(self.prompt) or row is not None
+        return (
+            not _same(self.prompt, row.editable)
+            or not _same(self.target, row.target)
+            or self.new_subject(row.subject)
+        )
+
+    def new_subject(self, form: str | None) -> bool:
+        """Whether it gives the subject another form than this one."""
+        return bool(self.subject) and not _same(self.subject, form or "")
 
 
 @dataclass(frozen=True)
 class Reviewed:
-    """Corrections by (case_id, role, kind, index)."""
+    """Corrections of a file: for each fact those of its prompts."""
 
-    corrections: dict[Key, Correction]
+    path: str = ""
+    by_fact: dict[int, dict[Key, Correction]] = field(default_factory=dict)
 
-    def of(self, sentence: Sentence) -> Correction | None:
-        prompt = sentence.prompt
-        return self.corrections.get((prompt.case_id, sentence.role, prompt.kind, prompt.index))
+    def place(self, correction: Correction) -> str:
+        return f"{self.path}: line {correction.line}"
 
 
 def read_corrections(path: str | Path, facts: pl.DataFrame) -> Reviewed:
     """The corrections of a file, checked against the facts they name.
 
-    Raises CorrectionsFileError(file, line) for a row that names no prompt of the facts.
+    Raises CorrectionsFileError with all faults of the file, each with its line.
     """
     prompts = {
         row["case_id"]: {
@@ -49,45 +75,114 @@ def read_corrections(path: str | Path, facts: pl.DataFrame) -> Reviewed:
         }
         for row in facts.iter_rows(named=True)
     }
-    corrections: dict[Key, Correction] = {}
-    for line, row in read_csv_rows(path, COLUMNS, CorrectionsFileError):
-        key, correction = _checked(f"{path}: line {line}", row, prompts)
-        if key in corrections:
-            raise CorrectionsFileError(f"{path}: line {line}: {key} is corrected twice")
-        corrections[key] = correction
-    return Reviewed(corrections)
+    by_fact: dict[int, dict[Key, Correction]] = defaultdict(dict)
+    faults = []
+    for line, row in _rows(path):
+        try:
+            case_id, key, correction = _checked(line, row, prompts)
+            if first := by_fact[case_id].get(key):
+                raise ValueError(f"the prompt of line {first.line} is corrected again")
+            by_fact[case_id][key] = correction
+        except ValueError as fault:
+            faults.append((line, str(fault)))
+    for corrections in by_fact.values():
+        faults += _contradictions(corrections)
+    if faults:
+        raise CorrectionsFileError(_message(path, sorted(faults)))
+    return Reviewed(str(path), dict(by_fact))
 
 
-def _checked(place: str, row: dict, prompts: dict[int, dict]) -> tuple[Key, Correction]:
+def _rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Lines and rows of the file; rows without any content are left out."""
+    for line, row in read_csv_rows(path, COLUMNS, CorrectionsFileError, SEPARATORS):
+        cells = {name: text for name, text in row.items() if isinstance(text, str)}
+        if any(text.strip() for text in cells.values()):
+            yield line, cells
+
+
+def _message(path: str | Path, faults: list[tuple[int, str]]) -> str:
+    lines = [f"line {line}: {fault}" for line, fault in faults[:MOST_FAULTS]]
+    if len(faults) == 1:
+        return f"{path}: {lines[0]}"
+    if len(faults) > MOST_FAULTS:
+        lines.append(f"and {len(faults) - MOST_FAULTS} more")
+    return f"{path}: {len(faults)} faults:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _checked(
+    line: int, row: dict[str, str], prompts: dict[int, dict]
+) -> tuple[int, Key, Correction]:
+    """The fact, the prompt and its correction. Raises ValueError(what is wrong)."""
+    texts = {name: text.strip() for name, text in row.items()}
     try:
-        case_id, index = int(row["case_id"]), int(row["index"] or 0)
-    except (TypeError, ValueError):
-        raise CorrectionsFileError(
-            f"{place}: case_id and index must be whole numbers, "
-            f"found {row['case_id']!r} and {row['index']!r}"
+        case_id, index = int(texts.get("case_id", "")), int(texts.get("index") or 0)
+    except ValueError:
+        raise ValueError(
+            "case_id and index must be whole numbers, "
+            f"found {row.get('case_id')!r} and {row.get('index')!r}"
         ) from None
-    role, kind = row["role"], row["kind"]
-    prompt, target = (row["prompt"] or "").strip(), (row["target"] or "").strip()
+    role, kind = texts.get("role", ""), texts.get("kind", "")
     for name, value, allowed in (("role", role, ROLES), ("kind", kind, KINDS)):
         if value not in allowed:
-            raise CorrectionsFileError(
-                f"{place}: {name} {value!r} is unknown; allowed: {', '.join(allowed)}"
-            )
+            raise ValueError(f"{name} {value!r} is unknown; allowed: {', '.join(allowed)}")
     if case_id not in prompts:
-        raise CorrectionsFileError(f"{place}: case_id {case_id} is not among the facts")
+        raise ValueError(f"case_id {case_id} is not among the facts")
     if not 0 <= index < prompts[case_id][kind]:
         count = prompts[case_id][kind]
-        raise CorrectionsFileError(
-            f"{place}: case_id {case_id} has {count} {kind} prompts, no index {index}"
-        )
-    if bool(prompt) != bool(target):
-        raise CorrectionsFileError(f"{place}: prompt and target must both be given, or neither")
+        raise ValueError(f"case_id {case_id} has {count} {kind} prompts, no index {index}")
+    correction = Correction(
+        texts.get("prompt", ""),
+        without_final_punctuation(texts.get("target", "")),
+        texts.get("subject", ""),
+        texts.get("translation", ""),
+        line,
+    )
+    _check_texts(kind, correction)
+    return case_id, (role, kind, index), correction
+
+
+def _check_texts(kind: str, correction: Correction) -> None:
+    prompt, subject = correction.prompt, correction.subject
+    if bool(prompt) != bool(correction.target):
+        raise ValueError("prompt and target must both be given, or neither")
     holes = prompt.count("{}")
     if prompt and holes != (1 if kind == "rewrite" else 0):
-        raise CorrectionsFileError(
-            f"{place}: prompt must have {'exactly one' if kind == 'rewrite' else 'no'} '{{}}', "
-            f"found {holes}"
+        wanted = "exactly one" if kind == "rewrite" else "no"
+        raise ValueError(f"prompt must have {wanted} '{{}}', found {holes}")
+    if "{}" in subject:
+        raise ValueError("the subject must have no '{}'")
+    if prompt and subject and kind != "rewrite" and not occurrences(prompt, subject):
+        raise ValueError(
+            f"the subject {subject!r} does not stand in the prompt {prompt!r};"
+            " change it in both columns, or in none"
         )
-    return (case_id, role, kind, index), Correction(
-        prompt, target, (row.get("subject") or "").strip()
-    )
+
+
+def _contradictions(corrections: dict[Key, Correction]) -> Iterator[tuple[int, str]]:
+    """Prompts of one fact that want different forms of a target.
+
+    Rows that still say what the column `translation` says are the machine's.
+    """
+    for role in ROLES:
+        wanted: dict[str, int] = {}
+        for (of_role, _, _), correction in corrections.items():
+            if of_role == role and correction.prompt and not _as_translated(correction):
+                wanted.setdefault(correction.target.lower(), correction.line)
+        if len(wanted) > 1:
+            forms = ", ".join(f"{form!r} (line {line})" for form, line in wanted.items())
+            yield (
+                max(wanted.values()),
+                f"{role} has one form in all prompts of a fact; the file says {forms}",
+            )
+
+
+def _as_translated(correction: Correction) -> bool:
+    prompt = correction.prompt.replace("{}", correction.subject)
+    spaced, joined = f"{prompt} {correction.target}", f"{prompt}{correction.target}"
+    translation = without_final_punctuation(correction.translation)
+    return _same(spaced, translation) or _same(joined, translation)
+
+
+def _same(one: str, other: str) -> bool:
+    """Equal but for blanks, which spreadsheets change."""
+    return one.split() == other.split()

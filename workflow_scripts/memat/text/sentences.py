@@ -198,6 +198,11 @@ def _sentence_start(text: str, before: int) -> int:
     return ends[-1] if ends else 0
 
 
+def starts_sentence(text: str, at: int) -> bool:
+    """Whether a sentence begins at this offset."""
+    return _sentence_start(text, at) == at
+
+
 def core_start_in_translation(source: str, core: int, translation: str) -> int:
     """Where the translation of source[core:] starts, when the whole was translated at once.
 

@@ -1,0 +1,252 @@
+"""A person's corrections in the prompts of a fact: a new form is a form of the whole fact.
+
+Subject and target have one form in all prompts of a fact (the target: of a role). So a
+corrected form follows into the prompts that nobody corrected, and none is lost to a mismatch.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+import polars as pl
+
+from memat.errors import CorrectionsFileError
+from memat.text.evidence import Evidence
+from memat.text.gender import LeastPrompts, agree_fact
+from memat.text.languages import Language
+from memat.text.protect import join_name
+from memat.text.reformed import Article, article_change, with_subject, with_target
+from memat.text.rejections import Rejection
+from memat.text.repaired import Key, RepairedPrompt
+from memat.text.reviewed import Correction, Reviewed
+from memat.text.sentences import Sentence, starts_sentence
+from memat.text.spans import occurrences
+
+STAGE = "repair"
+REVIEWED, FOLLOWS = "reviewed", "follows_correction"
+DROPPED, LOST = "dropped_by_correction", "lost_by_correction"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What corrections change in all prompts of a fact.
+
+    subjects: old form → new. targets: role → new form. articles: role → the article that
+    stood before the old form, and that before the new.
+    """
+
+    subjects: dict[str, str]
+    targets: dict[str, str]
+    articles: dict[str, Article]
+
+
+def correct_fact(
+    fact: dict,
+    sentences: list[Sentence],
+    kept: list[RepairedPrompt],
+    lost: list[Rejection],
+    reviewed: Reviewed,
+    evidence: Evidence,
+    least: LeastPrompts,
+) -> tuple[list[RepairedPrompt], list[Rejection]]:
+    """The machine's prompts of a fact, kept and lost, with its corrections applied.
+
+    Corrections that say what the machine says change nothing. Raises CorrectionsFileError
+    where two of them contradict each other.
+    """
+    machine = {row.key: row for row in kept}
+    changed = {
+        key: correction
+        for key, correction in reviewed.by_fact[fact["case_id"]].items()
+        if correction.changes(machine.get(key))
+    }
+    if not changed:
+        return kept, lost
+    by_key = {(s.role, s.prompt.kind, s.prompt.index): s for s in sentences}
+    old_subjects = {key: _old_subject(by_key[key], machine.get(key), evidence) for key in changed}
+    changes = _changes(changed, machine, old_subjects, reviewed, evidence.language)
+    rows = []
+    for key, sentence in by_key.items():
+        row, correction = machine.get(key), changed.get(key)
+        if correction is not None:
+            row = (
+                _corrected(fact, sentence, correction, old_subjects[key], evidence.language)
+                if correction.prompt
+                else None
+            )
+        if row is not None:
+            rows.append(_following(row, changes, evidence.language))
+    lost = [one for one in lost if (one.role, one.kind, one.index) not in changed]
+    return _without_lost(fact, kept, rows, lost, changed, reviewed, evidence.language, least)
+
+
+def corrections_line(repaired: pl.DataFrame, rejected: pl.DataFrame) -> str:
+    """What corrections did, for the job's closing line."""
+    counts = [
+        repaired.filter(pl.col("flags").list.contains(flag)).height for flag in (REVIEWED, FOLLOWS)
+    ]
+    dropped = rejected.filter(pl.col("reason").is_in([DROPPED, LOST]))
+    records = dropped.filter(kind="record")["case_id"].to_list()
+    line = (
+        f"corrections: {counts[0]} prompts corrected, {counts[1]} follow them,"
+        f" {dropped.height - len(records)} prompts and {len(records)} facts dropped by them"
+    )
+    return line + (f" (case_id {', '.join(map(str, records))})" if records else "")
+
+
+def _old_subject(sentence: Sentence, row: RepairedPrompt | None, evidence: Evidence) -> str | None:
+    """The machine's form of a subject; of a dropped prompt the form it would have had."""
+    if row is not None:
+        return row.subject
+    subject = sentence.prompt.subject
+    translated = evidence.translations.get((sentence.source, subject), {})
+    return translated.get("translated_subject") or subject
+
+
+def _changes(
+    changed: dict[Key, Correction],
+    machine: dict[Key, RepairedPrompt],
+    old_subjects: dict[Key, str | None],
+    reviewed: Reviewed,
+    language: Language,
+) -> Changes:
+    subjects: dict[str, Correction] = {}
+    targets: dict[str, Correction] = {}
+    articles: dict[str, Article] = {}
+    for key, correction in changed.items():
+        if not correction.prompt:
+            continue
+        role, old = key[0], old_subjects[key]
+        if old and correction.new_subject(old):
+            first = subjects.setdefault(old, correction)
+            if first.subject.lower() != correction.subject.lower():
+                raise _contradiction(reviewed, first, correction, "subject")
+        known = [row.target for row in machine.values() if row.role == role]
+        if key in machine:
+            known = [machine[key].target]
+        if correction.target not in known:
+            first = targets.setdefault(role, correction)
+            if first.target != correction.target:
+                raise _contradiction(reviewed, first, correction, "target")
+            if key in machine:
+                before = machine[key].editable, machine[key].joined
+                article = article_change(before, correction.prompt, language)
+                if article is not None:
+                    articles[role] = article
+    return Changes(
+        {old: correction.subject for old, correction in subjects.items()},
+        {role: correction.target for role, correction in targets.items()},
+        articles,
+    )
+
+
+def _contradiction(
+    reviewed: Reviewed, one: Correction, other: Correction, name: str
+) -> CorrectionsFileError:
+    return CorrectionsFileError(
+        f"{reviewed.place(other)}: the {name} is {getattr(other, name)!r} here and"
+        f" {getattr(one, name)!r} in line {one.line}; in one fact it has one form"
+    )
+
+
+def _corrected(
+    fact: dict, sentence: Sentence, correction: Correction, old: str | None, language: Language
+) -> RepairedPrompt:
+    """A person's prompt and target, the subject as the person or else the machine has it."""
+    subject = correction.subject or old
+    rewrite = sentence.prompt.kind == "rewrite"
+    prompt, template = correction.prompt, None
+    if rewrite:
+        # the person's template, with the elision that the subject asks for
+        before, after = prompt.split("{}")
+        if starts_sentence(prompt, len(before)):
+            subject = subject[:1].upper() + subject[1:]
+        before, subject = join_name(language, before, subject)
+        template = before + "{}" + after
+        prompt = template.replace("{}", subject)
+    row = RepairedPrompt(
+        case_id=fact["case_id"],
+        relation_id=fact["relation_id"],
+        split=fact["split"],
+        role=sentence.role,
+        kind=sentence.prompt.kind,
+        index=sentence.prompt.index,
+        source=sentence.source,
+        translation="",
+        template=template,
+        subject=subject if rewrite or occurrences(prompt, subject or "") else None,
+        prompt=prompt,
+        target=correction.target,
+        plain_target=correction.target,
+        joined=prompt.lower().endswith(language.elided_endings),
+        flags=[REVIEWED],
+    )
+    return replace(row, translation=row.sentence)
+
+
+def _following(row: RepairedPrompt, changes: Changes, language: Language) -> RepairedPrompt:
+    """A prompt with the fact's new forms of subject and target."""
+    new = row
+    for old, subject in changes.subjects.items():
+        new = with_subject(new, old, subject, language)
+    target = changes.targets.get(row.role)
+    if target is not None:
+        new = with_target(new, target, changes.articles.get(row.role), language)
+    if (new.sentence, new.template) == (row.sentence, row.template):
+        return new
+    flags = new.flags if REVIEWED in row.flags else [*new.flags, FOLLOWS]
+    return replace(new, flags=flags, translation=new.sentence)
+
+
+def _without_lost(
+    fact: dict,
+    before: list[RepairedPrompt],
+    after: list[RepairedPrompt],
+    lost: list[Rejection],
+    changed: dict[Key, Correction],
+    reviewed: Reviewed,
+    language: Language,
+    least: LeastPrompts,
+) -> tuple[list[RepairedPrompt], list[Rejection]]:
+    """Prompts after correction, and as rejections what the next stage keeps without them only."""
+    kept_before, _ = _agreed(fact, before, language, least)
+    kept_after, faults = _agreed(fact, after, language, least)
+    emptied = {key: c for key, c in changed.items() if not c.prompt}
+    gone = {(kind, index) for _, kind, index in emptied}
+    lost = list(lost)
+    lines = {key[1:]: reviewed.place(c) for key, c in emptied.items()}
+    for row in before:
+        if row.key[1:] in gone:
+            lost.append(_rejection(row, DROPPED, lines[row.key[1:]]))
+    after = [row for row in after if row.key[1:] not in gone]
+    record = next((fault for fault in faults if fault.kind == "record"), None)
+    if kept_before and not kept_after:
+        places = sorted({c.line for c in changed.values()})
+        why = f"{record.reason}: {record.detail}" if record else "no prompt left"
+        detail = f"{reviewed.path}: line {', '.join(map(str, places))}: {why}"
+        reason = DROPPED if ("rewrite", 0) in gone else LOST
+        return [], [*lost, Rejection(fact["case_id"], STAGE, "record", reason, detail=detail)]
+    mismatched = (kept_before - kept_after) - {key for key in kept_before if key[1:] in gone}
+    if kept_after and mismatched:
+        first = min(changed.values(), key=lambda correction: correction.line)
+        lost += [
+            _rejection(row, LOST, f"{reviewed.place(first)}: {row.sentence}")
+            for row in after
+            if row.key in mismatched
+        ]
+        after = [row for row in after if row.key not in mismatched]
+    return after, lost
+
+
+def _agreed(
+    fact: dict, rows: Iterable[RepairedPrompt], language: Language, least: LeastPrompts
+) -> tuple[set[Key], list[Rejection]]:
+    """Keys of the prompts that the next stage would keep, and its rejections."""
+    rows = [asdict(row) for row in rows]
+    if not rows:
+        return set(), []
+    kept, lost = agree_fact(rows, language, least.of(fact), fact["target_true"] is not None)
+    return {(row["role"], row["kind"], row["index"]) for row in kept}, lost
+
+
+def _rejection(row: RepairedPrompt, reason: str, detail: str) -> Rejection:
+    return Rejection(row.case_id, STAGE, row.kind, reason, row.index, row.role, detail)

@@ -1,0 +1,63 @@
+"""One repaired prompt, and the table of all of them."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+REPAIRED_SCHEMA = {
+    "case_id": pl.Int64,
+    "relation_id": pl.String,
+    "split": pl.String,
+    "role": pl.String,
+    "kind": pl.String,
+    "index": pl.Int64,
+    "source": pl.String,
+    "translation": pl.String,
+    "template": pl.String,
+    "subject": pl.String,
+    "prompt": pl.String,
+    "target": pl.String,
+    "plain_target": pl.String,
+    "joined": pl.Boolean,
+    "score": pl.Float64,
+    "flags": pl.List(pl.String),
+}
+Key = tuple[str, str, int]  # role, kind, index
+
+
+@dataclass(frozen=True)
+class RepairedPrompt:
+    """One prompt of a fact in the other language, for one of its targets.
+
+    plain_target: the target translated alone. joined: no space before the target.
+    """
+
+    case_id: int
+    relation_id: str
+    split: str
+    role: str
+    kind: str
+    index: int
+    source: str
+    translation: str
+    template: str | None
+    subject: str | None
+    prompt: str
+    target: str
+    plain_target: str
+    joined: bool
+    score: float | None = None
+    flags: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        return self.role, self.kind, self.index
+
+    @property
+    def editable(self) -> str:
+        """The prompt as a person edits it: with "{}" for the subject of a rewrite."""
+        return self.prompt if self.template is None else self.template
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.prompt}{'' if self.joined else ' '}{self.target}."
