@@ -207,6 +207,8 @@ else:
 
     rule review:
         input:
+            facts=FACTS,
+            translations=TRANSLATIONS,
             repaired=REPAIRED,
             rejected=REPAIRED_REJECTED,
         output:
@@ -223,6 +225,7 @@ else:
             mem_mb=growing(2000),
             runtime=10,
         params:
+            **language_pair("review"),
             cfg=config["review"],
             seed=SEED,
             code=code_tag("review.py"),

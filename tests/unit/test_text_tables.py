@@ -18,7 +18,7 @@ from memat.text.overlap import jaccard, overlap_table, subsets
 from memat.text.quality import translation_quality
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
-from memat.text.review import COLUMN_MEANINGS, REVIEW_SCHEMA, review_table
+from memat.text.review import COLUMN_MEANINGS, REVIEW_SCHEMA, SUSPICION_SCHEMA, review_table
 from memat.text.translate import translate_facts
 from memat.text.two_record import PROMPT_SCHEMA
 from text_samples import MadeUpEngine, facts_of, language, record, replace_all
@@ -100,7 +100,7 @@ def repaired_rows(count):
     )
 
 
-def test_the_review_holds_all_flagged_all_dropped_and_a_fixed_sample():
+def test_the_review_holds_all_suspicious_all_dropped_and_a_fixed_sample():
     rejected = rejected_table(
         [
             Rejection(70, "repair", "paraphrase", "target_not_final", 0, "target_new", "text"),
@@ -109,14 +109,27 @@ def test_the_review_holds_all_flagged_all_dropped_and_a_fixed_sample():
     )
     review = review_table(repaired_rows(20), rejected, sample=3, seed=1)
     assert review.columns == list(REVIEW_SCHEMA) == list(COLUMN_MEANINGS)
-    assert review["why"].value_counts().sort("why").rows() == [
-        ("rare_target_form", 4),
-        ("sample", 3),
-        ("target_not_final", 1),
+    assert review["why"].to_list() == [
+        *["rare_target_form"] * 4,
+        *["sample"] * 3,
+        "target_not_final",
     ]
+    assert review["suspicion"].to_list() == [1.0] * 4 + [0.0] * 3 + [None]
     assert review.equals(review_table(repaired_rows(20), rejected, sample=3, seed=1))
     assert not review.equals(review_table(repaired_rows(20), rejected, sample=3, seed=2))
     assert review_table(repaired_rows(20), rejected, sample=999, seed=1).height == 21
+
+
+def test_the_review_begins_with_the_most_suspicious_and_how_a_target_was_found_is_no_reason():
+    rows = repaired_rows(20).with_columns(flags=pl.lit(["target_by_form"]))
+    points = pl.DataFrame(
+        [(i, "target_new", "paraphrase", 0, i / 10, "no_verb", None) for i in range(20)],
+        schema=SUSPICION_SCHEMA,
+        orient="row",
+    )
+    review = review_table(rows, rejected_table([]), sample=0, seed=0, suspicion=points)
+    assert review["case_id"].to_list() == list(range(19, 9, -1))
+    assert review["why"][0] == "no_verb target_by_form"
 
 
 @given(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)))

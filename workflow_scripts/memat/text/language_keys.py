@@ -15,13 +15,17 @@ READ = {
     "optimise_values": {"language_keys": ("kl_prompt",)},
     "fit_corrections": {"language_keys": ("kl_prompt",)},
     "translate": {
-        "source_language": ("stand_ins",),
+        "source_language": ("stand_ins", "articles"),
         "target_language": (
             *("names", "rules_for", "source_rules", "translation_rules"),
-            *("vowels", "elisions"),
+            *("vowels", "elisions", "articles", "contractions", "stand_ins"),
         ),
     },
     "repair": {"target_language": ("contractions", *_AGREEING)},
+    "review": {
+        "source_language": ("articles", "function_words"),
+        "target_language": ("function_words", "names"),
+    },
     "gender": {"source_language": ("code",), "target_language": _AGREEING},
     "import_bilingual": {
         "source_language": ("code",),

@@ -30,6 +30,7 @@ class Language:
     kl_prompt: str
     vowels: str = field(default_factory=str)
     articles: tuple[str, ...] = field(default_factory=tuple)
+    function_words: tuple[str, ...] = field(default_factory=tuple)
     # ("de", "d'"): before a vowel
     elisions: tuple[tuple[str, str], ...] = field(default_factory=tuple)
     # ("de el", "del")

@@ -44,6 +44,43 @@ def known_names(translate: Translate, names: Iterable[str], language: Language) 
     return forms
 
 
+def names_with_article(
+    translate: Translate, names: Iterable[str], articles: Sequence[str], language: Language
+) -> dict[str, str]:
+    """Names of an article and one more word, with the article of the other language.
+
+    "The Danube" is known to the translator: "el Danubi". Where it knows no such name (The
+    Beatles) or reads a common word (The Trial), the name stays as it is.
+    """
+    listed = dict(language.names)
+    pairs = {name: name.split() for name in sorted(set(names)) if name not in listed}
+    of_two = [
+        name
+        for name, words in pairs.items()
+        if len(words) == 2 and words[0].lower() in articles and words[1][:1].isupper()
+    ]
+    answers = translate([f"{name}." for name in of_two])
+    lower = [t.text.rstrip(".") for t in translate([f"{name.lower()}." for name in of_two])]
+    forms = {}
+    for name, answer, as_word in zip(of_two, answers, lower, strict=True):
+        as_name = answer.text.rstrip(".")
+        rest = without_article(as_name, language)
+        # one word after the article, and a name: not the word that stands in the dictionary
+        known = rest != as_name and rest[:1].isupper() and " " not in rest and not answer.unknown
+        if known and (rest == pairs[name][1] or as_name.lower() != as_word.lower()):
+            article = as_name[: len(as_name) - len(rest)]
+            forms[name] = article.lower() + rest
+    return forms
+
+
+def without_article(name: str, language: Language) -> str:
+    """A name without the article of the language in front."""
+    for article in (*(f"{word} " for word in language.articles), *language.elided_endings):
+        if name.lower().startswith(article) and len(name) > len(article):
+            return name[len(article) :]
+    return name
+
+
 def kept_targets(translate: Translate, targets: Iterable[str], language: Language) -> set[str]:
     """Targets that are names the translator would read as common words.
 
@@ -56,13 +93,39 @@ def kept_targets(translate: Translate, targets: Iterable[str], language: Languag
     lower = [
         t.text.rstrip(".") for t in translate([f"It is {target.lower()}." for target in capital])
     ]
-    return {
+    answers = dict(zip(capital, zip(upper, lower, strict=True), strict=True))
+    kept = {
         target
-        for target, as_name, as_word in zip(capital, upper, lower, strict=True)
+        for target, (as_name, as_word) in answers.items()
         if as_name.lower() == as_word.lower()
         and _last_word(as_name)[:1].isupper()
         and _last_word(as_name).lower() != target.lower()
     }
+    return kept | _names_of_people(translate, answers)
+
+
+def _names_of_people(translate: Translate, answers: dict[str, tuple[str, str]]) -> set[str]:
+    """Targets of which one word is kept and another is read as a common word (Larry Wall).
+
+    answers: target → its translation as it stands, and in lower case, each in a sentence.
+    """
+    mixed: dict[str, list[str]] = {}
+    for target, (as_name, _) in answers.items():
+        words, translated = target.split(), as_name.split()
+        capitals = all(word[:1].isupper() for word in words)
+        if len(words) > 1 and capitals and translated[-len(words) :][:1] == words[:1]:
+            changed = [word for word in words[1:] if word not in translated]
+            if changed:
+                mixed[target] = changed
+    words = sorted({word for changed in mixed.values() for word in changed})
+    upper = translate([f"{word}." for word in words])
+    lower = translate([f"{word.lower()}." for word in words])
+    common = {
+        word
+        for word, as_name, as_word in zip(words, upper, lower, strict=True)
+        if as_name.text.lower() == as_word.text.lower()
+    }
+    return {target for target, changed in mixed.items() if common & set(changed)}
 
 
 def _last_word(text: str) -> str:

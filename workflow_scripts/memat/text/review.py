@@ -1,4 +1,4 @@
-"""A table for a person: every flagged or dropped prompt, and a random sample of the rest.
+"""A table for a person: suspicious prompts first, a random sample of the rest, the dropped ones.
 
 A row is corrected by changing prompt and target and saving it in the corrections file
 (config: repair.corrections), which the next run applies.
@@ -6,13 +6,19 @@ A row is corrected by changing prompt and target and saving it in the correction
 
 import polars as pl
 
+from memat.text.languages import Language
+from memat.text.sentences import Sentence, fact_sentences
+from memat.text.suspicion import HOLE, Translated, suspicions
+
 REVIEW_SCHEMA = {
     "case_id": pl.Int64,
     "role": pl.String,
     "kind": pl.String,
     "index": pl.Int64,
+    "suspicion": pl.Float64,
     "why": pl.String,
     "source": pl.String,
+    "back": pl.String,
     "translation": pl.String,
     "prompt": pl.String,
     "target": pl.String,
@@ -23,32 +29,117 @@ COLUMN_MEANINGS = {
     "role": "target_new or target_true: which of its two targets ends the sentence",
     "kind": "rewrite, paraphrase or neighborhood",
     "index": "number of the prompt in its list",
-    "why": "flags, the reason it was dropped, or `sample`",
+    "suspicion": "points of all reasons; empty: dropped",
+    "why": "reasons to look, the reason it was dropped, or `sample`; then how its target was found",
     "source": "the sentence that was translated",
+    "back": "its translation translated back, where the translator can",
     "translation": "its translation; for a dropped prompt what is known of it",
     "prompt": "the repaired prompt; rewrites with {} for the subject; empty: dropped",
     "target": "the repaired target; empty: dropped",
     "subject": "the subject in the other language",
 }
-ORDER = ["why", "case_id", "role", "kind", "index"]
+KEY = ["case_id", "role", "kind", "index"]
+ORDER = ["suspicion", *KEY]
+SUSPICION_SCHEMA = {
+    "case_id": pl.Int64,
+    "role": pl.String,
+    "kind": pl.String,
+    "index": pl.Int64,
+    "suspicion": pl.Float64,
+    "why": pl.String,
+    "back": pl.String,
+}
+# points of what the repair says of a prompt; its other flags say how a target was found
+FLAG_POINTS = {"article_unsure": 2.0, "rare_target_form": 1.0}
+WORTH_A_LOOK = 1.0
+CORRECTED = ("reviewed", "follows_correction")  # the machine's translation is no more
 
 
 def review_table(
-    repaired: pl.DataFrame, rejected: pl.DataFrame, sample: int, seed: int
+    repaired: pl.DataFrame,
+    rejected: pl.DataFrame,
+    sample: int,
+    seed: int,
+    suspicion: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """`REVIEW_SCHEMA`: dropped prompts, flagged prompts, and `sample` others at random."""
-    prompts = repaired.with_columns(
-        why=pl.col("flags").list.join(" "),
+    """`REVIEW_SCHEMA`: suspicious prompts, the most suspicious first, `sample` others, the dropped.
+
+    suspicion: `SUSPICION_SCHEMA`, what the translations say; None: only the repair's flags count.
+    """
+    if suspicion is None:
+        suspicion = pl.DataFrame(schema=SUSPICION_SCHEMA)
+    own = suspicion.rename({"suspicion": "points", "why": "reasons"})
+    flagged = pl.col("flags").list
+    prompts = repaired.join(own, on=KEY, how="left").with_columns(
+        suspicion=pl.sum_horizontal(
+            pl.col("points").fill_null(0),
+            *(flagged.contains(flag).cast(pl.Float64) * n for flag, n in FLAG_POINTS.items()),
+        ),
+        why=pl.concat_str(
+            pl.col("reasons").fill_null(""), flagged.join(" "), separator=" "
+        ).str.strip_chars(),
         prompt=pl.coalesce("template", "prompt"),
     )
-    flagged = prompts.filter(pl.col("why") != "")
-    plain = prompts.filter(pl.col("why") == "").with_columns(why=pl.lit("sample"))
-    drawn = plain.sample(min(sample, len(plain)), seed=seed)
+    suspicious = prompts.filter(pl.col("suspicion") >= WORTH_A_LOOK)
+    rest = prompts.filter(pl.col("suspicion") < WORTH_A_LOOK)
+    drawn = rest.sample(min(sample, len(rest)), seed=seed).with_columns(
+        why=("sample " + pl.col("why")).str.strip_chars()
+    )
     dropped = rejected.filter(
         (pl.col("kind") != "record") & (pl.col("stage") == "repair") & pl.col("role").is_not_null()
-    ).with_columns(why=pl.col("reason"), translation=pl.col("detail"))
-    parts = [_columns(part).sort(ORDER) for part in (dropped, flagged, drawn)]
+    ).with_columns(
+        why=pl.col("reason"), translation=pl.col("detail"), suspicion=pl.lit(None, pl.Float64)
+    )
+    descending = [True, *(False for _ in KEY)]
+    parts = [
+        _columns(part).sort(ORDER, descending=descending) for part in (suspicious, drawn, dropped)
+    ]
     return pl.concat(parts)
+
+
+def suspicion_table(
+    facts: pl.DataFrame,
+    translations: pl.DataFrame,
+    repaired: pl.DataFrame,
+    source_language: Language,
+    target_language: Language,
+) -> pl.DataFrame:
+    """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them."""
+    rows = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
+    as_translated = {
+        (row["case_id"], row["role"], row["kind"], row["index"])
+        for row in repaired.iter_rows(named=True)
+        if not set(CORRECTED) & set(row["flags"])
+    }
+    keys, sentences = [], []
+    for fact, of_fact in fact_sentences(facts):
+        for sentence in of_fact:
+            prompt = sentence.prompt
+            key = (prompt.case_id, sentence.role, prompt.kind, prompt.index)
+            if key in as_translated and (row := rows.get((sentence.source, prompt.subject))):
+                keys.append(key)
+                sentences.append(_translated(fact, sentence, row))
+    found = suspicions(sentences, source_language, target_language)
+    table = [
+        (*key, suspicion.points, " ".join(suspicion.reasons), sentence.back)
+        for key, sentence, suspicion in zip(keys, sentences, found, strict=True)
+    ]
+    return pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
+
+
+def _translated(fact: dict, sentence: Sentence, row: dict) -> Translated:
+    prompt = sentence.prompt
+    frame = prompt.text[prompt.core :].replace(prompt.subject or "", HOLE, 1)
+    return Translated(
+        source=sentence.source[prompt.core :],
+        translation=row["translation"][row["translation_core"] :],
+        subject=prompt.subject,
+        form=row["translated_subject"],
+        target=sentence.target,
+        group=f"{fact['relation_id']} {frame}",
+        **{name: row.get(name) for name in ("back", "verb", "subject_as_word")},
+        unknown=row["unknown"],
+    )
 
 
 def column_table() -> pl.DataFrame:

@@ -11,7 +11,15 @@ import polars as pl
 
 from memat.text.engines.interface import Engine, Translation
 from memat.text.languages import Language, apply_rules
-from memat.text.protect import Masked, kept_targets, known_names, restore
+from memat.text.protect import (
+    Masked,
+    kept_targets,
+    known_names,
+    names_with_article,
+    restore,
+    without_article,
+)
+from memat.text.second_look import SECOND_LOOK_SCHEMA, add_second_look
 from memat.text.sentences import Sentence, core_start_in_translation, fact_sentences
 
 TRANSLATION_SCHEMA = {
@@ -24,6 +32,7 @@ TRANSLATION_SCHEMA = {
     "engine": pl.String,
     "score": pl.Float64,
     "unknown": pl.List(pl.String),
+    **SECOND_LOOK_SCHEMA,
 }
 
 
@@ -58,8 +67,11 @@ def translate_facts(
     if engine.whole_sources:
         rows = _translate_whole(sentences, engine)
     else:
-        translator = Translator(engine, target_language, source_language.stand_ins)
+        translator = Translator(engine, target_language, source_language)
         rows = _translate_parts(sentences, translator, protect_subject)
+    of_facts = {(s.source, s.prompt.subject) for s in sentences}
+    looked_at = [row for row in rows if (row["source"], row["subject"]) in of_facts]
+    add_second_look(looked_at, engine, source_language, target_language)
     return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
 
 
@@ -102,7 +114,7 @@ def _translate_parts(
             lead = _lead(source[: sentence.prompt.core], leads)
             text = lead + core.text if core.text else ""
             row = _row(sentence, replace(core, text=text), len(lead), translator.engine.name)
-            row["translated_subject"] = translator.names.get(subject, subject)
+            row["translated_subject"] = translator.form(subject)
             rows[source, subject] = row
     plain = translator.translate_texts({f"{s.target}." for s in sentences})
     plain |= {f"{target}.": f"{form}." for target, form in translator.kept.items()}
@@ -154,8 +166,9 @@ class Translator:
     names: subject → its form in the other language. kept: targets that are protected too.
     """
 
-    def __init__(self, engine: Engine, language: Language, stand_ins: Sequence[str]) -> None:
-        self.engine, self.language, self.stand_ins = engine, language, stand_ins
+    def __init__(self, engine: Engine, language: Language, source_language: Language) -> None:
+        self.engine, self.language = engine, language
+        self.stand_ins, self.articles = source_language.stand_ins, source_language.articles
         ruled = engine.name in language.rules_for
         self.source_rules = language.source_rules if ruled else ()
         self.translation_rules = language.translation_rules if ruled else ()
@@ -170,9 +183,17 @@ class Translator:
         targets = {unit.target for unit in units}
         self.protects = True
         self.names |= known_names(self.engine.translate, subjects, self.language)
+        self.names |= names_with_article(
+            self.engine.translate, subjects, self.articles, self.language
+        )
         kept = kept_targets(self.engine.translate, targets, self.language)
         self.kept = {target: target for target in kept}
         self.kept |= {target: listed[target] for target in targets if target in listed}
+
+    def form(self, subject: str | None) -> str | None:
+        """The subject as it stands in translations; an article before a name is not part of it."""
+        name = self.names.get(subject, subject)
+        return name if name == subject else without_article(name, self.language)
 
     def translate_texts(self, texts: Iterable[str]) -> dict[str, str]:
         """Free text (noise), sentence by sentence as it stands."""

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -13,6 +14,10 @@ from memat.text.engines.interface import Translation, checked
 
 # words marked by `apertium` as unknown (*), not translated (@) or not generated (#)
 MARKED_WORD = re.compile(r"[*@#](?=\w)([\w'’.-]*\w)")
+MODES = "/usr/share/apertium/modes"  # the steps of each installed pair
+RESERVED = str.maketrans(dict.fromkeys("^$/<>{}[]\\@#+~*", " "))  # signs of the stream format
+VERB_TAGS = re.compile(r"<(v(?:blex|bser|bhaver|bmod|aux|bdo))>((?:<\w+>)*)")
+NOT_FINITE = re.compile(r"<(?:inf|ger|pp|pprs|subs)>")
 LINES_PER_PROCESS = 4000  # starting a process costs 0.2 s
 
 
@@ -25,8 +30,8 @@ class ApertiumEngine:
     name = "apertium"
     whole_sources = False
 
-    def __init__(self, pair: str, program: str = "apertium") -> None:
-        self.pair, self.program = pair, program
+    def __init__(self, pair: str, program: str = "apertium", modes: str = MODES) -> None:
+        self.pair, self.program, self.modes = pair, program, modes
         if shutil.which(program) is None:
             raise TranslationError(
                 f"translate.engine apertium: the program {program!r} is not installed "
@@ -46,6 +51,38 @@ class ApertiumEngine:
                 progress.update(len(lines))
         return checked(self.name, sentences, translations)
 
+    def back(self) -> "ApertiumEngine | None":
+        """The reverse pair, if it is installed."""
+        pair = "-".join(reversed(self.pair.split("-", 1)))
+        known = subprocess.run(
+            [self.program, "-l"], capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        return ApertiumEngine(pair, self.program) if pair in known.stdout.split() else None
+
+    def has_verb(self, sentences: Sequence[str]) -> list[bool]:
+        """Whether the pair's own tagger finds a finite verb in each sentence.
+
+        Empty where the steps of the pair cannot be read: then nothing is known.
+        """
+        steps = _steps_to_tagger(Path(self.modes) / f"{self.pair}.mode")
+        if steps is None:
+            return []
+        lines = [_one_line(text) for text in sentences]
+        # the text goes in as data; only the pair's own steps are a command
+        done = subprocess.run(
+            ["sh", "-c", steps],
+            input="".join(f"{line.translate(RESERVED)}\n" for line in lines),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            check=False,
+        )
+        tagged = done.stdout.split("\n")[: len(lines)]
+        if done.returncode or len(tagged) != len(lines):
+            return []
+        return [any(_finite(tags) for tags in VERB_TAGS.findall(line)) for line in tagged]
+
     def _run(self, options: list[str], lines: list[str]) -> list[str]:
         done = subprocess.run(
             [self.program, *options, "-f", "line", self.pair],
@@ -64,6 +101,20 @@ class ApertiumEngine:
                 f"{len(output)} came out, exit status {done.returncode}: {said}"
             )
         return output
+
+
+def _steps_to_tagger(mode: Path) -> str | None:
+    """The pair's command from text to tagged words; None where there is none."""
+    try:
+        steps = mode.read_text(encoding="utf-8").split("|")
+    except OSError:
+        return None
+    taggers = [i for i, step in enumerate(steps) if "apertium-tagger" in step]
+    return "|".join(steps[: taggers[0] + 1]) if taggers else None
+
+
+def _finite(tags: tuple[str, str]) -> bool:
+    return not NOT_FINITE.search(tags[1])
 
 
 def _one_line(text: str) -> str:

@@ -36,6 +36,24 @@ class Engine(Protocol):
         ...
 
 
+class SecondLook(Protocol):
+    """What an engine may offer besides: a look at its own translations."""
+
+    def back(self) -> Engine | None:
+        """The engine of the reverse direction; None where it is not installed."""
+        ...
+
+    def has_verb(self, sentences: Sequence[str]) -> list[bool]:
+        """Whether each sentence, in this engine's source language, has a finite verb."""
+        ...
+
+
+def back_engine(engine: Engine) -> Engine | None:
+    """The engine that translates back, of engines that know one."""
+    make = getattr(engine, "back", None)
+    return make() if make else None
+
+
 def checked(
     name: str, sentences: Sequence[str], translations: list[Translation]
 ) -> list[Translation]:
