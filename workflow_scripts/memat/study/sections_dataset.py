@@ -171,7 +171,7 @@ class Review(Section):
     """Rows for a person to look at."""
 
     sample: Number = 50
-    """unflagged rows drawn beside all flagged ones"""
+    """other rows drawn beside all suspicious ones"""
 
 
 class Overlap(Section):

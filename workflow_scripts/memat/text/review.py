@@ -51,7 +51,7 @@ SUSPICION_SCHEMA = {
 }
 # points of what the repair says of a prompt; its other flags say how a target was found
 FLAG_POINTS = {"article_unsure": 2.0, "rare_target_form": 1.0}
-WORTH_A_LOOK = 1.0
+WORTH_A_LOOK = 0.8  # as much as nothing of the source coming back
 CORRECTED = ("reviewed", "follows_correction")  # the machine's translation is no more
 
 

@@ -62,7 +62,7 @@ def suspicions(
         signs = [
             *_left_untranslated(sentence, source_language, target_language),
             *_subject_signs(sentence, source_language),
-            *_target_signs(sentence),
+            *_target_signs(sentence, target_language),
             *_unknown_signs(sentence),
             *_back_signs(sentence, source_language),
         ]
@@ -73,7 +73,9 @@ def suspicions(
         if abs(math.log(_length_ratio(sentence) / usual)) > math.log(LENGTH_FACTOR):
             signs.append((0.8, "unusual_length"))
         signs.sort(reverse=True)
-        found.append(Suspicion(sum(points for points, _ in signs), tuple(r for _, r in signs)))
+        found.append(
+            Suspicion(round(sum(points for points, _ in signs), 2), tuple(r for _, r in signs))
+        )
     return found
 
 
@@ -117,8 +119,10 @@ def _unknown_signs(sentence: Translated) -> list[tuple[float, str]]:
     return [(points, f"unknown_words({' '.join(unknown)})")]
 
 
-def _target_signs(sentence: Translated) -> list[tuple[float, str]]:
+def _target_signs(sentence: Translated, language: Language) -> list[tuple[float, str]]:
     """A name of several words of which one was kept and another translated (Larry Wall)."""
+    if sentence.target in dict(language.names):
+        return []  # a form of its own, as listed (New York, Nova York)
     words = sentence.target.split()
     end = without_final_punctuation(sentence.translation).split()[-len(words) :]
     if len(words) < 2 or len(words) != len(end) or not all(w[:1].isupper() for w in words):
