@@ -81,7 +81,7 @@ def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
     )
     io.write_csv(tmp_path / "corrections.csv", corrected)
     assert f"'{FORMULA} lies in" in (tmp_path / "corrections.csv").read_text()
-    found = read_corrections(tmp_path / "corrections.csv", facts).corrections
+    found = read_corrections(tmp_path / "corrections.csv", facts).by_fact[1]
     (correction,) = found.values()
     assert (correction.prompt, correction.target) == ("@ {} és a", SCRIPT)
     assert correction.subject == FORMULA

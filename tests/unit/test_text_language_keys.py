@@ -6,7 +6,6 @@ from dataclasses import fields
 import polars as pl
 import pytest
 from test_text_gender import table
-from test_text_repair import CATALAN, alignments_of
 from test_text_tables import reference_of
 
 from memat.errors import FactError
@@ -15,10 +14,22 @@ from memat.text.imported import import_bilingual
 from memat.text.language_keys import READ
 from memat.text.languages import Language, language_keys, language_of, load_language
 from memat.text.quality import translation_quality
-from memat.text.repaired import REPAIRED_SCHEMA, repair_facts
+from memat.text.repair import repair_facts
+from memat.text.repaired import REPAIRED_SCHEMA
+from memat.text.review import suspicion_table
+from memat.text.reviewed import Correction, Reviewed
 from memat.text.translate import translate_facts
 from memat.text.two_record import PROMPT_SCHEMA, read_two_record
-from text_samples import DEMO, REPOSITORY, MadeUpEngine, facts_of, record, replace_all
+from text_samples import (
+    DEMO,
+    REPOSITORY,
+    MadeUpEngine,
+    alignments_of,
+    facts_of,
+    record,
+    replace_all,
+)
+from text_samples import INSTRUMENTS as CATALAN
 
 KEYS = {known.name for known in fields(Language)}
 LANGUAGES = REPOSITORY / "resources" / "languages"
@@ -54,15 +65,26 @@ def assert_all_asked(stage, languages):
     assert asked == [set(keys) for keys in READ[stage].values()]
 
 
+class EngineWithBack(MadeUpEngine):
+    """It can look at its own translations, as Apertium can."""
+
+    def back(self):
+        return self
+
+    def has_verb(self, sentences):
+        return [True for _ in sentences]
+
+
 def translated(facts, *languages):
-    engine = MadeUpEngine(replace_all(CATALAN))
+    engine = EngineWithBack(replace_all(CATALAN))
     (engine.name,) = load_language(LANGUAGES / "ca.yaml").rules_for[:1]
     return translate_facts(facts, engine, *languages, True)
 
 
 def test_translate(tmp_path):
     languages = languages_for("translate")
-    translated(facts_of(tmp_path, record(1)), *languages)
+    one = record(1, paraphrases=["Rain. I see Toko Yasuda with the", "A of Toko Yasuda is the"])
+    translated(facts_of(tmp_path, one), *languages)
     assert_all_asked("translate", languages)
 
 
@@ -70,8 +92,21 @@ def test_repair(tmp_path):
     facts = facts_of(tmp_path, record(1))
     translations = translated(facts, *languages_for("translate"))
     languages = languages_for("repair")
-    repair_facts(facts, translations, alignments_of(translations), *languages, None)
+    row = Correction("De {} és la", "flauta", "Anna", line=2)
+    reviewed = Reviewed("mine.csv", {1: {("target_new", "rewrite", 0): row}})
+    repair_facts(facts, translations, alignments_of(translations), *languages, reviewed)
     assert_all_asked("repair", languages)
+
+
+def test_review(tmp_path):
+    facts = facts_of(tmp_path, record(1))
+    translations = translated(facts, *languages_for("translate"))
+    repaired, _ = repair_facts(
+        facts, translations, alignments_of(translations), *languages_for("repair")
+    )
+    languages = languages_for("review")
+    suspicion_table(facts, translations, repaired, *languages)
+    assert_all_asked("review", languages)
 
 
 def two_forms():

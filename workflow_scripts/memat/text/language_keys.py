@@ -21,7 +21,8 @@ READ = {
             *("vowels", "elisions", "articles", "contractions", "stand_ins"),
         ),
     },
-    "repair": {"target_language": ("contractions", *_AGREEING)},
+    # a person's corrections agree as the next stage does
+    "repair": {"target_language": ("contractions", *_AGREEING[1:])},
     "review": {
         "source_language": ("articles", "function_words"),
         "target_language": ("function_words", "names"),

@@ -51,7 +51,8 @@ SUSPICION_SCHEMA = {
 }
 # points of what the repair says of a prompt; its other flags say how a target was found
 FLAG_POINTS = {"article_unsure": 2.0, "rare_target_form": 1.0}
-WORTH_A_LOOK = 0.8  # as much as nothing of the source coming back
+WORTH_A_LOOK = 0.8  # as much as a sentence of which nothing comes back when translated back
+SURE = 1.0  # below, one prompt of a relation stands for all with the same reasons
 CORRECTED = ("reviewed", "follows_correction")  # the machine's translation is no more
 
 
@@ -64,7 +65,8 @@ def review_table(
 ) -> pl.DataFrame:
     """`REVIEW_SCHEMA`: suspicious prompts, the most suspicious first, `sample` others, the dropped.
 
-    suspicion: `SUSPICION_SCHEMA`, what the translations say; None: only the repair's flags count.
+    Of faintly suspicious ones (below `SURE`) a relation shows one prompt for equal reasons: they
+    share a wording. suspicion: `SUSPICION_SCHEMA`, what the translations say; None: only the repair's flags count.
     """
     if suspicion is None:
         suspicion = pl.DataFrame(schema=SUSPICION_SCHEMA)
@@ -80,7 +82,9 @@ def review_table(
         ).str.strip_chars(),
         prompt=pl.coalesce("template", "prompt"),
     )
-    suspicious = prompts.filter(pl.col("suspicion") >= WORTH_A_LOOK)
+    alike = pl.struct("relation_id", "reasons").is_first_distinct()
+    faint = prompts.filter(pl.col("suspicion").is_between(WORTH_A_LOOK, SURE, closed="left"))
+    suspicious = pl.concat([prompts.filter(pl.col("suspicion") >= SURE), faint.filter(alike)])
     rest = prompts.filter(pl.col("suspicion") < WORTH_A_LOOK)
     drawn = rest.sample(min(sample, len(rest)), seed=seed).with_columns(
         why=("sample " + pl.col("why")).str.strip_chars()
