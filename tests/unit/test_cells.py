@@ -73,7 +73,7 @@ def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
     nothing = pl.DataFrame(
         schema={"flags": pl.List(pl.String), "template": pl.String}
         | dict.fromkeys(("case_id", "index"), pl.Int64)
-        | dict.fromkeys(("role", "kind", "prompt"), pl.String)
+        | dict.fromkeys(("role", "kind", "prompt", "relation_id"), pl.String)
     )
     review = review_table(nothing, rejected, sample=0, seed=0)
     corrected = review.with_columns(
