@@ -11,7 +11,7 @@ from memat.text.engines.apertium import ApertiumEngine
 from memat.text.engines.interface import Translation, checked
 from memat.text.engines.make import ENGINES, make_engine
 from memat.text.engines.table import TableEngine
-from memat.text.protect import Masked, kept_targets, known_names, restore
+from memat.text.protect import Masked, kept_targets, known_names, names_with_article, restore
 from memat.text.translate import TRANSLATION_SCHEMA, join_translations, translate_facts
 from text_samples import MadeUpEngine, facts_of, language, record, replace_all
 
@@ -201,3 +201,29 @@ def test_protection_keeps_every_subject_through_apertium(tmp_path):
     for row in frame.filter(frame["subject"].is_in(names)).iter_rows(named=True):
         assert row["subject"] in row["translation"], row
     assert "L'instrument d'Ada Lovelace és el piano." in frame["translation"].to_list()
+
+
+@needs_apertium
+def test_apertium_translates_back_and_knows_a_sentence_without_a_verb():
+    back = ApertiumEngine("eng-cat").back()
+    assert back.pair == "cat-eng"
+    sentences = [
+        "El Thames mentides damunt la ciutat.",
+        "Anna va néixer a Roma.",
+        "$(exit 1) ^x$ [<a>]",
+    ]
+    assert back.has_verb(sentences) == [False, True, False]
+    assert ApertiumEngine("eng-cat", modes="/nowhere").has_verb(sentences) == []
+    assert ApertiumEngine("xxx-yyy").back() is None
+
+
+@needs_apertium
+def test_names_take_the_article_of_the_language_and_surnames_stay():
+    translate, catalan = ApertiumEngine("eng-cat").translate, language("ca")
+    names = ["The Danube", "The Ebro", "The Trial", "The Beatles", "Larry Wall"]
+    found = names_with_article(translate, names, language("en").articles, catalan)
+    assert found == {"The Danube": "el Danubi", "The Ebro": "l'Ebre"}
+    people = ["Larry Wall", "Leo Tolstoy", "North Sea"]
+    assert kept_targets(translate, people, catalan) == {"Larry Wall"}
+    masked = Masked("", (("John", "el Danubi"),))
+    assert restore(masked, "Les aigües de John.", catalan) == "Les aigües del Danubi."
