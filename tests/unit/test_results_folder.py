@@ -209,7 +209,7 @@ def test_cleaning_removes_a_folder_that_holds_nothing_else(project):
 def test_the_files_that_the_rules_name_are_known_to_cleaning():
     text = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
     named = re.findall(
-        r'"\{(RESULTS|DATASET)\}/([^"]*\.(?:csv|json|log|md|parquet|safetensors|tsv))"', text
+        r'"\{(RESULTS|DATASET)\}/([^"]*\.(?:csv|html|json|log|md|parquet|safetensors|tsv))"', text
     )
     places = {("dataset/" if root == "DATASET" else "") + name for root, name in named}
     places = {re.sub(r"\{\{.*?\}\}|\{.*?\}", "x", place) for place in places}

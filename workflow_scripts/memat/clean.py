@@ -29,7 +29,7 @@ MADE = [
     "benchmarks/**/*.tsv",
     "{benchmark,benchmark_large,benchmark_scale,differences,facts,summary}.csv",
     "{benchmark,benchmark_large,benchmark_scale}.{png,svg}",
-    "{report,facts}.html",
+    "{facts,headlines,index,report}.html",
     "metrics.parquet",
     "table.md",
 ]
