@@ -53,9 +53,21 @@ TRANSLATION_TABLE = (
 COVARIANCE_CORPUS = (
     [config["covariance"]["path"]] if config["covariance"]["source"] == "text" else []
 )
+
+
+def of_solvers(section):
+    """A section with those of its solvers' own settings that the run's experiments use."""
+    used = {edit.solver for experiment in PLAN.experiments for edit in experiment.edits}
+    return {
+        key: value for key, value in section.items() if key in used or not isinstance(value, dict)
+    }
+
+
 # what the first page of the results shows: what can change a number of theirs
 SHOWN_SETTINGS = {
     **{key: value for key, value in config.items() if key not in ("paper", "export")},
+    "values": of_solvers(config["values"]),
+    "deltas": of_solvers(config["deltas"]),
     "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},
     "translate": TRANSLATE_SETTINGS,
 }
@@ -144,6 +156,11 @@ def code_tag(script, *leaves):
     """
     tag = cache(partial(definitions.code_tag, LIBRARY / script, LIBRARY))
     return lambda wildcards: tag(*(leaf for found in leaves for leaf in found(wildcards)))
+
+
+def some(section, *keys):
+    """The settings of a section that a script reads."""
+    return {key: section[key] for key in keys}
 
 
 def optional_inputs(**paths):

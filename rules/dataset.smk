@@ -12,6 +12,7 @@ REJECTED = [
     BILINGUAL_REJECTED,
 ]
 LOST = f"{DATASET}/lost.csv"
+LEAST_PROMPTS = some(config["repair"], "min_paraphrases", "min_neighborhood")
 
 
 if config["facts"]["url"]:
@@ -30,7 +31,7 @@ if config["facts"]["url"]:
             mem_mb=growing(500),
             runtime=30,
         params:
-            cfg={key: config["facts"][key] for key in ("url", "sha256")},
+            cfg=some(config["facts"], "url", "sha256"),
             code=code_tag("fetch_facts.py"),
         message:
             "Facts from {params.cfg[url]}"
@@ -59,7 +60,7 @@ rule read_facts:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=config["facts"],
+        cfg=some(config["facts"], "format", "neighbours", "contradictions"),
         code=code_tag("read_facts.py"),
     message:
         "Facts of {input.facts}: read and validate"
@@ -88,7 +89,7 @@ if config["facts"]["bilingual"]:
             runtime=10,
         params:
             **language_pair("import_bilingual"),
-            cfg=config["repair"],
+            cfg=LEAST_PROMPTS,
             code=code_tag("import_bilingual.py"),
         message:
             "Bilingual dataset from {input.two_record}"
@@ -172,7 +173,6 @@ else:
             runtime=60,
         params:
             **language_pair("repair"),
-            cfg=config["repair"],
             code=code_tag("repair.py"),
         message:
             "Translations cut into prompt, subject and target"
@@ -198,7 +198,7 @@ else:
             runtime=30,
         params:
             **language_pair("gender"),
-            cfg=config["repair"],
+            cfg=LEAST_PROMPTS,
             code=code_tag("gender.py"),
         message:
             "Two records a fact, one for each target"
@@ -256,7 +256,6 @@ else:
                 runtime=10,
             params:
                 **language_pair("translation_quality"),
-                cfg={"reference": config["facts"]["reference"]},
                 code=code_tag("translation_quality.py"),
             message:
                 "Translation against {input.reference}"
@@ -290,7 +289,6 @@ rule funnel:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg={"stages": ["facts", "repair", "gender", "blocks"]},
         source=SOURCE,
         code=code_tag("funnel.py"),
     message:
@@ -316,7 +314,7 @@ rule list_lost:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg={key: config["facts"][key] for key in ("format", "neighbours")},
+        cfg=some(config["facts"], "format", "neighbours"),
         code=code_tag("list_lost.py"),
     message:
         "Lost facts and prompts, with the reason in words"
@@ -375,7 +373,7 @@ rule assign_blocks:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=config["blocks"],
+        cfg=some(config["blocks"], "split", "size", "count", "donor", "tuning"),
         seed=SEED,
         source=SOURCE,
         code=code_tag("assign_blocks.py"),

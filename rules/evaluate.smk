@@ -66,7 +66,7 @@ rule summarise:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=config["summary"],
+        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
         experiments=measured_experiments(),
         languages=LANGUAGES,
         names=LANGUAGE_NAMES,

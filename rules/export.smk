@@ -19,7 +19,6 @@ rule export_model:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg=config["export"],
         compute=LOADING,
         code=code_tag("export_model.py", architecture),
     message:

@@ -91,7 +91,6 @@ rule add_deltas:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=config["edit"],
         code=code_tag("add_deltas.py"),
     message:
         "Deltas of both languages added up, {wildcards.edit}, block {wildcards.block}"

@@ -18,7 +18,6 @@ rule prepare_model:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg=config["model"],
         code=code_tag("prepare_model.py", architecture),
     message:
         "Model {wildcards.model}: fetch, verify, convert"
@@ -52,6 +51,18 @@ rule make_templates:
         "../workflow_scripts/make_templates.py"
 
 
+# of the sources of text, the settings of the chosen one
+SAMPLE_SETTINGS = some(
+    config["covariance"],
+    "source",
+    *{
+        "model": ("tokens", "sequence_length", "temperature", "batch_size"),
+        "hub": ("path", "revision", "subset", "tokens"),
+        "text": (),
+    }[config["covariance"]["source"]],
+)
+
+
 rule sample_text:
     input:
         manifest=MANIFEST,
@@ -69,9 +80,9 @@ rule sample_text:
         mem_mb=model_memory,
         runtime=240,
     params:
-        cfg=TEXT_SETTINGS,
+        cfg=SAMPLE_SETTINGS,
         language_keys=language_keys(
-            "sample_text", LANGUAGES if TEXT_SETTINGS["source"] == "model" else []
+            "sample_text", LANGUAGES if SAMPLE_SETTINGS["source"] == "model" else []
         ),
         compute=LOADING,
         seed=SEED,
@@ -100,7 +111,7 @@ rule estimate_covariance:
         batch_mb=COMPUTE["memory_mb"],
         runtime=240,
     params:
-        cfg=config["covariance"],
+        cfg=some(config["covariance"], "tokens", "sequence_length", "batch_size"),
         layers=config["edit"]["layers"],
         shard=shard_number,
         shards=MOMENT_SHARDS,
@@ -128,7 +139,6 @@ rule add_moments:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg=config["edit"],
         code=code_tag("add_moments.py"),
     message:
         "Covariance of the keys"

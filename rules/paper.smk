@@ -152,7 +152,6 @@ rule paper_heads:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=config["probes"],
         panels=panels_of_maps,
         k=config["corrections"]["k"],
         code=code_tag("paper_heads.py"),

@@ -30,7 +30,7 @@ rule draw_metrics:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=config["summary"],
+        cfg=some(config["summary"], "confidence"),
         code=code_tag("draw_metrics.py", labels_of_plan),
     message:
         "Figure: metrics side by side"
@@ -67,7 +67,6 @@ rule draw_head_maps:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=config["probes"],
         panels=head_panels(PLAN.heads),
         code=code_tag("draw_head_maps.py"),
     message:
@@ -99,7 +98,7 @@ rule draw_losses:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg=common_settings(config["values"]),
+        cfg={"stop_loss": config["values"]["stop_loss"]},
         code=code_tag("draw_losses.py"),
     message:
         "Figure: loss curves of values and corrections"
@@ -160,7 +159,6 @@ rule draw_funnel:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=config["repair"],
         code=code_tag("draw_funnel.py"),
     message:
         "Figure: records left after each step, and what was dropped"

@@ -114,7 +114,7 @@ def cases(count: int):
 def test_counterfact_files(tmp_path):
     path, answers = tmp_path / "facts.json", Answers()
 
-    @cases(2500)
+    @cases(200)
     @given(damaged_files(COUNTERFACT, as_json), st.booleans())
     def case(content, whole):
         path.write_bytes(content)
@@ -123,7 +123,7 @@ def test_counterfact_files(tmp_path):
             run_dataset_stages(*found, Echo(whole))
 
     case()
-    answers.check(2500)
+    answers.check(200)
 
 
 def test_two_record_files(tmp_path):
@@ -140,7 +140,7 @@ def test_two_record_files(tmp_path):
     def read():
         return (*read_facts(path), read_two_record(path, CATALAN.elided_endings))
 
-    @cases(1500)
+    @cases(100)
     @given(damaged_files(merged, as_json))
     def case(content):
         path.write_bytes(content)
@@ -151,14 +151,14 @@ def test_two_record_files(tmp_path):
             cut_into_blocks(bilingual)
 
     case()
-    answers.check(1500)
+    answers.check(100)
 
 
 def test_triples_and_their_templates(tmp_path):
     path, answers = tmp_path / "triples.csv", Answers()
     templates = templates_path(path)
 
-    @cases(1500)
+    @cases(100)
     @given(
         damaged_files(TRIPLES, as_csv),
         damaged_files(TEMPLATES, yaml.safe_dump, most=1),
@@ -171,14 +171,14 @@ def test_triples_and_their_templates(tmp_path):
             run_dataset_stages(*found, Echo(whole_sources=False))
 
     case()
-    answers.check(1500)
+    answers.check(100)
 
 
 def test_id_lists(tmp_path):
     path, answers = tmp_path / "ids.txt", Answers()
     lines = ["# chosen", "7", "rome_3", "12 # by hand", ""]
 
-    @cases(1500)
+    @cases(100)
     @given(damaged_files([7, "rome_3", 12], as_json) | damaged_files(lines, as_lines))
     def case(content):
         path.write_bytes(content)
@@ -186,7 +186,7 @@ def test_id_lists(tmp_path):
         assert found is None or all(isinstance(case_id, int) for case_id in found)
 
     case()
-    answers.check(1500)
+    answers.check(100)
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_translation_tables(tmp_path, few_facts, suffix):
         else damaged_files(dict(pairs), as_json)
     )
 
-    @cases(350)
+    @cases(60)
     @given(files)
     def case(content):
         path.write_bytes(content)
@@ -217,7 +217,7 @@ def test_translation_tables(tmp_path, few_facts, suffix):
                 run_dataset_stages(few_facts, rejected_table([]), engine)
 
     case()
-    answers.check(350)
+    answers.check(60)
 
 
 def test_files_of_reviewed_corrections(tmp_path, few_facts):
@@ -231,7 +231,7 @@ def test_files_of_reviewed_corrections(tmp_path, few_facts):
         ["3", "target_true", "paraphrase", "0", "", "", ""],
     ]
 
-    @cases(350)
+    @cases(60)
     @given(damaged_files(rows, as_csv))
     def case(content):
         path.write_bytes(content)
@@ -245,7 +245,7 @@ def test_files_of_reviewed_corrections(tmp_path, few_facts):
                 bilingual_facts(few_facts, found[0], ENGLISH, CATALAN, LEAST)
 
     case()
-    answers.check(350)
+    answers.check(60)
 
 
 def test_language_files(tmp_path, few_facts):
@@ -258,7 +258,7 @@ def test_language_files(tmp_path, few_facts):
     }
     content |= {key: dict(list(content[key].items())[:2]) for key in ("elisions", "names")}
 
-    @cases(350)
+    @cases(60)
     @given(damaged_files(content, yaml.safe_dump))
     def case(text):
         path.write_bytes(text)
@@ -267,4 +267,4 @@ def test_language_files(tmp_path, few_facts):
             translate_facts(few_facts, Echo(whole_sources=False), ENGLISH, found)
 
     case()
-    answers.check(350)
+    answers.check(60)

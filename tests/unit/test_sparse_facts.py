@@ -104,7 +104,7 @@ def test_what_a_record_leaves_out_loses_no_fact(dataset):
 
 def stage(inputs, outputs, cfg, **params):
     spaces = (SimpleNamespace(**part) for part in (inputs, outputs))
-    compute = {"compute": {}, "block": "0", "shard": 0, "together": 1}
+    compute = {"compute": {}, "block": "0", "shard": 0, "together": 1, "answers": False}
     return Stage("test", *spaces, cfg, SimpleNamespace(**(compute | params)), 1, PROVENANCE)
 
 
@@ -131,7 +131,8 @@ def inputs(dataset, tmp_path, monkeypatch):
 def test_a_metric_stands_on_the_facts_that_have_it(inputs, tmp_path, pairing):
     path = tmp_path / "scores.parquet"
     cfg = {"pairing": pairing, "shard_size": 4}
-    score.main(stage(inputs, {"scores": path}, cfg, languages=LANGUAGES))
+    outputs = {"scores": path, "answers": tmp_path / "answers.parquet"}
+    score.main(stage(inputs, outputs, cfg, languages=LANGUAGES))
     rows = [experiment("unedited", "unedited"), experiment("memit", "memit", "en")]
     scores = io.read_table(path)
     metrics = metrics_frame([(row["name"], scores) for row in rows], rows, "geometric")
@@ -193,11 +194,9 @@ def test_unknown_truth_is_announced_and_heads_need_a_fact_whose_truth_is_known(t
 
 def test_a_lost_target_of_a_known_fact_is_still_damage(inputs, tmp_path):
     path = tmp_path / "scores.parquet"
-    score.main(
-        stage(
-            inputs, {"scores": path}, {"pairing": "by_prompt", "shard_size": 4}, languages=LANGUAGES
-        )
-    )
+    outputs = {"scores": path, "answers": tmp_path / "answers.parquet"}
+    cfg = {"pairing": "by_prompt", "shard_size": 4}
+    score.main(stage(inputs, outputs, cfg, languages=LANGUAGES))
     scores = io.read_table(path)
     true = (pl.col("role") == "target_true") & (pl.col("case_id") == FULL)
     with pytest.raises(DamagedFile, match="fact 1, en paraphrase prompt 0 has the targets"):

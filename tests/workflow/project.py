@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
+from memat.stage import CHECK_PARAMS
 from tiny import write_tiny_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,6 +37,13 @@ def merged_config(*overlays: str, folder: Path = REPOSITORY) -> dict:
     for name in (DEFAULTS, *overlays):
         update_config(config, yaml.safe_load((folder / name).read_text(encoding="utf-8")))
     return config
+
+
+def unread_params(results: Path) -> dict[str, str]:
+    """Rule → the params that its script did not read, by the logs of a run."""
+    line = re.compile(r"^(\w+): params that nothing reads: (.+)$", re.MULTILINE)
+    logs = (path.read_text(encoding="utf-8") for path in results.rglob("*.log"))
+    return dict(found for log in logs for found in line.findall(log))
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,9 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The interpreter of the tests also runs the jobs."""
+        """The interpreter of the tests also runs the jobs; params that nothing reads are logged."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
+        return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1", CHECK_PARAMS: "1"}
 
     def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
         """Run Snakemake here; standard output and error come together."""
@@ -135,5 +143,5 @@ class Project:
                 place = place[int(section) if section.isdecimal() else section]
             place[last] = value
         path = self.folder / "configs" / "changed.yaml"
-        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return str(path.relative_to(self.folder))

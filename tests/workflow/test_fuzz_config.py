@@ -39,14 +39,14 @@ def test_configs(world, monkeypatch):
         check_config(config)
         return plan_experiments(completed(config))
 
-    @settings(max_examples=300)
+    @settings(max_examples=120)
     @given(st.sampled_from(list(CONFIGS)).flatmap(lambda path: damaged(CONFIGS[path], most=2)))
     def case(config):
         plan = answers.ask(lambda: check(config), *places_of(config))
         assert plan is None or len(plan.experiments) == len(experiment_rows(completed(config)))
 
     case()
-    answers.check(300)
+    answers.check(120)
 
 
 @pytest.mark.parametrize("name", ["aguila-7b", "tiny-llama"])
@@ -55,14 +55,14 @@ def test_model_specs(tmp_path, world, monkeypatch, name):
     content = yaml.safe_load((REPOSITORY / MODELS / f"{name}.yaml").read_text(encoding="utf-8"))
     path, answers = tmp_path / "spec.yaml", Answers()
 
-    @settings(max_examples=250)
+    @settings(max_examples=60)
     @given(damaged_files(content, yaml.safe_dump))
     def case(text):
         path.write_bytes(text)
         answers.ask(lambda: read_model_spec(tmp_path, "spec"), f"{path}: ", "model type ")
 
     case()
-    answers.check(250)
+    answers.check(60)
 
 
 def test_configs_of_models(tmp_path):
@@ -70,11 +70,11 @@ def test_configs_of_models(tmp_path):
     path, answers = tmp_path / "config.json", Answers()
     (tmp_path / "spec.yaml").write_text(f"kind: local\npath: {tmp_path}\n", encoding="utf-8")
 
-    @settings(max_examples=250)
+    @settings(max_examples=60)
     @given(damaged_files(content, json.dumps))
     def case(text):
         path.write_bytes(text)
         answers.ask(lambda: read_model_spec(tmp_path, "spec"), f"{path}: ", "model type ")
 
     case()
-    answers.check(250)
+    answers.check(60)

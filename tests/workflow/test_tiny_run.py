@@ -6,7 +6,7 @@ table starts from it; an edited file is put back afterwards.
 """
 
 import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import polars as pl
 import pytest
@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tiny import COMPANIES
 from workflow import config_keys
-from workflow.config_keys import OTHER_GRAPH, change_of, leaf_keys, write_other_inputs
+from workflow.config_keys import OTHER_GRAPH, change_of, write_other_inputs
 from workflow.dry_runs import DryRuns
-from workflow.project import REPOSITORY, Project, merged_config
+from workflow.project import Project, merged_config, unread_params
 
 FOLDER = "resources/cache/tiny"
 
@@ -73,6 +73,10 @@ def test_every_job_ends_with_a_line_on_what_it_made(finished):
         assert re.search(rf"{rule}: .+ \(\d+ s\) -> \S+$", lines[-1]), lines[-1]
 
 
+def test_every_param_of_a_rule_is_read_by_its_script(finished):
+    assert unread_params(finished.folder / "results-tiny") == {}
+
+
 def test_report_and_table_exist(finished):
     outcome = finished.snakemake(
         "--configfile", "configs/tiny.yaml", "--report", "results-tiny/report.html"
@@ -108,41 +112,31 @@ def test_export_loads_without_our_code(finished):
     assert AutoTokenizer.from_pretrained(folder).is_fast
 
 
-def test_the_same_run_in_another_folder_gives_the_same_bytes(finished, tmp_path):
-    again = Project.tiny(tmp_path)
-    outcome = again.snakemake("--configfile", "configs/tiny.yaml")
-    assert outcome.code == 0, outcome.text
-    first, second = finished.results(), again.results()
-    assert {"summary.csv", "figures/metrics.svg"} < first.keys()
-    assert {name for name in first | second if first.get(name) != second.get(name)} == set()
-
-
-def test_number_of_shards_changes_no_result(finished, tmp_path):
-    """Four jobs, or three, where the other run has one or two."""
+def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path):
+    """Four jobs, or three, where the other run has one or two: every other file has equal bytes."""
     cut = Project.tiny(tmp_path)
     changes = {
         "translate__shards": 3,
         "covariance__shard_tokens": 128,
         **{f"{section}__shard_size": 3 for section in ("values", "activations", "scores")},
     }
-    experiments = [row for row in TINY["experiments"] if row["name"] in ("memit_ca", "memat_ca_en")]
-    outcome = cut.snakemake("--configfile", cut.config(**changes, experiments=experiments))
+    outcome = cut.snakemake("--configfile", cut.config(**changes))
     assert outcome.code == 0, outcome.text
     whole, found = finished.results(), cut.results()
-    own_files = {name for name in found if re.search(r"_\d\.(parquet|safetensors)$", name)}
-    tables = {"summary.csv", "table.md", "differences.csv", "metrics.parquet", "facts.csv"}
-    tables |= {"facts.html", "index.html", "headlines.html"}
-    made = {name for name in found.keys() - own_files - tables if not name.startswith("figures/")}
-    assert {name for name in made if found[name] != whole[name]} == set()
-    for kind, shards in {
+    shards = {name for name in whole | found if re.search(r"_\d\.(parquet|safetensors)$", name)}
+    # one shows the settings, the other has the names of the score files in its metadata
+    made = (whole.keys() | found.keys()) - shards - {"index.html", "metrics.parquet"}
+    assert {"summary.csv", "facts.csv", "figures/metrics.svg", "headlines.html"} < made
+    assert {name for name in made if found.get(name) != whole.get(name)} == set()
+    for kind, number in {
         "model/covariance/moments": 4,
         "edits/memit-ca/block_0/values": 4,
         "heads/memit-ca/en/block_0/activations": 4,
         "scores/memit-ca_en_located-3/block_0/scores": 4,
         "dataset/translations": 3,
     }.items():
-        assert len([name for name in own_files if name.startswith(kind)]) == shards
-    for model in ("memit-ca", "memit-ca_en_located-3"):
+        assert len([name for name in found if name.startswith(f"{kind}_")]) == number
+    for model in EXPERIMENTS.values():
         of_whole, of_cut = (
             pl.concat(map(pl.read_parquet, sorted(folder.glob("scores_*.parquet"))))
             for folder in (
@@ -180,12 +174,10 @@ CONFIG_CHANGES = {
         {"experiments__3__k": 4},
         {"fit_corrections": 1, "score": 1, "draw_losses": 1, **SCORE_FIGURES},
     ),
-    "value setting": ({"values__steps": 7}, VALUES),
     "covariance tokens": (
         {"covariance__tokens": 1024},
         {"sample_text": 1, **COVARIANCE, "estimate_covariance": 2},
     ),
-    "block size": ({"blocks__size": 11}, BLOCKS),
     "another solver and both languages": (
         {
             "experiments": [
@@ -203,10 +195,6 @@ CONFIG_CHANGES = {
     "facts of a job": (
         {"activations__shard_size": 6, "scores__shard_size": 6},
         {**ACTIVATIONS, "dump_activations": 2, "score": 8},
-    ),
-    "tokens of a job": (
-        {"covariance__shard_tokens": 256},
-        {"estimate_covariance": 2, "add_moments": 1, **DELTAS},
     ),
     "one more experiment": (
         {
@@ -236,23 +224,14 @@ DEFINITIONS = {
         {},
     ),
 }
-# scripts of rules that the tiny run does not need
-UNUSED = {
-    *("add_deltas", "export_model", "fetch_facts", "import_bilingual", "shift_heads"),
-    *("paper_curves", "paper_heads", "paper_index", "paper_subjects", "paper_table"),
-    "translation_quality",
-}
 # an input that must be there and starts nothing again
 ANCIENT = {("list_lost", "assign_blocks")}
 TINY = merged_config("configs/tiny.yaml")
-SCRIPTS = sorted(path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py"))
 EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
 EVERYTHING += ("resources/languages/ca.yaml",)
 # a line of resources/languages/ca.yaml, another one, jobs; contractions are asked for by no stage
 LANGUAGE_KEYS = {
-    "KL prompt": ('kl_prompt: "{} és"', 'kl_prompt: "{} era"', VALUES),
     "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, **ALIGN}),
-    "articles": ('"pel", "pels", "cal", "can",', '"pel", "pels", "cal",', REPAIR),
     "endings": ('  - ["e", "a", "es"]', '  - ["e", "a", "ens"]', GENDER),
     "contraction": ('"a el": "al"', '"a el": "a l"', {}),
 }
@@ -392,44 +371,50 @@ def followers_in(dot: str) -> dict[str, set[str]]:
     return {rule: following - {"all"} for rule, following in after.items()}
 
 
-@pytest.mark.parametrize("script", sorted(set(SCRIPTS) - UNUSED))
-def test_edited_script_reruns_its_rule_and_all_that_follow(finished, planned, followers, script):
-    path = finished.folder / f"workflow_scripts/{script}.py"
+def test_edited_script_reruns_its_rule_and_all_that_follow(finished, planned, followers):
+    """That every rule has its own script's tag is a test of the rules (test_rules.py)."""
+    path = finished.folder / "workflow_scripts/train_probes.py"
     with edited(path, lambda text: text + "\nADDED = 1\n"):
-        assert set(planned()) == {script} | followers[script]
+        assert set(planned()) == {"train_probes"} | followers["train_probes"]
 
 
-def test_every_script_is_a_rule_that_is_looked_at(followers):
-    assert set(SCRIPTS) - UNUSED == followers.keys() - {"all"}
-    assert set(SCRIPTS) >= UNUSED
+def test_every_section_of_the_config_is_in_the_table():
+    assert {key.split(".")[0] for key in config_keys.rows()} == merged_config().keys()
 
 
-def test_every_key_of_the_config_is_in_the_table():
-    assert list(config_keys.rows()) == list(leaf_keys(merged_config()))
+KEYS = {key: stages for key, (_, stages) in config_keys.rows().items()}
 
 
-@pytest.mark.parametrize("key", list(leaf_keys(TINY)))
+@pytest.mark.parametrize("key", [key for key, stages in KEYS.items() if stages])
 def test_changed_key_reruns_the_stages_that_read_it_and_all_that_follow(
     finished, planned, followers, key
 ):
-    _, first = config_keys.rows()[key]
-    config = finished.config(**change_of(key, finished.folder / FOLDER))
+    config = finished.config(**change_of(key))
     if key in OTHER_GRAPH:
         followers = followers_in(planned.graph(config))
-    expected = first.union(*(followers[stage] for stage in first))
+    expected = KEYS[key].union(*(followers[stage] for stage in KEYS[key]))
     # the first page shows the settings, so it is written again with any that it shows
     assert set(planned(config)) - {"write_index"} == expected - {"write_index"}
 
 
-@pytest.mark.parametrize("path", EVERYTHING)
-def test_comment_reruns_nothing(finished, planned, path):
-    with edited(finished.folder / path, lambda text: text + "\n# a comment\n"):
+def test_changed_keys_that_no_stage_of_the_run_reads_rerun_nothing(finished, planned):
+    changes = [change_of(key) for key, stages in KEYS.items() if not stages]
+    assert len(changes) > 3
+    config = finished.config(**{key: value for change in changes for key, value in change.items()})
+    assert set(planned(config)) <= {"write_index"}
+
+
+def test_comments_rerun_nothing(finished, planned):
+    with ExitStack() as stack:
+        for path in EVERYTHING:
+            comment = edited(finished.folder / path, lambda text: text + "\n# a comment\n")
+            stack.enter_context(comment)
         assert planned() == {}
 
 
-@pytest.mark.parametrize("path", [*EVERYTHING, "resources/cache/tiny/facts.json"])
-def test_touched_file_reruns_nothing(finished, planned, path):
-    (finished.folder / path).touch()
+def test_touched_files_rerun_nothing(finished, planned):
+    for path in (*EVERYTHING, "resources/cache/tiny/facts.json"):
+        (finished.folder / path).touch()
     assert planned() == {}
 
 

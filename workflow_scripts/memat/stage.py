@@ -6,6 +6,7 @@ can be called from a test with a `Stage` made by hand.
 """
 
 import logging
+import os
 import random
 import sys
 import time
@@ -15,14 +16,19 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 from memat.errors import MematError
+from memat.params import Given, Params
 from memat.provenance import Provenance, recorded_versions
 
 log = logging.getLogger("memat")
+# set in the environment: a line in the log on the params that a script did not read
+CHECK_PARAMS = "MEMAT_CHECK_PARAMS"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One rule's job: named files, its config section, other params, threads.
+    """One rule's job: named files, its settings, other params, threads.
+
+    cfg and params know what was read of them (`memat.params`).
 
     memory_mb: what the batches of a job with a model may use (resource `batch_mb` of the rule);
     no param, because another memory is no reason to run again.
@@ -31,22 +37,30 @@ class Stage:
     name: str
     inputs: SimpleNamespace
     outputs: SimpleNamespace
-    cfg: object
+    cfg: dict
     params: SimpleNamespace
     threads: int
     provenance: Provenance
     memory_mb: int | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cfg", Given(self.name, self.cfg, "cfg."))
+        object.__setattr__(self, "params", Params(Given(self.name, vars(self.params))))
+
+    def unread(self) -> list[str]:
+        """Names of the params that nothing has read so far."""
+        return [*self.cfg.unread(), *self.params._given.unread()]
+
 
 def run_stage(snakemake, main: Callable[[Stage], str]) -> None:
     """Run `main` for one Snakemake job: log file, seeds, threads, clean errors, a line at the end.
 
-    `params.cfg` is the rule's config section and `params.code` its code tag; all
-    other params become attributes of `stage.params`.
+    `params.cfg` holds the settings that the script reads, if it reads any, and `params.code`
+    its code tag; all other params become attributes of `stage.params`.
     """
     _log_to(snakemake.log[0] if snakemake.log else None)
     params = dict(snakemake.params.items())
-    code, cfg = params.pop("code"), params.pop("cfg")
+    code, cfg = params.pop("code"), params.pop("cfg", {})
     _prepare_torch(snakemake.threads, params.get("seed", 0))
     stage = Stage(
         name=snakemake.rule,
@@ -69,6 +83,8 @@ def run_stage(snakemake, main: Callable[[Stage], str]) -> None:
     except MematError as error:
         log.error("%s: %s: %s", stage.name, type(error).__name__, error)
         sys.exit(1)
+    if CHECK_PARAMS in os.environ and (unread := stage.unread()):
+        log.info("%s: params that nothing reads: %s", stage.name, ", ".join(unread))
     made = snakemake.output[0]
     log.info("%s: %s (%.0f s) -> %s", stage.name, summary, time.monotonic() - start, made)
 
