@@ -178,7 +178,13 @@ def config(path, experiments=()):
     facts |= {"contradictions": "refuse", "bilingual": False}
     facts |= dict.fromkeys(("sha256", "reference", "keep_ids", "tuning_ids"))
     blocks = {"split": "report", "size": 1, "count": 1, "donor": 0, "tuning": 0}
-    return {"facts": facts, "blocks": blocks, "experiments": list(experiments)}
+    repair = {"corrections": None}
+    return {
+        "facts": facts,
+        "repair": repair,
+        "blocks": blocks,
+        "experiments": list(experiments),
+    }
 
 
 def test_unknown_truth_is_announced_and_heads_need_a_fact_whose_truth_is_known(tmp_path):

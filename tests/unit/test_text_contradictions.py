@@ -21,7 +21,8 @@ def config(path, **facts):
     defaults = {"path": str(path), "format": "counterfact", "neighbours": "given"}
     defaults |= {"contradictions": "refuse", "bilingual": False}
     defaults |= dict.fromkeys(("sha256", "reference", "keep_ids", "tuning_ids"))
-    return {"facts": defaults | facts, "blocks": BLOCKS, "experiments": []}
+    sections = {"blocks": BLOCKS, "experiments": [], "repair": {"corrections": None}}
+    return {"facts": defaults | facts} | sections
 
 
 def test_contradictory_facts_are_refused_with_both_records(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memat.errors import FactError
 from memat.text.facts import FACT_SCHEMA, read_facts, read_ids, validate_facts_file
-from memat.text.triples import read_triples
+from memat.text.triples import read_triples, unread
 from memat.text.two_record import read_two_record
 from text_samples import COUNTERFACT_SHAPED, record, write_records, write_triples
 
@@ -233,6 +233,44 @@ def test_the_table_gives_a_fact_at_most_ten_neighbours(tmp_path):
     found = neighbours_of(write_triples(tmp_path, rows, TEMPLATES), "from_table")
     assert [len(prompts) for prompts in found] == [10] * 15
     assert "The capital of Land 3 is" not in found[3]
+
+
+def test_empty_rows_below_a_table_are_no_facts(tmp_path):
+    path = write_triples(tmp_path, CAPITALS, TEMPLATES)
+    header = path.read_text().splitlines()[0]
+    with open(path, "a") as file:
+        file.write("\r\n,,,\n\n")
+    assert read_facts(path, "triples")[0]["case_id"].to_list() == [0, 1, 2]
+    path.write_text(f"{header}\n,,,\n")
+    with pytest.raises(FactError, match="holds no record"):
+        read_facts(path, "triples")
+
+
+def test_what_no_fact_reads_is_named(tmp_path):
+    rows = [row | {"neighbors": "Lutetia"} for row in CAPITALS]
+    listed = TEMPLATES + "  neighbours:\n    Pariss: [Lutetia]\n    Rome: [Latium]\n"
+    path = write_triples(tmp_path, rows, listed)
+    column, target = unread(path)
+    assert column.endswith("column 'neighbors' is not read; did you mean 'neighbours'?")
+    assert "no fact has the true target 'Pariss'; did you mean 'Paris'?" in target
+    assert list(unread(write_triples(tmp_path, CAPITALS, TEMPLATES))) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            "relation;subject;target_new\nP36;a;b\n",
+            "commas between them: .*found: relation;subject",
+        ),
+        ("relation,subject,target_new\nP36,a,b,c\n", r"not a readable table.*fields[^\n]*$"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told_to_who_wrote_it(tmp_path, content, problem):
+    path = write_triples(tmp_path, CAPITALS, TEMPLATES)
+    path.write_text(content)
+    with pytest.raises(FactError, match=problem):
+        read_facts(path, "triples")
 
 
 @pytest.mark.parametrize(

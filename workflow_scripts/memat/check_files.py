@@ -17,6 +17,7 @@ from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, ex
 from memat.text.facts import FACT_SCHEMA, choose_facts
 from memat.text.rejections import Rejection
 from memat.text.reviewed import read_corrections
+from memat.text.triples import unread
 from memat.text.two_record import read_two_record
 
 # hashing takes about a second per GB; larger models are compared by size here and
@@ -99,7 +100,7 @@ def check_facts(config: dict) -> list[str]:
         read_corrections(config["repair"]["corrections"], frame)
     _require_enough(config, frame["split"])
     _require_true_targets(config, frame)
-    return list(_notices(facts["path"], frame, rejections))
+    return list(_notices(facts["path"], facts["format"], frame, rejections))
 
 
 def _require_enough(config: dict, splits: pl.Series) -> None:
@@ -131,7 +132,9 @@ def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:
         )
 
 
-def _notices(path: str, facts: pl.DataFrame, rejections: list[Rejection]) -> Iterator[str]:
+def _notices(
+    path: str, file_format: str, facts: pl.DataFrame, rejections: list[Rejection]
+) -> Iterator[str]:
     """What is dropped or left out that a user may not expect, with examples."""
     for reason, what in (
         (CONTRADICTS, "contradict an earlier one"),
@@ -140,6 +143,8 @@ def _notices(path: str, facts: pl.DataFrame, rejections: list[Rejection]) -> Ite
         found = [f"case_id {r.case_id}: {r.detail}" for r in rejections if r.reason == reason]
         if found:
             yield f"{path}: {len(found)} facts are dropped, as they {what}: {examples(found)}"
+    if file_format == "triples" and (found := list(unread(path))):
+        yield examples(found)
     if unknown := facts["target_true"].null_count():
         yield (
             f"{path}: {unknown} of {facts.height} facts have no true target: success and magnitude"
@@ -149,4 +154,5 @@ def _notices(path: str, facts: pl.DataFrame, rejections: list[Rejection]) -> Ite
         yield (
             f"{path}: {len(found)} neighbour prompts are no longer true where other facts are"
             f" edited: {examples(found)}. They are left out where both facts are in one set"
+            " (dataset/edited_neighbours.csv)"
         )

@@ -9,9 +9,14 @@ def shown(text: object) -> str:
     return str(text) if str(text).isprintable() else repr(str(text))
 
 
+def likely(found: object, names: Iterable[str]) -> str:
+    """`; did you mean 'memit'?`, or nothing where no name is close."""
+    close = get_close_matches(str(found), list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def allowed_values(found: object, allowed: Iterable[object]) -> str:
     """`'memitt' is unknown; allowed: memit, memat; did you mean 'memit'?`"""
     names = [str(name) for name in allowed]
     text = f"{str(found)!r} is unknown; allowed: {', '.join(names) or 'none'}"
-    close = get_close_matches(str(found), names, n=1, cutoff=0.6)
-    return f"{text}; did you mean '{close[0]}'?" if close else text
+    return f"{text}{likely(found, names)}"

@@ -20,7 +20,7 @@ import polars as pl
 
 from memat.errors import FactError
 from memat.progress import with_progress
-from memat.suggest import shown
+from memat.suggest import likely, shown
 from memat.text.edited import normalised
 from memat.text.facts import Where
 from memat.yaml_files import read_yaml
@@ -49,6 +49,10 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
     templates = _read_templates(templates_path(path))
     seen, records = {}, []
     for position, row in enumerate(rows):
+        if all(
+            cell is None or cell == "" for cell in row.values()
+        ):  # spreadsheets save empty rows below a table
+            continue
         where = Where(str(path), position, row.get("case_id", position))
         case_id = where.new_case_id(seen)
         record = {column: where.text(row[column], column) for column in COLUMNS}
@@ -62,8 +66,31 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
             )
         own = _own_neighbours(where, row.get(NEIGHBOURS))
         records.append(record | {"case_id": case_id, NEIGHBOURS: own})
+    if not records:
+        raise FactError(f"{path}: holds no record")
     sharing = _sharing(records) if neighbours == FROM_TABLE else {}
     return [_fact(record, templates[record["relation"]], sharing) for record in records]
+
+
+def unread(path: str | Path) -> Iterator[str]:
+    """What a table and its templates hold that no fact reads, a sentence each."""
+    table, known = _read_table(path), ("case_id", *COLUMNS, TRUE, NEIGHBOURS)
+    for column in table.columns:
+        if column.strip() and column not in known:
+            yield f"{path}: column {shown(column)!r} is not read{likely(column, known)}"
+    pairs = table.select("relation", *([TRUE] if TRUE in table.columns else []))
+    stripped = pairs.select(pl.all().cast(pl.String).str.strip_chars()).unique()
+    truths: dict[str, list[str]] = defaultdict(list)
+    for relation, *true in stripped.sort(pl.all()).iter_rows():
+        truths[relation] += [target for target in true if target]
+    place = templates_path(path)
+    for relation, entry in _read_templates(place).items():
+        for target in entry[NEIGHBOURS] if relation in truths else ():
+            if target not in truths[relation]:
+                yield (
+                    f"{place}: {relation}.{NEIGHBOURS}: no fact has the true target"
+                    f" {shown(target)!r}{likely(target, truths[relation])}"
+                )
 
 
 def _own_neighbours(where: Where, cell: object) -> list[str]:
@@ -118,9 +145,15 @@ def _read_table(path: str | Path) -> pl.DataFrame:
         else:
             frame = pl.read_csv(path, schema_overrides=texts)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise FactError(f"{path}: is not a readable table ({error})") from error
+        problem = str(error).splitlines()[0]  # below it polars advises who wrote the program
+        raise FactError(
+            f"{path}: is not a readable table, UTF-8 if it is CSV ({problem})"
+        ) from error
     if missing := [column for column in COLUMNS if column not in frame.columns]:
-        raise FactError(f"{path}: has no column {missing[0]!r}; needed: {', '.join(COLUMNS)}")
+        raise FactError(
+            f"{path}: has no column {missing[0]!r}; needed, with commas between"
+            f" them: {', '.join(COLUMNS)}; found: {', '.join(map(shown, frame.columns))}"
+        )
     if frame.is_empty():
         raise FactError(f"{path}: holds no record")
     return frame
