@@ -14,6 +14,12 @@ from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
 
 
+def told(losses: list[float]) -> str:
+    """Mean losses of the epochs in a line, and what to do if they rose."""
+    rose = "; it rose: try a smaller corrections.learning_rate" if losses[-1] > losses[0] else ""
+    return f"mean loss {losses[0]:.3f} in the first epoch, {losses[-1]:.3f} in the last{rose}"
+
+
 def main(stage: Stage) -> str:
     params, inputs, cfg = stage.params, stage.inputs, dict(stage.cfg)
     templates = io.read_json(inputs.templates)["templates"][: 1 + cfg.pop("contexts")]
@@ -35,8 +41,7 @@ def main(stage: Stage) -> str:
         )
     corrections = replace(corrections, heads_per_layer=heads_per_layer)
     write_corrections(stage.outputs.corrections, corrections, stage.provenance)
-    losses = corrections.losses.tolist()
-    return f"{len(heads)} heads, mean loss {losses[0]:.3f} in the first epoch, {losses[-1]:.3f} in the last"
+    return f"{len(heads)} heads, {told(corrections.losses.tolist())}"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 import draw_head_maps
 import draw_losses
 import draw_metrics
+import fit_corrections
 import summarise
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
@@ -136,3 +137,11 @@ def test_the_loss_script_joins_shards_and_blocks(tmp_path, monkeypatch):
     assert np.array_equal(
         given["corrections"]["memit-ca", "en", "located-16"], [[2.0, 1.0], [2.0, 2.0]]
     )
+
+
+@pytest.mark.parametrize(("losses", "rose"), [([5.0, 6.0, 4.0], False), ([5.0, 4.0, 5.5], True)])
+def test_a_loss_of_corrections_that_rose_is_said_so_when_they_are_fitted(losses, rose):
+    line = fit_corrections.told(losses)
+    assert f"{losses[0]:.3f}" in line
+    assert f"{losses[-1]:.3f}" in line
+    assert ("corrections.learning_rate" in line) == rose
