@@ -277,6 +277,7 @@ rule funnel:
     output:
         funnel=f"{DATASET}/funnel.parquet",
         funnel_csv=f"{DATASET}/funnel.csv",
+        edited_neighbours=f"{DATASET}/edited_neighbours.csv",
         rejected=f"{DATASET}/rejected.parquet",
     log:
         log_path("funnel"),

@@ -5,6 +5,7 @@ import polars as pl
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.funnel import drawn_facts, funnel_table
+from memat.text.lost import left_out_neighbours
 
 
 def main(stage: Stage) -> str:
@@ -15,10 +16,13 @@ def main(stage: Stage) -> str:
     drawn = drawn_facts(
         io.read_table(inputs.bilingual), io.read_table(inputs.blocks), stage.params.source
     )
-    funnel = funnel_table(io.read_table(inputs.facts), rejected, drawn)
+    facts = io.read_table(inputs.facts)
+    funnel = funnel_table(facts, rejected, drawn)
+    edited = left_out_neighbours(facts, io.read_table(inputs.blocks_rejected))
     io.write_table(stage.outputs.funnel, funnel, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
     io.write_csv(stage.outputs.funnel_csv, funnel)
+    io.write_csv(stage.outputs.edited_neighbours, edited)
     given, *_, bilingual, used = funnel["records"]
     return f"{given} facts given, {bilingual} in both languages, {used} used by the run"
 

@@ -1,5 +1,7 @@
 """A neighbour that is edited itself is none: it is taken out, counted, and never scored as 0."""
 
+import re
+
 import polars as pl
 import pytest
 
@@ -9,6 +11,7 @@ from memat.text.blocks import BLOCK_SCHEMA
 from memat.text.edited import EditedFacts, edited_neighbours
 from memat.text.facts import read_facts
 from memat.text.funnel import drawn_facts, funnel_table
+from memat.text.lost import left_out_neighbours
 from memat.text.rejections import rejected_table
 from text_samples import facts_of, record, untranslated, write_triples
 
@@ -109,6 +112,18 @@ def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
     }
     alone = drawn_facts(bilingual.filter(pl.col("kind") != "neighborhood"), blocks, "en")
     assert funnel_table(facts, rejected_table([]), alone).row(-1, named=True)["neighbours"] == 0
+
+
+def test_neighbours_left_out_are_listed_with_their_sentence_and_the_fact_that_edits_them(trial):
+    facts, bilingual = trial
+    listed = left_out_neighbours(facts, edited_neighbours(bilingual, sets(EDITED), "en"))
+    assert listed.height == 12
+    true = dict(facts.select("case_id", "target_true").iter_rows())
+    for row in listed.iter_rows(named=True):
+        assert row["sentence"].endswith(f" {true[row['case_id']]}.")
+        assert re.match(r"edited by case \d+: ", row["detail"])
+        assert row["detail"].split(": ")[1] in row["sentence"]
+        assert "is edited" in row["why"]
 
 
 def test_an_edited_subject_is_found_however_it_is_written():

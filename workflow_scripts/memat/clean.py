@@ -17,7 +17,7 @@ from memat.errors import ConfigError
 MADE = [
     "dataset/*.parquet",
     "dataset/subset/*.parquet",
-    "dataset/{facts,funnel,lost,quality,review,review_columns}.csv",
+    "dataset/{edited_neighbours,facts,funnel,lost,quality,review,review_columns}.csv",
     "model/*.{json,parquet,safetensors}",
     "edits/**/*.safetensors",
     "heads/**/*.{parquet,safetensors}",

@@ -17,6 +17,7 @@ FILES = {
     "summary.csv": "every number of the table with its interval",
     "differences.csv": "experiments against their baselines, paired on the same facts",
     "dataset/lost.csv": "lost facts and prompts with their sentence and the reason",
+    "dataset/edited_neighbours.csv": "neighbour prompts left out, as the run edits their subject",
     "dataset/funnel.csv": "facts left after each step",
     "table.md": "the table as Markdown",
 }

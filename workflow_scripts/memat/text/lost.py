@@ -34,6 +34,16 @@ def lost_table(source: Sequence[dict], rejected: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LOST_SCHEMA)
 
 
+def left_out_neighbours(facts: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """`LOST_SCHEMA`: the neighbour prompts that a set of the run edits itself.
+
+    facts: of the dataset's first stage. rejected: of `memat.text.edited.edited_neighbours`. They
+    are known only once the facts are drawn, so they are not in the table of lost prompts.
+    """
+    asked = rejected.with_columns(pl.lit("target_true").alias("role"))
+    return lost_table(facts.to_dicts(), asked)
+
+
 def _lost_row(row: dict, fact: dict | None) -> dict:
     is_fact = row["kind"] == FACT
     return {
