@@ -173,6 +173,7 @@ else:
             runtime=60,
         params:
             **language_pair("repair"),
+            cfg=LEAST_PROMPTS,
             code=code_tag("repair.py"),
         message:
             "Translations cut into prompt, subject and target"
