@@ -8,13 +8,14 @@ from memat.text.translate import join_translations
 
 
 def main(stage: Stage) -> str:
+    model, revision = stage.cfg["model"], stage.cfg["revision"]
     edited = getattr(stage.inputs, "manifest", None)
     aligner = Aligner(
-        model_folder(edited) if edited else stage.cfg["model"],
+        model_folder(edited) if edited else model,
         layer=stage.cfg["layer"],
         method=stage.cfg["method"],
         batch_size=stage.cfg["batch_size"],
-        revision=None if edited else stage.cfg["revision"],
+        revision=None if edited else revision,
         causal=edited is not None,
     )
     alignments = align_translations(

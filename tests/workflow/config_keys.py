@@ -34,7 +34,7 @@ translate.batch_facts | 5 | translate
 translate.apertium.pair | eng-spa |
 translate.table.path | resources/cache/tiny/copy.csv | translate
 align.method | itermax | align
-repair.min_paraphrases | 0 | gender
+repair.min_paraphrases | 0 | repair gender
 repair.corrections | resources/cache/tiny/reviewed.csv | repair
 review.sample | 2 | review
 overlap.same | 0.9 | overlap draw_overlap
