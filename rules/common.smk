@@ -21,8 +21,8 @@ SEED = config["seed"]
 COMPUTE = config["compute"]
 # threads and memory change how a job runs, not what it makes: they are no parameters
 LOADING = {key: COMPUTE[key] for key in ("device", "dtype")}
-SOURCE, (TARGET, *_) = config["languages"]["source"], config["languages"]["targets"]
-LANGUAGES = [SOURCE, TARGET]
+SOURCE, TARGETS = config["languages"]["source"], config["languages"]["targets"]
+LANGUAGES = [SOURCE, *TARGETS]
 PLAN = plan_experiments(config)
 PAPER = Paper(config, PLAN)
 # every edited model by the name it has in paths, for the run's experiments and the paper's
@@ -39,16 +39,6 @@ MANIFEST = f"resources/models/{config['model']['name']}/manifest.json"
 # facts given by url are downloaded once to this place (rule fetch_facts)
 FACTS_FILE = config["facts"]["path"] or f"resources/cache/facts/{Path(config['facts']['url']).name}"
 
-# of the engines, the settings of the chosen one
-TRANSLATE_SETTINGS = {
-    key: value
-    for key, value in config["translate"].items()
-    if not isinstance(value, dict) or key == config["translate"]["engine"]
-}
-# given translations are an input of the engine that looks them up
-TRANSLATION_TABLE = (
-    config["translate"]["table"]["path"] if config["translate"]["engine"] == "table" else None
-)
 # a corpus on disk is an input; sampled and downloaded text has none
 COVARIANCE_CORPUS = (
     [config["covariance"]["path"]] if config["covariance"]["source"] == "text" else []
@@ -63,38 +53,8 @@ def of_solvers(section):
     }
 
 
-# what the first page of the results shows: what can change a number of theirs
-SHOWN_SETTINGS = {
-    **{key: value for key, value in config.items() if key not in ("paper", "export")},
-    "values": of_solvers(config["values"]),
-    "deltas": of_solvers(config["deltas"]),
-    "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},
-    "translate": TRANSLATE_SETTINGS,
-}
 # k is part of the path: another default must not touch experiments with their own k
 CORRECTION_SETTINGS = {key: value for key, value in config["corrections"].items() if key != "k"}
-
-MEASURES_TRANSLATION = bool(config["facts"]["reference"] and not config["facts"]["bilingual"])
-
-DATASET = f"{RESULTS}/dataset"
-# what `snakemake dataset` makes: everything about the facts, and tables for people
-DATASET_OUTPUTS = [
-    f"{DATASET}/{name}"
-    for name in (
-        "bilingual.parquet",
-        "blocks.parquet",
-        "overlap.parquet",
-        "rejected.parquet",
-        "lost.csv",
-        "funnel.csv",
-        *([] if config["facts"]["bilingual"] else ["review.csv"]),
-        *(["quality.csv"] if MEASURES_TRANSLATION else []),
-    )
-]
-BILINGUAL = f"{DATASET}/bilingual.parquet"
-BLOCKS = f"{DATASET}/blocks.parquet"
-BLOCKS_REJECTED = f"{DATASET}/blocks_rejected.parquet"
-SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
 
 # how the second moments of a text are cut in jobs does not change the text
 TEXT_SETTINGS = {key: value for key, value in config["covariance"].items() if key != "shard_tokens"}
@@ -190,8 +150,11 @@ def _language_keys(code, keys):
 
 
 def language_pair(stage):
-    """Both languages' params of a stage of the dataset, as far as it reads them."""
-    codes = {"source_language": SOURCE, "target_language": TARGET}
+    """The language params of a stage that works on one target language, as far as it reads them."""
+    codes = {
+        "source_language": SOURCE,
+        "target_language": TARGETS[0] if config["facts"]["bilingual"] else job_language,
+    }
     return {param: language_keys(stage, codes[param], param) for param in READ[stage]}
 
 
@@ -253,6 +216,22 @@ def value_languages(wildcards):
 
 def edit_languages(wildcards):
     return list(SOLVED[wildcards.edit].sentences(PLAN.languages))
+
+
+def held_languages(edits):
+    """Languages that a fact must have for all of these edits to hold it."""
+    parts = [part for edit in edits for part in edit.parts(PLAN.languages)]
+    codes = (code for part in parts for code in part.sentences(PLAN.languages))
+    return list(dict.fromkeys(codes))
+
+
+def languages_of_edit(wildcards):
+    return held_languages([EDITS[wildcards.edit]])
+
+
+def languages_of_model(wildcards):
+    """Those of the model's edits: it is asked only the facts that they hold."""
+    return held_languages(_model(wildcards).edits)
 
 
 def templates_of_values(wildcards):

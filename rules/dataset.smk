@@ -1,18 +1,78 @@
 # Facts in, bilingual dataset out: read, translate, align, repair, pair, measure, cut in blocks.
 
+from memat.study import translation
+
+DATASET = f"{RESULTS}/dataset"
 FACTS = f"{DATASET}/facts.parquet"
 FACTS_REJECTED = f"{DATASET}/facts_rejected.parquet"
-REPAIRED = f"{DATASET}/repaired.parquet"
-REPAIRED_REJECTED = f"{DATASET}/repaired_rejected.parquet"
-BILINGUAL_REJECTED = f"{DATASET}/bilingual_rejected.parquet"
+# of one target language: the facts that survive in it, and what is made on the way
+INTO = f"{DATASET}/{{language}}"
+REPAIRED = f"{INTO}/repaired.parquet"
+REPAIRED_REJECTED = f"{INTO}/repaired_rejected.parquet"
+PAIRED = f"{INTO}/paired.parquet"
+PAIRED_REJECTED = f"{INTO}/paired_rejected.parquet"
+# of all languages
+BILINGUAL = f"{DATASET}/bilingual.parquet"
+BLOCKS = f"{DATASET}/blocks.parquet"
+BLOCKS_REJECTED = f"{DATASET}/blocks_rejected.parquet"
+SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
+LOST = f"{DATASET}/lost.csv"
+
+TRANSLATED = not config["facts"]["bilingual"]
+MEASURED = bool(config["facts"]["reference"] and TRANSLATED)
 # what each stage dropped; the tables are written, and their jobs succeed, if nothing is left
 REJECTED = [
     FACTS_REJECTED,
-    *([] if config["facts"]["bilingual"] else [REPAIRED_REJECTED]),
-    BILINGUAL_REJECTED,
+    *(expand(REPAIRED_REJECTED, language=TARGETS) if TRANSLATED else []),
+    *expand(PAIRED_REJECTED, language=TARGETS),
 ]
-LOST = f"{DATASET}/lost.csv"
 LEAST_PROMPTS = some(config["repair"], "min_paraphrases", "min_neighborhood")
+# what `snakemake dataset` makes: everything about the facts, and tables for people
+DATASET_OUTPUTS = [
+    BILINGUAL,
+    BLOCKS,
+    f"{DATASET}/overlap.parquet",
+    f"{DATASET}/rejected.parquet",
+    LOST,
+    f"{DATASET}/funnel.csv",
+    *(expand(f"{INTO}/review.csv", language=TARGETS) if TRANSLATED else []),
+    *(expand(f"{INTO}/quality.csv", language=TARGETS) if MEASURED else []),
+]
+
+
+def apertium_pair(language):
+    files = (f"resources/languages/{code}.yaml" for code in (SOURCE, language))
+    return language_files.apertium_pair(*files)
+
+
+TRANSLATE_SETTINGS = {
+    code: translation.used_settings(config["translate"], code, partial(apertium_pair, code))
+    for code in (TARGETS if TRANSLATED else ())
+}
+
+
+def translate_settings(wildcards):
+    return TRANSLATE_SETTINGS[wildcards.language]
+
+
+def translation_table(wildcards):
+    """Given translations are an input of the engine that looks them up."""
+    settings = translate_settings(wildcards)
+    return [settings["table"]["path"]] if settings["engine"] == "table" else []
+
+
+def corrections_of_language(wildcards):
+    path = translation.file_of(config["repair"]["corrections"], wildcards.language)
+    return [path] if path else []
+
+
+def reference_of_language(wildcards):
+    return translation.file_of(config["facts"]["reference"], wildcards.language)
+
+
+def translations_of_language(wildcards):
+    shards = range(translate_settings(wildcards)["shards"])
+    return [f"{INTO}/translations_{shard}.parquet".format(**wildcards) for shard in shards]
 
 
 if config["facts"]["url"]:
@@ -75,8 +135,8 @@ if config["facts"]["bilingual"]:
             facts=FACTS,
             two_record=FACTS_FILE,
         output:
-            bilingual=BILINGUAL,
-            rejected=BILINGUAL_REJECTED,
+            paired=PAIRED.format(language=TARGETS[0]),
+            rejected=PAIRED_REJECTED.format(language=TARGETS[0]),
         log:
             log_path("import_bilingual"),
         benchmark:
@@ -92,7 +152,7 @@ if config["facts"]["bilingual"]:
             cfg=LEAST_PROMPTS,
             code=code_tag("import_bilingual.py"),
         message:
-            "Bilingual dataset from {input.two_record}"
+            "The other language of {input.two_record}"
         script:
             "../workflow_scripts/import_bilingual.py"
 
@@ -100,14 +160,16 @@ else:
 
     rule translate:
         input:
-            **optional_inputs(table=TRANSLATION_TABLE),
+            table=translation_table,
             facts=FACTS,
         output:
-            translations=f"{DATASET}/translations_{{shard}}.parquet",
+            translations=f"{INTO}/translations_{{shard}}.parquet",
         log:
-            log_path("translate", "{shard}"),
+            log_path("translate", "{language}/{shard}"),
         benchmark:
-            benchmark_path("translate", "{shard}")
+            benchmark_path("translate", "{language}/{shard}")
+        wildcard_constraints:
+            language=one_of(TARGETS),
         conda:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
@@ -116,28 +178,26 @@ else:
             runtime=720,
         params:
             **language_pair("translate"),
-            cfg=TRANSLATE_SETTINGS,
+            cfg=translate_settings,
             shard=shard_number,
             code=code_tag("translate.py"),
         message:
-            "Translation from {SOURCE} to {TARGET} by {params.cfg[engine]}, shard {wildcards.shard}"
+            "Translation from {SOURCE} to {wildcards.language} by {params.cfg[engine]}, shard {wildcards.shard}"
         script:
             "../workflow_scripts/translate.py"
-
-    TRANSLATIONS = expand(
-        rules.translate.output.translations, shard=range(config["translate"]["shards"])
-    )
 
     rule align:
         input:
             **optional_inputs(manifest=MANIFEST if config["align"]["model"] == "edited" else None),
-            translations=TRANSLATIONS,
+            translations=translations_of_language,
         output:
-            alignments=f"{DATASET}/alignments.parquet",
+            alignments=f"{INTO}/alignments.parquet",
         log:
-            log_path("align"),
+            log_path("align", "{language}"),
         benchmark:
-            benchmark_path("align")
+            benchmark_path("align", "{language}")
+        wildcard_constraints:
+            language=one_of(TARGETS),
         conda:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
@@ -148,23 +208,25 @@ else:
             cfg=config["align"],
             code=code_tag("align.py"),
         message:
-            "Words of both languages aligned by {params.cfg[model]}, layer {params.cfg[layer]}"
+            "Words of {SOURCE} and {wildcards.language} aligned by {params.cfg[model]}, layer {params.cfg[layer]}"
         script:
             "../workflow_scripts/align.py"
 
     rule repair:
         input:
-            **optional_inputs(corrections=config["repair"]["corrections"]),
+            corrections=corrections_of_language,
             facts=FACTS,
-            translations=TRANSLATIONS,
+            translations=translations_of_language,
             alignments=rules.align.output.alignments,
         output:
             repaired=REPAIRED,
             rejected=REPAIRED_REJECTED,
         log:
-            log_path("repair"),
+            log_path("repair", "{language}"),
         benchmark:
-            benchmark_path("repair")
+            benchmark_path("repair", "{language}")
+        wildcard_constraints:
+            language=one_of(TARGETS),
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -173,10 +235,11 @@ else:
             runtime=60,
         params:
             **language_pair("repair"),
+            language="{language}",
             cfg=LEAST_PROMPTS,
             code=code_tag("repair.py"),
         message:
-            "Translations cut into prompt, subject and target"
+            "Translations into {wildcards.language} cut into prompt, subject and target"
         script:
             "../workflow_scripts/repair.py"
 
@@ -185,12 +248,14 @@ else:
             repaired=REPAIRED,
             facts=FACTS,
         output:
-            bilingual=BILINGUAL,
-            rejected=BILINGUAL_REJECTED,
+            paired=PAIRED,
+            rejected=PAIRED_REJECTED,
         log:
-            log_path("gender"),
+            log_path("gender", "{language}"),
         benchmark:
-            benchmark_path("gender")
+            benchmark_path("gender", "{language}")
+        wildcard_constraints:
+            language=one_of(TARGETS),
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -202,23 +267,25 @@ else:
             cfg=LEAST_PROMPTS,
             code=code_tag("gender.py"),
         message:
-            "Two records a fact, one for each target"
+            "Two records a fact in {wildcards.language}, one for each target"
         script:
             "../workflow_scripts/gender.py"
 
     rule review:
         input:
             facts=FACTS,
-            translations=TRANSLATIONS,
+            translations=translations_of_language,
             repaired=REPAIRED,
             rejected=REPAIRED_REJECTED,
         output:
-            review=f"{DATASET}/review.csv",
-            columns=f"{DATASET}/review_columns.csv",
+            review=f"{INTO}/review.csv",
+            columns=f"{INTO}/review_columns.csv",
         log:
-            log_path("review"),
+            log_path("review", "{language}"),
         benchmark:
-            benchmark_path("review")
+            benchmark_path("review", "{language}")
+        wildcard_constraints:
+            language=one_of(TARGETS),
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -231,24 +298,26 @@ else:
             seed=SEED,
             code=code_tag("review.py"),
         message:
-            "Prompts for a person to look at"
+            "Prompts in {wildcards.language} for a person to look at"
         script:
             "../workflow_scripts/review.py"
 
-    if config["facts"]["reference"]:
+    if MEASURED:
 
         rule translation_quality:
             input:
-                translations=TRANSLATIONS,
+                translations=translations_of_language,
                 facts=FACTS,
-                reference=config["facts"]["reference"],
+                reference=reference_of_language,
             output:
-                quality=f"{DATASET}/quality.parquet",
-                quality_csv=f"{DATASET}/quality.csv",
+                quality=f"{INTO}/quality.parquet",
+                quality_csv=f"{INTO}/quality.csv",
             log:
-                log_path("translation_quality"),
+                log_path("translation_quality", "{language}"),
             benchmark:
-                benchmark_path("translation_quality")
+                benchmark_path("translation_quality", "{language}")
+            wildcard_constraints:
+                language=one_of(TARGETS),
             conda:
                 "../envs/memat.yaml"
             threads: 1
@@ -259,22 +328,42 @@ else:
                 **language_pair("translation_quality"),
                 code=code_tag("translation_quality.py"),
             message:
-                "Translation against {input.reference}"
+                "Translation into {wildcards.language} against {input.reference}"
             script:
                 "../workflow_scripts/translation_quality.py"
 
 
+rule join_languages:
+    input:
+        facts=FACTS,
+        paired=expand(PAIRED, language=TARGETS),
+    output:
+        bilingual=BILINGUAL,
+    log:
+        log_path("join_languages"),
+    benchmark:
+        benchmark_path("join_languages")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=10,
+    params:
+        source=SOURCE,
+        code=code_tag("join_languages.py"),
+    message:
+        "All languages in one table: {LANGUAGES}"
+    script:
+        "../workflow_scripts/join_languages.py"
+
+
 rule funnel:
     input:
-        **optional_inputs(
-            repaired_rejected=None if config["facts"]["bilingual"] else REPAIRED_REJECTED
-        ),
         facts=FACTS,
-        facts_rejected=FACTS_REJECTED,
         bilingual=BILINGUAL,
-        bilingual_rejected=BILINGUAL_REJECTED,
         blocks=BLOCKS,
-        blocks_rejected=BLOCKS_REJECTED,
+        rejected=[*REJECTED, BLOCKS_REJECTED],
     output:
         funnel=f"{DATASET}/funnel.parquet",
         funnel_csv=f"{DATASET}/funnel.csv",
@@ -292,6 +381,7 @@ rule funnel:
         runtime=10,
     params:
         source=SOURCE,
+        targets=TARGETS,
         code=code_tag("funnel.py"),
     message:
         "Records left after each step"
@@ -346,10 +436,10 @@ rule overlap:
     params:
         cfg=config["overlap"],
         source=SOURCE,
-        target=TARGET,
+        targets=TARGETS,
         code=code_tag("overlap.py"),
     message:
-        "Token overlap of {SOURCE} and {TARGET}"
+        "Token overlap of {SOURCE} with {TARGETS}"
     script:
         "../workflow_scripts/overlap.py"
 

@@ -23,8 +23,9 @@ rule score:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg={**config["scores"], "pairing": config["summary"]["catalan_pairing"]},
+        cfg={**config["scores"], "pairing": config["summary"]["target_pairing"]},
         languages=LANGUAGES,
+        edited=languages_of_model,
         block="{block}",
         shard=shard_number,
         answers=is_listed,
@@ -119,6 +120,16 @@ rule list_facts:
         "Every fact: what each model says, kept or lost and why"
     script:
         "../workflow_scripts/list_facts.py"
+
+
+# what the first page of the results shows: what can change a number of theirs
+SHOWN_SETTINGS = {
+    **{key: value for key, value in config.items() if key not in ("paper", "export")},
+    "values": of_solvers(config["values"]),
+    "deltas": of_solvers(config["deltas"]),
+    "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},
+    "translate": TRANSLATE_SETTINGS,
+}
 
 
 rule write_index:

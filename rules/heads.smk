@@ -22,6 +22,7 @@ rule dump_activations:
     params:
         cfg=config["activations"],
         language="{language}",
+        edited=languages_of_edit,
         block="{block}",
         shard=shard_number,
         together=COMPUTE["batch_facts"],
@@ -83,6 +84,7 @@ rule fit_corrections:
     params:
         cfg=CORRECTION_SETTINGS,
         language="{language}",
+        edited=languages_of_edit,
         language_keys=language_keys("fit_corrections", job_language),
         select="{select}",
         k=number_of_heads,

@@ -9,7 +9,9 @@ import polars as pl
 from memat.text.align import ALIGNMENT_SCHEMA
 from memat.text.engines.interface import Translation
 from memat.text.facts import FACT_SCHEMA, read_facts, read_format
-from memat.text.gender import LeastPrompts, bilingual_facts
+from memat.text.gender import LeastPrompts, paired_facts
+from memat.text.imported import import_bilingual
+from memat.text.joined import join_languages
 from memat.text.languages import Language, load_language
 from memat.text.repair import repair_facts
 from memat.text.repaired import REPAIRED_SCHEMA
@@ -72,6 +74,18 @@ def write_triples(folder: Path, rows: list[dict], templates: str) -> Path:
     pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
     (folder / "triples.templates.yaml").write_text(templates, encoding="utf-8")
     return path
+
+
+def bilingual_facts(facts, repaired, source: Language, target: Language, least: LeastPrompts):
+    """The bilingual table of one target language, and what pairing rejects."""
+    paired, rejected = paired_facts(facts, repaired, target, least)
+    return join_languages(facts, [paired], source.code), rejected
+
+
+def imported_facts(facts, two_record, source: Language, target: Language, least: LeastPrompts):
+    """As `bilingual_facts`, of facts in the two-record form."""
+    paired, rejected = import_bilingual(facts, two_record, target, least)
+    return join_languages(facts, [paired], source.code), rejected
 
 
 def untranslated(facts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

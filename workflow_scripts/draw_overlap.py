@@ -11,7 +11,7 @@ def main(stage: Stage) -> str:
     with styled():
         figure = draw_overlap(overlap, stage.cfg["same"], stage.cfg["different"])
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
-    return f"{overlap.height} facts"
+    return f"{overlap['case_id'].n_unique()} facts"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def main(stage: Stage) -> str:
     params, cfg = stage.params, stage.cfg
     model = model_for(stage.inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(stage.inputs.bilingual), io.read_table(stage.inputs.blocks)
-    every = facts_of_block(bilingual, blocks, params.block, params.language)
+    every = facts_of_block(bilingual, blocks, params.block, params.language, params.edited)
     rows = with_both_targets(every)
     true, new = rewrite_requests(rows, TRUE), rewrite_requests(rows, NEW)
     requests, labels = true + new, [0] * len(true) + [1] * len(new)

@@ -26,7 +26,7 @@ def main(stage: Stage) -> str:
     heads_per_layer = cfg.pop("heads_per_layer")
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
-    rows = facts_of_block(bilingual, blocks, params.block, params.language)
+    rows = facts_of_block(bilingual, blocks, params.block, params.language, params.edited)
     heads = choose_heads(io.read_table(inputs.accuracy), params.k, params.select, params.seed)
     with edited_by(model, [inputs.deltas]):
         corrections = fit_corrections(

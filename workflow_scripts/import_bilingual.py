@@ -1,4 +1,4 @@
-"""Takes a dataset that is bilingual already: no translation, no repair."""
+"""Takes the other language of facts that are bilingual already: no translation, no repair."""
 
 from memat import io
 from memat.stage import Stage, run_stage
@@ -10,18 +10,16 @@ from memat.text.two_record import read_two_record
 
 
 def main(stage: Stage) -> str:
-    source = language_of(stage.params.source_language)
-    target = language_of(stage.params.target_language)
-    bilingual, rejected = import_bilingual(
+    language = language_of(stage.params.target_language)
+    paired, rejected = import_bilingual(
         io.read_table(stage.inputs.facts),
-        read_two_record(stage.inputs.two_record, target.elided_endings),
-        source,
-        target,
+        read_two_record(stage.inputs.two_record, language.elided_endings),
+        language,
         LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
     )
-    io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)
+    io.write_table(stage.outputs.paired, paired, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
-    return counted(bilingual, rejected)
+    return counted(paired, rejected)
 
 
 if __name__ == "__main__":

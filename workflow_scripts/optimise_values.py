@@ -4,7 +4,7 @@ import torch
 
 from memat import io
 from memat.edit.requests import requests_of_block
-from memat.edit.values import ValueSettings, optimise_joint_values
+from memat.edit.values import ValueSettings, no_values, optimise_joint_values
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
@@ -32,14 +32,14 @@ def main(stage: Stage) -> str:
             params.solver,
         )
         for group in groups
-    ]
+    ] or [no_values(len(requests), model.d_model, cfg["steps"])]
     cases = [request.case_id for group in groups for request in requests[0][group]]
     # one language is written without its dimension
     tensors = {
         "z": torch.cat([values.z for values in found], dim=1).squeeze(0),
         "initial": torch.cat([values.initial for values in found], dim=1).squeeze(0),
         "losses": torch.cat([values.losses for values in found]),
-        "case_ids": torch.tensor(cases),
+        "case_ids": torch.tensor(cases, dtype=torch.long),
     }
     write_tensors(stage.outputs.values, tensors, stage.provenance)
     reached = sum(

@@ -1,5 +1,6 @@
-"""Token overlap of the two languages (Jaccard), and the subsets made from it."""
+"""Token overlap of each target language with the source (Jaccard), and the subsets made from it."""
 
+import polars as pl
 from transformers import AutoTokenizer
 
 from memat import io
@@ -14,13 +15,18 @@ def main(stage: Stage) -> str:
         io.read_table(stage.inputs.bilingual),
         lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
         stage.params.source,
-        stage.params.target,
+        stage.params.targets,
     )
     io.write_table(stage.outputs.overlap, overlap, stage.provenance)
     for name, frame in subsets(overlap, stage.cfg["same"], stage.cfg["different"]).items():
         io.write_table(getattr(stage.outputs, name), frame, stage.provenance)
-    mean = f"{100 * overlap['subject'].mean():.0f}%" if overlap.height else "unknown"
-    return f"mean overlap of subjects {mean} over {overlap.height} facts"
+    means = overlap.group_by("language", maintain_order=True).agg(
+        pl.col("subject").mean(), pl.len()
+    )
+    told = [
+        f"{code} {100 * mean:.0f}% over {facts} facts" for code, mean, facts in means.iter_rows()
+    ]
+    return f"mean overlap of subjects: {', '.join(told) or 'unknown'}"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import polars as pl
 
 from memat import io
-from memat.report.curves import subset_frame, transfer_frame
+from memat.report.curves import subjects_frame, transfer_frame
 from memat.report.figure_curves import draw_curves
 from memat.report.figures import save_figure, styled
 from memat.report.score_files import measured
@@ -13,28 +13,34 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> str:
     params, outputs = stage.params, stage.outputs
     metrics, settings = measured(stage.inputs.scores, params.rows, stage.cfg, params.seed)
+    source, *targets = params.languages
     overlap = io.read_table(stage.inputs.overlap)
-    alike = overlap.filter(pl.col("subject") >= params.bounds["same"])["case_id"]
-    different = overlap.filter(pl.col("subject") <= params.bounds["different"])["case_id"]
-    names = ["all", f"J ≥ {params.bounds['same']:g}", f"J ≤ {params.bounds['different']:g}"]
-    subsets = dict(zip(names, (overlap["case_id"], alike, different), strict=True))
-    frame = subset_frame(metrics, params.rows, params.languages, subsets, settings).with_columns(
-        series=pl.col("experiment"),
-        x=pl.col("subset").replace_strict({name: i for i, name in enumerate(names)}).cast(float),
-    )
+    subsets = {code: _subsets(overlap.filter(language=code), params.bounds) for code in targets}
+    frame = subjects_frame(metrics, params.rows, source, subsets, settings)
     io.write_csv(outputs.table, frame)
     trained = {row["train"]: row["name"] for row in params.rows if row["train"]}
     unedited = next(row["name"] for row in params.rows if not row["train"])
-    transfer = transfer_frame(
-        metrics, trained, unedited, params.languages, (alike, different), settings
-    )
+    groups = {code: tuple(named.values())[1:] for code, named in subsets.items()}
+    transfer = transfer_frame(metrics, trained, unedited, source, groups, settings)
     io.write_csv(outputs.transfer, transfer)
+    names = list(subsets[targets[0]])
     with styled():
         figure = draw_curves(
             frame, "Edits by the subjects' token overlap", "subjects", categories=names
         )
         save_figure(figure, outputs.png, outputs.svg, stage.provenance)
-    return f"{len(alike)} facts with like subjects, {len(different)} with different ones"
+    counts = (f"{code} {len(alike)} and {len(other)}" for code, (alike, other) in groups.items())
+    return f"facts with like and with different subjects: {', '.join(counts)}"
+
+
+def _subsets(overlap: pl.DataFrame, bounds: dict) -> dict[str, pl.Series]:
+    """Case ids of all facts, those with like subjects and those with different ones, by name."""
+    same, different = bounds["same"], bounds["different"]
+    return {
+        "all": overlap["case_id"],
+        f"J ≥ {same:g}": overlap.filter(pl.col("subject") >= same)["case_id"],
+        f"J ≤ {different:g}": overlap.filter(pl.col("subject") <= different)["case_id"],
+    }
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from memat.stage import Stage, run_stage
 from memat.text.corrected import corrections_line
 from memat.text.gender import LeastPrompts
 from memat.text.languages import language_of
-from memat.text.rejections import counted
+from memat.text.rejections import counted, lost_in
 from memat.text.repair import repair_facts
 from memat.text.reviewed import read_corrections
 from memat.text.translate import join_translations
@@ -13,7 +13,7 @@ from memat.text.translate import join_translations
 
 def main(stage: Stage) -> str:
     facts = io.read_table(stage.inputs.facts)
-    corrections = getattr(stage.inputs, "corrections", None)
+    corrections = next(iter(stage.inputs.corrections), None)
     repaired, rejected = repair_facts(
         facts,
         join_translations(map(io.read_table, stage.inputs.translations)),
@@ -23,6 +23,7 @@ def main(stage: Stage) -> str:
         LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
     )
     io.write_table(stage.outputs.repaired, repaired, stage.provenance)
+    rejected = lost_in(rejected, stage.params.language)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
     line = counted(repaired, rejected)
     return f"{line}; {corrections_line(repaired, rejected)}" if corrections else line

@@ -3,9 +3,9 @@
 import polars as pl
 
 from memat import io
-from memat.edit.requests import facts_of_block, without_prompts
+from memat.edit.requests import asked_of_block, without_prompts
 from memat.evaluate.asked import ANSWER_SCHEMA, answered_rows, scored_rows
-from memat.evaluate.pairing import concatenated
+from memat.evaluate.pairing import rows_to_score
 from memat.heads.deployment import carrying
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
@@ -18,15 +18,11 @@ def main(stage: Stage) -> str:
     params, inputs, cfg = stage.params, stage.inputs, stage.cfg
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
-    edited = io.read_table(inputs.blocks_rejected)
-    source, target = (
-        without_prompts(facts_of_block(bilingual, blocks, params.block, language), edited)
-        for language in params.languages
+    asked = without_prompts(
+        asked_of_block(bilingual, blocks, params.block, params.languages, params.edited),
+        io.read_table(inputs.blocks_rejected),
     )
-    asked = pl.concat([source, target])
-    if cfg["pairing"] == "concatenated":
-        target = concatenated(target)
-    rows = pl.concat([source, target])
+    rows = rows_to_score(asked, params.languages[1:], cfg["pairing"])
     cases = rows["case_id"].unique(maintain_order=True)
     groups = groups_of_shard(len(cases), params.shard, cfg["shard_size"], params.together)
     in_group = [pl.col("case_id").is_in(cases[group].implode()) for group in groups]
@@ -37,7 +33,9 @@ def main(stage: Stage) -> str:
             for group in in_group
             if params.answers
         ]
-    frame = pl.concat(scored).with_columns(pl.lit(params.block).alias("block"))
+    # shards are counted in all facts of the set, so the last may have none of the edit's
+    frame = pl.concat(scored or [scored_rows(model, rows.clear())])
+    frame = frame.with_columns(pl.lit(params.block).alias("block"))
     io.write_table(
         stage.outputs.scores, frame.select(*COLUMNS, "nll", "n_tokens", "hit"), stage.provenance
     )

@@ -123,7 +123,7 @@ def test_the_setting_says_what_is_scored_and_compared(
         io.write_table(inputs[name], table, PROVENANCE)
     path = str(tmp_path / "scores.parquet")
     params = {"languages": ["en", "ca"], "block": "0", "shard": 0, "together": 1, "compute": {}}
-    params["answers"] = True
+    params |= {"answers": True, "edited": []}
     score.main(
         Stage(
             name="score",

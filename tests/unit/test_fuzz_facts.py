@@ -19,11 +19,10 @@ from memat.text.engines.interface import Translation
 from memat.text.engines.table import TableEngine
 from memat.text.facts import read_facts, read_ids
 from memat.text.funnel import funnel_table
-from memat.text.gender import LeastPrompts, bilingual_facts
-from memat.text.imported import import_bilingual
+from memat.text.gender import LeastPrompts
 from memat.text.languages import load_language
 from memat.text.overlap import overlap_table, subsets
-from memat.text.rejections import rejected_table
+from memat.text.rejections import lost_in, rejected_table
 from memat.text.repair import repair_facts
 from memat.text.review import review_table
 from memat.text.reviewed import read_corrections
@@ -31,7 +30,7 @@ from memat.text.translate import translate_facts
 from memat.text.triples import templates_path
 from memat.text.two_record import read_two_record
 from mutations import Answers, damaged_files
-from text_samples import DEMO, REPOSITORY, language, record
+from text_samples import DEMO, REPOSITORY, bilingual_facts, imported_facts, language, record
 
 ENGLISH, CATALAN = language("en"), language("ca")
 LEAST = LeastPrompts(paraphrases=0, neighborhood=0)
@@ -76,14 +75,14 @@ def run_dataset_stages(facts: pl.DataFrame, rejected: pl.DataFrame, engine) -> N
     repaired, lost = repair_facts(facts, translations, alignments, CATALAN)
     review_table(repaired, lost, sample=2, seed=0)
     bilingual, unequal = bilingual_facts(facts, repaired, ENGLISH, CATALAN, LEAST)
-    funnel = funnel_table(facts, pl.concat([rejected, lost, unequal]))
+    funnel = funnel_table(facts, pl.concat([rejected, lost_in(lost, "ca"), unequal]), ["ca"])
     assert funnel["records"][-1] == bilingual["case_id"].n_unique()
     cut_into_blocks(bilingual)
 
 
 def cut_into_blocks(bilingual: pl.DataFrame) -> None:
     """Overlap, subsets and blocks; a fact must be left for a block."""
-    overlap = overlap_table(bilingual, lambda text: text.encode(), "en", "ca")
+    overlap = overlap_table(bilingual, lambda text: text.encode(), "en", ["ca"])
     every = subsets(overlap, same=1.0, different=0.5)["all"]
     try:
         blocks = assign_blocks(bilingual, every, "report", 1, 1, donor=0, tuning=0, seed=0)
@@ -147,7 +146,7 @@ def test_two_record_files(tmp_path):
         found = answers.ask(read, f"{path}: ")
         if found:
             facts, _, two_record = found
-            bilingual, _ = import_bilingual(facts, two_record, ENGLISH, CATALAN, LEAST)
+            bilingual, _ = imported_facts(facts, two_record, ENGLISH, CATALAN, LEAST)
             cut_into_blocks(bilingual)
 
     case()

@@ -80,7 +80,9 @@ def test_a_table_shows_published_numbers_beside_ours(tmp_path):
 def transfer(tmp_path):
     """Figure 1 and its table of what is lost between languages."""
     names = ["unedited", "memit_en", "memit_ca"]
-    overlap = pl.DataFrame({"case_id": range(12), "subject": [1.0] * 8 + [0.0] * 4})
+    overlap = pl.DataFrame(
+        {"case_id": range(12), "language": "ca", "subject": [1.0] * 8 + [0.0] * 4}
+    )
     io.write_table(tmp_path / "overlap.parquet", overlap, PROVENANCE)
     outputs = {name: str(tmp_path / f"figure1.{name}") for name in ("table", "transfer")}
     outputs |= {kind: str(tmp_path / f"figure1.{kind}") for kind in ("png", "svg")}

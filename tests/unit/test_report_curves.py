@@ -52,7 +52,7 @@ def fact_means(metrics, experiment, language, case_ids, metric):
 def test_what_is_lost_on_the_way_is_a_difference_of_changes(metrics):
     alike, different = list(range(12)), list(range(12, 20))
     frame = transfer_frame(
-        metrics, {"en": "memit-en"}, "unedited", LANGUAGES, (alike, different), SETTINGS
+        metrics, {"en": "memit-en"}, "unedited", "en", {"ca": (alike, different)}, SETTINGS
     )
     row = frame.row(by_predicate=pl.col("metric") == "PM", named=True)
 
@@ -68,7 +68,7 @@ def test_what_is_lost_on_the_way_is_a_difference_of_changes(metrics):
     assert (row["n_alike"], row["n_different"]) == (12, 8)
     assert row["low"] < row["difference"] < row["high"]
     empty = transfer_frame(
-        metrics, {"en": "memit-en"}, "unedited", LANGUAGES, (alike, []), SETTINGS
+        metrics, {"en": "memit-en"}, "unedited", "en", {"ca": (alike, [])}, SETTINGS
     )
     assert empty.is_empty()
 
@@ -107,8 +107,8 @@ def test_published_numbers_have_no_interval():
 
 def test_a_loss_that_no_fact_has_is_empty(metrics):
     asked = metrics.filter(~pl.col("metric").str.starts_with("N"))
-    groups = (list(range(12)), list(range(12, 20)))
-    frame = transfer_frame(asked, {"en": "memit-en"}, "unedited", LANGUAGES, groups, SETTINGS)
+    groups = {"ca": (list(range(12)), list(range(12, 20)))}
+    frame = transfer_frame(asked, {"en": "memit-en"}, "unedited", "en", groups, SETTINGS)
     empty = frame.filter(pl.col("metric").str.starts_with("N"))
     assert empty.select("difference", "low", "high").null_count().row(0) == (3, 3, 3)
     assert frame.filter(metric="ES")["difference"].is_finite().all()

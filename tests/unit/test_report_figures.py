@@ -61,11 +61,13 @@ def losses(seed=0, n_facts=8, steps=10):
 
 def overlap():
     rng = np.random.default_rng(0)
-    return pl.DataFrame({part: rng.random(40) for part in ("subject", "relation", "target")})
+    parts = {part: rng.random(40) for part in ("subject", "relation", "target")}
+    return pl.DataFrame(parts).with_columns(language=pl.lit("ca"))
 
 
 def funnel():
     steps = pl.DataFrame({"step": ["read", "repaired", "bilingual"], "records": [160, 140, 128]})
+    steps = steps.with_columns(language=pl.lit(None, pl.String))
     rejected = pl.DataFrame(
         {
             "kind": ["record", "paraphrase", "paraphrase", "neighborhood"],

@@ -250,8 +250,11 @@ def test_texts_of_facts_are_escaped_in_the_page(facts):
 
 def test_the_first_page_holds_table_sentences_model_and_settings():
     funnel = pl.DataFrame(
-        [("source", 25, 0, "{}", 0, "{}"), ("repair", 20, 5, '{"target_not_final": 5}', 0, "{}")],
-        schema={n: FUNNEL_SCHEMA[n] for n in list(FUNNEL_SCHEMA)[:6]},
+        [
+            ("source", None, 25, 0, "{}", 0, "{}"),
+            ("repair", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}"),
+        ],
+        schema={n: FUNNEL_SCHEMA[n] for n in list(FUNNEL_SCHEMA)[:7]},
         orient="row",
     )
     manifest = {"source": {"kind": "hub", "repo": "a/b", "revision": "12", "licence": EVIL}}

@@ -144,7 +144,7 @@ def test_a_config_that_is_missing_or_no_yaml_is_named_with_its_line(project, con
 MADE = [
     "dataset/blocks.parquet",
     "dataset/subset/all.parquet",
-    "dataset/review.csv",
+    "dataset/ca/review.csv",
     "model/templates_en.json",
     "model/moments_0.safetensors",
     "edits/memit-en/block_0/deltas.safetensors",
@@ -209,9 +209,11 @@ def test_cleaning_removes_a_folder_that_holds_nothing_else(project):
 def test_the_files_that_the_rules_name_are_known_to_cleaning():
     text = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
     named = re.findall(
-        r'"\{(RESULTS|DATASET)\}/([^"]*\.(?:csv|html|json|log|md|parquet|safetensors|tsv))"', text
+        r'"\{(RESULTS|DATASET|INTO)\}/([^"]*\.(?:csv|html|json|log|md|parquet|safetensors|tsv))"',
+        text,
     )
-    places = {("dataset/" if root == "DATASET" else "") + name for root, name in named}
+    folders = {"RESULTS": "", "DATASET": "dataset/", "INTO": "dataset/x/"}
+    places = {folders[root] + name for root, name in named}
     places = {re.sub(r"\{\{.*?\}\}|\{.*?\}", "x", place) for place in places}
     assert len(places) > 20
     exported = {place for place in places if place.startswith("export/")}

@@ -22,8 +22,7 @@ from memat.report.tables import differences_frame, metrics_frame, summary_frame
 from memat.stage import Stage
 from memat.text.align import align_translations
 from memat.text.facts import read_facts
-from memat.text.gender import LeastPrompts, bilingual_facts
-from memat.text.imported import import_bilingual
+from memat.text.gender import LeastPrompts
 from memat.text.rejections import rejected_table
 from memat.text.repair import repair_facts
 from memat.text.translate import translate_facts
@@ -33,6 +32,8 @@ from small_models import small_model
 from text_samples import (
     REPOSITORY,
     MadeUpEngine,
+    bilingual_facts,
+    imported_facts,
     language,
     record,
     write_records,
@@ -104,7 +105,14 @@ def test_what_a_record_leaves_out_loses_no_fact(dataset):
 
 def stage(inputs, outputs, cfg, **params):
     spaces = (SimpleNamespace(**part) for part in (inputs, outputs))
-    compute = {"compute": {}, "block": "0", "shard": 0, "together": 1, "answers": False}
+    compute = {
+        "edited": [],
+        "answers": False,
+        "compute": {},
+        "block": "0",
+        "shard": 0,
+        "together": 1,
+    }
     return Stage("test", *spaces, cfg, SimpleNamespace(**(compute | params)), 1, PROVENANCE)
 
 
@@ -239,7 +247,7 @@ def test_the_bilingual_form_may_leave_out_the_record_of_an_unknown_target(tmp_pa
     path = write_records(tmp_path, item)
     facts, _ = read_facts(path)
     two_record = read_two_record(path, CATALAN.elided_endings)
-    bilingual, lost = import_bilingual(facts, two_record, ENGLISH, CATALAN, LeastPrompts())
+    bilingual, lost = imported_facts(facts, two_record, ENGLISH, CATALAN, LeastPrompts())
     assert lost.is_empty()
     assert bilingual.select("language", "role", "kind").rows() == [
         (code, "target_new", kind) for code in LANGUAGES for kind in ("rewrite", "paraphrase")
@@ -271,7 +279,7 @@ def test_the_documented_files_are_read_as_the_page_says(documented):
     assert records["target_true"].to_list() == ["cello", None]
     facts, _ = read_facts(documented / "bilingual.json")
     two_record = read_two_record(documented / "bilingual.json", CATALAN.elided_endings)
-    bilingual, lost = import_bilingual(facts, two_record, ENGLISH, CATALAN, LeastPrompts())
+    bilingual, lost = imported_facts(facts, two_record, ENGLISH, CATALAN, LeastPrompts())
     assert rejected.is_empty()
     assert lost.is_empty()
     organ = bilingual.filter(language="ca", kind="paraphrase", role="target_new").row(0, named=True)

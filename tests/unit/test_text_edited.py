@@ -10,7 +10,7 @@ from memat.evaluate.metrics import fact_metrics
 from memat.text.blocks import BLOCK_SCHEMA
 from memat.text.edited import EditedFacts, edited_neighbours
 from memat.text.facts import read_facts
-from memat.text.funnel import drawn_facts, funnel_table
+from memat.text.funnel import drawn_rows, funnel_table
 from memat.text.lost import left_out_neighbours
 from memat.text.rejections import rejected_table
 from text_samples import facts_of, record, untranslated, write_triples
@@ -100,9 +100,11 @@ def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
     facts, bilingual = trial
     blocks = sets(EDITED)
     edited = edited_neighbours(bilingual, blocks, "en")
-    last = funnel_table(facts, edited, drawn_facts(bilingual, blocks, "en")).row(-1, named=True)
+    drawn = drawn_rows(bilingual, blocks, edited, "en", ["ca"])
+    last = funnel_table(facts, edited, ["ca"], drawn).row(-1, named=True)
     assert last == {
         "step": "blocks",
+        "language": None,
         "records": 14,
         "dropped": 10,
         "reasons": '{"in_no_set": 10}',
@@ -110,8 +112,9 @@ def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
         "prompt_reasons": '{"neighbour_is_edited": 12}',
         "neighbours": 16,
     }
-    alone = drawn_facts(bilingual.filter(pl.col("kind") != "neighborhood"), blocks, "en")
-    assert funnel_table(facts, rejected_table([]), alone).row(-1, named=True)["neighbours"] == 0
+    alone = bilingual.filter(pl.col("kind") != "neighborhood")
+    (row,) = drawn_rows(alone, blocks, rejected_table([]), "en", ["ca"])
+    assert row["neighbours"] == 0
 
 
 def test_neighbours_left_out_are_listed_with_their_sentence_and_the_fact_that_edits_them(trial):
@@ -152,6 +155,7 @@ def test_counterfact_records_lose_edited_neighbours_too(tmp_path):
         {
             "case_id": 1,
             "stage": "blocks",
+            "language": None,
             "kind": "neighborhood",
             "index": 1,
             "role": None,

@@ -153,6 +153,7 @@ def test_a_paraphrase_without_its_subject_is_a_rejected_row(tmp_path):
         {
             "case_id": 4,
             "stage": "facts",
+            "language": None,
             "kind": "paraphrase",
             "index": 0,
             "role": None,

@@ -9,13 +9,11 @@ from memat.text.gender import (
     BILINGUAL_SCHEMA,
     LeastPrompts,
     agreeing_text,
-    bilingual_facts,
     same_word,
 )
-from memat.text.imported import import_bilingual
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.two_record import PROMPT_SCHEMA
-from text_samples import facts_of, language, record
+from text_samples import bilingual_facts, facts_of, imported_facts, language, record
 
 PROMPTS = (
     ("rewrite", 0, "Toko Yasuda"),
@@ -198,7 +196,7 @@ def test_a_bilingual_source_is_taken_as_it_is(tmp_path):
     rows = [{name: item[name] for name in PROMPT_SCHEMA} for item in table()]
     two_record = pl.DataFrame(rows, schema=PROMPT_SCHEMA)
     facts = facts_of(tmp_path, record(1))
-    bilingual, rejected = import_bilingual(
+    bilingual, rejected = imported_facts(
         facts, two_record, language("en"), language("ca"), LeastPrompts(1, 1)
     )
     check_invariants(bilingual)

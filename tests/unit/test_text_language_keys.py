@@ -9,7 +9,7 @@ from test_text_gender import table
 from test_text_tables import reference_of
 
 from memat.errors import FactError
-from memat.text.gender import LeastPrompts, bilingual_facts
+from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
 from memat.text.language_keys import READ
 from memat.text.languages import Language, language_keys, language_of, load_language
@@ -119,7 +119,7 @@ def two_forms():
 def test_gender(tmp_path):
     facts, languages = facts_of(tmp_path, record(1)), languages_for("gender")
     repaired = pl.DataFrame(two_forms(), schema=REPAIRED_SCHEMA)
-    bilingual, _ = bilingual_facts(facts, repaired, *languages, LeastPrompts(1, 1))
+    bilingual, _ = paired_facts(facts, repaired, *languages, LeastPrompts(1, 1))
     assert "Toko Yasuda toca el" in set(bilingual.filter(target="francès")["prompt"])
     assert_all_asked("gender", languages)
 
@@ -131,7 +131,7 @@ def test_import_bilingual(tmp_path):
     import_bilingual(facts, two_record, *languages, LeastPrompts(1, 1))
     with pytest.raises(FactError, match="Catalan"):
         import_bilingual(facts, two_record.clear(), *languages, LeastPrompts(1, 1))
-    read_two_record(DEMO / "demo_reference_ca.json", languages[1].elided_endings)
+    read_two_record(DEMO / "demo_reference_ca.json", languages[0].elided_endings)
     assert_all_asked("import_bilingual", languages)
 
 

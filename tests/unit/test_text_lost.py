@@ -16,7 +16,7 @@ from memat.report.figure_overlap import draw_overlap
 from memat.stage import Stage
 from memat.text.facts import read_format
 from memat.text.funnel import funnel_table
-from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts, bilingual_facts
+from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts
 from memat.text.losses import losses_in_words
 from memat.text.lost import LOST_SCHEMA, lost_table, source_sentence
 from memat.text.overlap import overlap_table
@@ -24,7 +24,7 @@ from memat.text.reasons import REASONS, in_words
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import review_table
-from text_samples import REPOSITORY, facts_of, language, record, write_records
+from text_samples import REPOSITORY, bilingual_facts, facts_of, language, record, write_records
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
 REJECTED = rejected_table(
@@ -71,6 +71,7 @@ def test_lost_facts_come_first_with_sentence_and_reason_in_words(tmp_path):
     assert prompt == {
         "case_id": 3,
         "what": "prompt",
+        "language": None,
         "prompt_type": "paraphrase",
         "target_role": "target_true",
         "stage": "repair",
@@ -143,15 +144,15 @@ def test_the_list_is_a_csv(tmp_path):
 def test_stages_before_the_blocks_take_an_empty_table(tmp_path):
     """So that funnel and list are on disk when the run stops for want of facts."""
     facts, repaired = facts_of(tmp_path, record(1)), pl.DataFrame(schema=REPAIRED_SCHEMA)
-    lost = rejected_table([Rejection(1, "repair", "record", "target_not_final")])
+    lost = rejected_table([Rejection(1, "repair", "record", "target_not_final", language="ca")])
     languages = language("en"), language("ca")
     bilingual, rejected = bilingual_facts(facts, repaired, *languages, LeastPrompts())
     assert bilingual.is_empty()
     assert rejected.is_empty()
     assert review_table(repaired, lost, sample=3, seed=0).is_empty()
-    assert funnel_table(facts, lost)["records"].to_list()[-1] == 0
-    draw_funnel(funnel_table(facts, lost), lost)
-    overlap = overlap_table(bilingual, lambda text: text.encode(), "en", "ca")
+    assert funnel_table(facts, lost, ["ca"])["records"].to_list()[-1] == 0
+    draw_funnel(funnel_table(facts, lost, ["ca"]), lost)
+    overlap = overlap_table(bilingual, lambda text: text.encode(), "en", ["ca"])
     draw_overlap(overlap, same=1.0, different=0.5)
 
 

@@ -23,20 +23,22 @@ from memat.text.translate import translate_facts
 from memat.text.two_record import PROMPT_SCHEMA
 from text_samples import MadeUpEngine, facts_of, language, record, replace_all
 
+CA = {"language": "ca"}
+
 
 def test_the_funnel_adds_up(tmp_path):
     facts = facts_of(tmp_path, *[record(i) for i in range(7)])
     rejected = rejected_table(
         [
             Rejection(90, "facts", "record", "not_in_keep_ids"),
-            Rejection(1, "repair", "record", "target_not_final"),
-            Rejection(1, "repair", "rewrite", "target_not_final", 0, "target_new"),
-            Rejection(2, "repair", "record", "subject_not_found"),
-            Rejection(3, "gender", "paraphrase", "target_form_differs", 1, "target_true"),
-            Rejection(4, "gender", "record", "too_few_paraphrases"),
+            Rejection(1, "repair", "record", "target_not_final", **CA),
+            Rejection(1, "repair", "rewrite", "target_not_final", 0, "target_new", **CA),
+            Rejection(2, "repair", "record", "subject_not_found", **CA),
+            Rejection(3, "gender", "paraphrase", "target_form_differs", 1, "target_true", **CA),
+            Rejection(4, "gender", "record", "too_few_paraphrases", **CA),
         ]
     )
-    funnel = funnel_table(facts, rejected)
+    funnel = funnel_table(facts, rejected, ["ca"])
     assert funnel["step"].to_list() == ["source", "facts", "repair", "gender"]
     assert funnel["records"].to_list() == [8, 7, 5, 4]
     for row in funnel.iter_rows(named=True):
@@ -175,7 +177,7 @@ def test_overlap_and_subsets_follow_the_subject():
         (2, "United States", "Estats Units", "report"),
         (3, "Norway coast trip", "Noruega coast trip", "report"),
     )
-    overlap = overlap_table(frame, words, "en", "ca")
+    overlap = overlap_table(frame, words, "en", ["ca"])
     assert overlap["subject"].to_list() == [1.0, 0.0, 0.5]
     assert overlap["target"].to_list() == [1.0] * 3
     assert overlap["relation"].to_list() == [0.0] * 3

@@ -33,6 +33,7 @@ facts.bilingual | true | read_facts
 translate.batch_facts | 5 | translate
 translate.apertium.pair | eng-spa |
 translate.table.path | resources/cache/tiny/copy.csv | translate
+translate.by_language | {ca: {batch_size: 16}} | translate
 align.method | itermax | align
 repair.min_paraphrases | 0 | repair gender
 repair.corrections | resources/cache/tiny/reviewed.csv | repair
@@ -55,7 +56,7 @@ corrections.epochs | 3 | fit_corrections
 iti.alpha | 2.0 |
 scores.shard_size | 6 | score
 summary.probability | joint | summarise list_facts
-summary.catalan_pairing | concatenated | score
+summary.target_pairing | concatenated | score
 paper.heads | [3] |
 export.block | 1 | assign_blocks
 experiments | [{name: unedited, method: unedited}] | summarise
@@ -78,7 +79,7 @@ OTHER_GRAPH += ("facts.bilingual", "experiments")
 def leaf_keys(config: dict, above: str = "") -> Iterator[str]:
     """Dotted keys of everything in a config that is no section; a list is one key."""
     for key, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from leaf_keys(value, f"{above}{key}.")
         else:
             yield f"{above}{key}"

@@ -136,7 +136,7 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
         ("corrections.kl_reference", "first", ["kl_reference", "allowed: own, first_fact"]),
         ("corrections.correction_norm", "share", ["correction_norm", "allowed: own, shared"]),
         ("corrections.heads_per_layer", "last", ["per_layer", "allowed: add_up, last_wins"]),
-        ("summary.catalan_pairing", "pooled", ["pairing", "allowed: by_prompt, concatenated"]),
+        ("summary.target_pairing", "pooled", ["pairing", "allowed: by_prompt, concatenated"]),
         ("experiment", "memat_ca_e", ["experiment: 'memat_ca_e'", "did you mean 'memat_ca_en'?"]),
         ("edit.layers", [2, 4], ["edit.layers: 4 is out of range", "layers 0 to 3"]),
         ("edit.layers", [-1], ["edit.layers[0]: must be at least 0"]),

@@ -133,7 +133,7 @@ def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path
         "edits/memit-ca/block_0/values": 4,
         "heads/memit-ca/en/block_0/activations": 4,
         "scores/memit-ca_en_located-3/block_0/scores": 4,
-        "dataset/translations": 3,
+        "dataset/ca/translations": 3,
     }.items():
         assert len([name for name in found if name.startswith(f"{kind}_")]) == number
     for model in EXPERIMENTS.values():
@@ -159,7 +159,7 @@ COVARIANCE = {"estimate_covariance": 1, "add_moments": 1, **DELTAS}
 VALUES = {"optimise_values": 2, **DELTAS}
 BLOCKS = {"assign_blocks": 1, "funnel": 1, "draw_funnel": 1, **VALUES, "score": 4}
 BILINGUAL = {"overlap": 1, "draw_overlap": 1, **BLOCKS}
-GENDER = {"gender": 1, "list_lost": 1, **BILINGUAL}
+GENDER = {"gender": 1, "join_languages": 1, "list_lost": 1, **BILINGUAL}
 REPAIR = {"repair": 1, "review": 1, **GENDER}
 ALIGN = {"align": 1, **REPAIR}
 

@@ -6,6 +6,7 @@ starts no stage: seconds, also for large models.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from memat.model.spec import ModelSpec, read_model_spec
 from memat.plan import BOTH, JOINT, all_languages, can_recycle, experiment_rows
 from memat.results_folder import results_faults
 from memat.study.config import completed, config_faults
+from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
-from memat.text.languages import load_language
+from memat.text.languages import apertium_pair, load_language
 
 NEEDED_KEYS = {
     "unedited": (),
@@ -45,9 +47,10 @@ def check_config(config: dict) -> list[str]:
     for code in all_languages(config):
         load_language(Path(f"resources/languages/{code}.yaml"))
     _raise_all(_experiment_faults(config))
+    into = _translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
     _raise_all(_size_faults(config, spec))
-    _check_named_files(config)
+    _check_named_files(config, into)
     check_prepared_model(spec)
     return check_facts(config)
 
@@ -130,17 +133,31 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
             )
 
 
-def _check_named_files(config: dict) -> None:
-    named = {
-        "facts.path": config["facts"]["path"],
-        "facts.keep_ids": config["facts"]["keep_ids"],
-        "facts.tuning_ids": config["facts"]["tuning_ids"],
-        "facts.reference": config["facts"]["reference"],
-        "repair.corrections": config["repair"]["corrections"],
+def _translations(config: dict) -> dict[str, dict]:
+    """The settings of the translation into each target language. Raises LanguageError where
+    Apertium's pair follows from no language file."""
+    if config["facts"]["bilingual"]:
+        return {}
+    source = Path(f"resources/languages/{config['languages']['source']}.yaml")
+    return {
+        code: used_settings(
+            config["translate"], code, partial(apertium_pair, source, source.with_stem(code))
+        )
+        for code in config["languages"]["targets"]
     }
-    if config["translate"]["engine"] == "table" and not config["facts"]["bilingual"]:
-        named["translate.table.path"] = config["translate"]["table"]["path"]
+
+
+def _check_named_files(config: dict, into: dict[str, dict]) -> None:
+    """into: settings of the translation by target language."""
+    named = [(f"facts.{key}", config["facts"][key]) for key in ("path", "keep_ids", "tuning_ids")]
+    for code in config["languages"]["targets"]:
+        named.append(("facts.reference", file_of(config["facts"]["reference"], code)))
+        named.append(("repair.corrections", file_of(config["repair"]["corrections"], code)))
+    for code, settings in into.items():
+        if settings["engine"] == "table":
+            own = f"by_language.{code}." if code in config["translate"]["by_language"] else ""
+            named.append((f"translate.{own}table.path", settings["table"]["path"]))
     if config["covariance"]["source"] == "text":
-        named["covariance.path"] = config["covariance"]["path"]
-    for key, path in named.items():
+        named.append(("covariance.path", config["covariance"]["path"]))
+    for key, path in named:
         require_file(key, path)

@@ -11,6 +11,7 @@ from memat.checksum import carries_checksum
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.plan import experiment_rows
+from memat.study.translation import file_of
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
@@ -92,7 +93,8 @@ def check_facts(config: dict) -> list[str]:
     if facts["bilingual"]:
         read_two_record(facts["path"])
     if facts["reference"]:
-        read_two_record(facts["reference"])
+        for code in config["languages"]["targets"]:
+            read_two_record(file_of(facts["reference"], code))
     keys = ("path", "format", "keep_ids", "tuning_ids", "neighbours", "contradictions")
     rows, rejections = choose_facts(*(facts[key] for key in keys))
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})

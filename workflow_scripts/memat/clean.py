@@ -16,8 +16,9 @@ from memat.errors import ConfigError
 # paths in a results folder; * is part of a name, ** any folders
 MADE = [
     "dataset/*.parquet",
-    "dataset/subset/*.parquet",
-    "dataset/{edited_neighbours,facts,funnel,lost,quality,review,review_columns}.csv",
+    "dataset/*/*.parquet",
+    "dataset/{edited_neighbours,funnel,lost}.csv",
+    "dataset/*/{quality,review,review_columns}.csv",
     "model/*.{json,parquet,safetensors}",
     "edits/**/*.safetensors",
     "heads/**/*.{parquet,safetensors}",

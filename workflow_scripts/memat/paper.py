@@ -60,7 +60,7 @@ class Paper:
         self.settings = config["paper"]
         self.values = config["values"]
         self.k, self.alpha = config["corrections"]["k"], config["iti"]["alpha"]
-        self.source, self.target = plan.languages
+        self.source, self.target, *_ = plan.languages
 
     def table(self, name: str) -> list[Row]:
         """Rows of `table1`, `table2` or `table3`, on all blocks."""

@@ -13,24 +13,50 @@ NEW, TRUE = "target_new", "target_true"
 
 
 def facts_of_block(
-    bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str, language: str
+    bilingual: pl.DataFrame,
+    blocks: pl.DataFrame,
+    block: str,
+    language: str,
+    held: Sequence[str] = (),
 ) -> pl.DataFrame:
     """All rows of one set of facts (`memat.fact_sets`) in one language, in the order of `blocks`.
 
+    held: languages that a fact must have besides, those of an edit: it holds no others.
     Raises NotEnoughFacts(block) if there are none.
     """
     whole, size = whole_and_size(block)
     members = blocks.filter(pl.col("block") == whole).head(size or blocks.height)
     cases = members.select("case_id").with_row_index("order")
+    for code in held:
+        having = bilingual.filter(pl.col("language") == code)
+        cases = cases.join(having, on="case_id", how="semi", maintain_order="left")
     rows = bilingual.filter(pl.col("language") == language).join(cases, on="case_id")
     if rows.is_empty():
-        raise NotEnoughFacts(f"block {block} has no fact in language '{language}'")
+        needed = "', '".join(dict.fromkeys([language, *held]))
+        raise NotEnoughFacts(f"block {block} has no fact in language '{needed}'")
     return rows.sort("order", "role", "kind", "index", maintain_order=True).drop("order")
 
 
 def without_prompts(rows: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """The rows but for prompts of the rejected table, with whatever target, in their order."""
     return rows.join(rejected, on=["case_id", "kind", "index"], how="anti", maintain_order="left")
+
+
+def asked_of_block(
+    bilingual: pl.DataFrame,
+    blocks: pl.DataFrame,
+    block: str,
+    languages: Sequence[str],
+    held: Sequence[str],
+) -> pl.DataFrame:
+    """What a model is asked on one set: the facts that its edit holds, in every language they have.
+
+    languages: of the run, one after another in the result. held: those of the edit, none of the
+    unedited model. Raises NotEnoughFacts(block) for a language without any fact.
+    """
+    return pl.concat(
+        facts_of_block(bilingual, blocks, block, language, held) for language in languages
+    )
 
 
 def with_both_targets(rows: pl.DataFrame) -> pl.DataFrame:
@@ -48,8 +74,11 @@ def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
 def requests_of_block(
     bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str, languages: Sequence[str]
 ) -> list[list[EditRequest]]:
-    """The wanted facts of one block, (n_languages, n_facts): what an edit is asked to store."""
-    rows = [facts_of_block(bilingual, blocks, block, language) for language in languages]
+    """The wanted facts of one block, (n_languages, n_facts): what an edit is asked to store.
+
+    Only facts that have all of the languages.
+    """
+    rows = [facts_of_block(bilingual, blocks, block, language, languages) for language in languages]
     return [rewrite_requests(of_language, NEW) for of_language in rows]
 
 

@@ -56,6 +56,12 @@ class Values:
     losses: torch.Tensor
 
 
+def no_values(n_languages: int, d_model: int, steps: int) -> Values:
+    """Of no facts: those of a shard behind the last fact that has the languages of an edit."""
+    empty = torch.zeros(n_languages, 0, d_model)
+    return Values(empty, empty, torch.zeros(0, steps))
+
+
 def optimise_values(
     model: EditableModel,
     requests: Sequence[EditRequest],

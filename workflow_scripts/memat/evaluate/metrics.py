@@ -72,7 +72,7 @@ def fact_metrics(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
 def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.DataFrame:
     """One row per prompt: surprise (-log P, nats) and hit of target_new and target_true.
 
-    English pairs two targets after one prompt, Catalan the same prompt of the two
+    The source pairs two targets after one prompt, a target language the same prompt of the two
     records (it may differ in gender or article): both share (case_id, kind, index). Of a
     fact without a true target, its surprise and hit are null.
     """

@@ -1,6 +1,6 @@
-"""Catalan prompts paired as in the released code, for comparison with its published numbers.
+"""Prompts of a target language paired as in the released code, to compare with its published numbers.
 
-A fact has two records in the target language, and their prompts may differ in gender or
+A fact has two records in a target language, and their prompts may differ in gender or
 article: `toca el` + `piano`, `toca la` + `guitarra`. The protocol reads each target after
 the prompts of its own record and compares prompt by prompt (`memat.evaluate.metrics`). The
 released code puts the prompts of both records into one list, those of `target_true` first,
@@ -8,13 +8,15 @@ gives its places o* and o^c in turn, and compares neighbours. So a target may fo
 prompt of the other record, and two different prompts may be compared.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 NEW, TRUE = "target_new", "target_true"
 
 
 def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows to score of one language, its targets where the released code has them.
+    """The rows to score of a target language, its targets where the released code has them.
 
     rows: case_id, role, kind, index, prompt, target, joined, …, both roles of every prompt. Of
     a kind with m prompts a record, places 0 … m−1 of the list are those of `target_true`, the
@@ -25,6 +27,15 @@ def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
     """
     alone = (pl.col("role") == NEW).all().over("case_id")
     return pl.concat([_concatenated(rows.filter(~alone)), rows.filter(alone)])
+
+
+def rows_to_score(asked: pl.DataFrame, targets: Sequence[str], pairing: str) -> pl.DataFrame:
+    """The rows asked, or with `concatenated` pairing those of the target languages in its list."""
+    if pairing != "concatenated":
+        return asked
+    is_target = pl.col("language").is_in(list(targets))
+    paired = [concatenated(asked.filter(language=code)) for code in targets]
+    return pl.concat([asked.filter(~is_target), *paired])
 
 
 def _concatenated(rows: pl.DataFrame) -> pl.DataFrame:

@@ -53,26 +53,60 @@ def subset_frame(
     return pl.concat(frames)
 
 
+def subjects_frame(
+    metrics: pl.DataFrame,
+    rows: Sequence[dict],
+    source: str,
+    subsets: Mapping[str, Mapping[str, Sequence[int]]],
+    settings: BootstrapSettings,
+) -> pl.DataFrame:
+    """`subset_frame` by the subjects of each target language, in it and in the source.
+
+    subsets: target language → name → case ids, of all facts first. Besides: `overlap_language`,
+    `series` (the experiment, with that language where there are several) and `x`, the subset's
+    place.
+    """
+    frames = []
+    for target, named in subsets.items():
+        frame = subset_frame(metrics, rows, (source, target), named, settings)
+        of_target = f", subjects in {target}" if len(subsets) > 1 else ""
+        places = {name: float(place) for place, name in enumerate(named)}
+        frames.append(
+            frame.with_columns(
+                overlap_language=pl.lit(target),
+                series=pl.col("experiment") + of_target,
+                x=pl.col("subset").replace_strict(places, return_dtype=pl.Float64),
+            )
+        )
+    return pl.concat(frames)
+
+
 def transfer_frame(
     metrics: pl.DataFrame,
     trained: Mapping[str, str],
     unedited: str,
-    languages: Sequence[str],
-    subsets: tuple[Sequence[int], Sequence[int]],
+    source: str,
+    subsets: Mapping[str, tuple[Sequence[int], Sequence[int]]],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
-    """How much more of an edit is lost on the way to the other language where subjects differ.
+    """How much more of an edit is lost on the way to another language where subjects differ.
 
-    trained: training language → experiment. subsets: case ids of the facts whose subjects
-    are alike, and of those whose subjects differ. The loss of a fact is the change its edit
+    trained: training language → experiment. subsets: target language → case ids of the facts
+    whose subjects are alike there and in the source, and of those whose subjects differ; an edit
+    goes from the source to a target or back. The loss of a fact is the change its edit
     makes in the training language minus the change it makes in the other one; `difference` is
     the mean loss where subjects differ minus that where they are alike, in points, from draws
     of both groups on their own. No row where a group is empty.
     """
     rows = []
-    for language, experiment in trained.items():
-        other = next(code for code in languages if code != language)
-        groups = [_losses(metrics, experiment, unedited, language, other, ids) for ids in subsets]
+    ways = [
+        (language, experiment, target if language == source else source, subsets[target])
+        for language, experiment in trained.items()
+        for target in subsets
+        if language in (source, target)
+    ]
+    for language, experiment, other, ids in ways:
+        groups = [_losses(metrics, experiment, unedited, language, other, i) for i in ids]
         if not all(len(group) for group in groups):
             continue
         alike, differ = (column_means(group) for group in groups)

@@ -48,18 +48,20 @@ def fact_table(
     """`FACT_SCHEMA`: scored facts first, then lost ones, then those that the run does not use.
 
     source: every row of the facts file (`memat.text.facts.read_format`). bilingual, blocks,
-    rejected: of the dataset. languages: the source's first. The prompt of a lost fact is known in
-    the source's language only; where the targets have prompts of their own, that of the new one.
+    rejected: of the dataset. languages: the source's first. A fact that is lost in one target
+    language is there in the others; in the source's it is lost if it is in all of them, with
+    every reason. The prompt of a lost fact is known in the source's language only; where the
+    targets have prompts of their own, that of the new one.
     """
     sets = dict(blocks.select("case_id", "block").iter_rows())
-    lost = dict(rejected.filter(kind=FACT).select("case_id", "reason").iter_rows())
+    lost = _lost_reasons(rejected)
     asked = {
         (row["case_id"], row["language"], row["role"]): row
         for row in bilingual.filter(kind="rewrite").iter_rows(named=True)
     }
     rows = [
         _fact_row(fact, language, asked, place == 0)
-        | _status(fact["case_id"] in lost, lost.get(fact["case_id"]), sets.get(fact["case_id"]))
+        | _status(_why_lost(fact["case_id"], language, languages, lost), sets.get(fact["case_id"]))
         for fact in source
         for place, language in enumerate(languages)
     ]
@@ -84,9 +86,27 @@ def _fact_row(fact: dict, language: str, asked: dict, is_source: bool) -> dict:
     }
 
 
-def _status(is_lost: bool, reason: str | None, block: str | None) -> dict:
-    if is_lost:
-        return {"status": LOST, "why": f"{reason}: {in_words(reason)}"}
+def _lost_reasons(rejected: pl.DataFrame) -> dict[tuple[int, str | None], str]:
+    """(case id, language) → why a fact is lost there; language None: in all."""
+    records = rejected.filter(kind=FACT).select("case_id", "language", "reason")
+    return {(case_id, language): reason for case_id, language, reason in records.iter_rows()}
+
+
+def _why_lost(case_id: int, language: str, languages: Sequence[str], lost: dict) -> list[str]:
+    """Reason codes of a fact that is lost in one language, each once; none if it is there."""
+    everywhere = lost.get((case_id, None))
+    if everywhere is not None:
+        return [everywhere]
+    source, *targets = languages
+    asked = targets if language == source else [language]
+    reasons = [lost.get((case_id, code)) for code in asked]
+    return list(dict.fromkeys(reasons)) if None not in reasons else []
+
+
+def _status(reasons: Sequence[str], block: str | None) -> dict:
+    if reasons:
+        told = (f"{reason}: {in_words(reason)}" for reason in reasons)
+        return {"status": LOST, "why": " ".join(told)}
     if block in WHY_NOT_SCORED:
         return {"status": block or UNUSED, "why": WHY_NOT_SCORED[block]}
     return {"status": SCORED, "why": None}

@@ -12,14 +12,23 @@ MOST_REASONS = 14
 
 
 def draw_funnel(funnel: pl.DataFrame, rejected: pl.DataFrame) -> Figure:
-    """funnel: step, records, in order; rejected: one row per dropped thing, kind, reason."""
+    """funnel: step, language (null: all), records, in order; rejected: kind, reason of each loss."""
     reasons = count_reasons(rejected)
     rows = max(funnel.height, reasons["reason"].n_unique(), 3)
-    figure = new_figure(11.5, 1.9 + 0.32 * rows, "From English facts to bilingual facts")
+    figure = new_figure(11.5, 1.9 + 0.32 * rows, "From the facts given to the facts used")
     left, right = figure.subplots(1, 2)
     _draw_steps(left, funnel)
     _draw_reasons(right, reasons)
     return figure
+
+
+def step_names(funnel: pl.DataFrame) -> list[str]:
+    """`gender`, or `gender es` where several languages have a row of the step each."""
+    several = funnel["language"].drop_nulls().n_unique() > 1
+    return [
+        f"{step} {language}" if several and language else step
+        for step, language in funnel.select("step", "language").iter_rows()
+    ]
 
 
 def count_reasons(rejected: pl.DataFrame) -> pl.DataFrame:
@@ -43,7 +52,7 @@ def _draw_steps(axes: Axes, funnel: pl.DataFrame) -> None:
     for place, count in enumerate(records):
         share = f"  ({100 * count / first:.0f}%)" if place and first else ""
         axes.text(count, place, f" {count:,}{share}", va="center")
-    axes.set_yticks(range(len(records)), [name.replace("_", " ") for name in funnel["step"]])
+    axes.set_yticks(range(len(records)), step_names(funnel))
     axes.set_ylim(len(records) - 0.5, -0.5)
     axes.set_xlim(0, 1.22 * max([*records, 1]))
     axes.set_xlabel("records")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from memat.report.figure_funnel import step_names
 from memat.report.html_page import escaped, page, table
 from memat.report.markdown import SECTIONS, legend, section_cells
 
@@ -113,11 +114,11 @@ def flat(settings: object, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _steps(funnel: pl.DataFrame) -> Iterator[tuple[str, ...]]:
-    for row in funnel.iter_rows(named=True):
+    for name, row in zip(step_names(funnel), funnel.iter_rows(named=True), strict=True):
         reasons = ", ".join(
             f"{count} {reason}" for reason, count in json.loads(row["reasons"]).items()
         )
-        yield tuple(map(escaped, (row["step"], row["records"], row["dropped"], reasons)))
+        yield tuple(map(escaped, (name, row["records"], row["dropped"], reasons)))
 
 
 def _links() -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from memat.study import sections_dataset as of_dataset
 from memat.study import sections_edit as of_edit
 from memat.study import sections_run as of_run
+from memat.study import translation
 from memat.study.faults import fault_lines
 from memat.study.section import PlainText, Section
 
@@ -55,6 +56,7 @@ class Config(Section):
     """experiment to export, given with --config experiment=<name>"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
+        yield from self._translation_faults()
         contexts, templates = self.corrections.contexts, self.templates.count
         if contexts > templates:
             yield (
@@ -75,6 +77,25 @@ class Config(Section):
                 f"{self.export.block} does not exist; blocks.count is {self.blocks.count}, the"
                 " first block is 0",
             )
+
+    def _translation_faults(self) -> Iterator[tuple[str, str]]:
+        targets = self.languages.targets
+        if self.facts.bilingual:  # such a file needs no engine
+            if len(targets) > 1:
+                yield (
+                    "facts.bilingual",
+                    "the two-record form holds one language besides the source; languages.targets"
+                    f" names {len(targets)}: {', '.join(targets)}",
+                )
+            return
+        files = {
+            "facts.reference": self.facts.reference,
+            "repair.corrections": self.repair.corrections,
+        }
+        yield from translation.language_faults(self.translate, targets, files)
+        for place, settings in translation.sections_by_place(self.translate, targets).items():
+            for key, fault in getattr(settings, settings.engine).faults():
+                yield f"{place}.{settings.engine}.{key}", fault
 
 
 def config_faults(config: dict) -> Iterator[str]:
@@ -98,7 +119,7 @@ def completed(config: dict) -> dict:
     each shard_size is null.
     """
     typed = Config.model_validate(config)
-    plain = typed.model_dump()
+    plain = typed.model_dump() | {"translate": translation.plain_section(typed.translate)}
     if typed.experiments is not None:
         plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
     if typed.blocks.size is None:
@@ -112,17 +133,8 @@ def completed(config: dict) -> dict:
 def _section_faults(section: Section, place: str) -> Iterator[str]:
     for key, fault in section.faults():
         yield f"{'.'.join(filter(None, (place, key)))}: {fault}"
-    skipped = _unused_sections(section)
     for name in type(section).model_fields:
         value = getattr(section, name)
-        if isinstance(value, Section) and name not in skipped:
+        # settings of an engine that is not chosen may be incomplete
+        if isinstance(value, Section) and not isinstance(value, of_dataset.Translate):
             yield from _section_faults(value, f"{place}.{name}".removeprefix("."))
-
-
-def _unused_sections(section: Section) -> set[str]:
-    """Settings of what is not chosen may be incomplete; a bilingual file needs no engine."""
-    if isinstance(section, Config) and section.facts.bilingual:
-        return {"translate"}
-    if isinstance(section, of_dataset.Translate):
-        return set(of_dataset.Translate.model_fields) - {section.engine}
-    return set()

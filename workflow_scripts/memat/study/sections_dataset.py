@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.study.section import Count, Number, OptionalText, PlainText, Section, Sha256, Share, Text
+from memat.study.section import (
+    Count,
+    Language,
+    Number,
+    OptionalText,
+    PlainText,
+    Section,
+    Sha256,
+    Share,
+    Text,
+)
 from memat.suggest import shown
 
 EXAMPLE = "configs/own.yaml"
@@ -35,7 +45,8 @@ class Facts(Section):
     tuning_ids: OptionalText = None
     """text file as above: facts to choose settings with, never reported"""
     reference: OptionalText = None
-    """the facts in both languages, only to measure the translation"""
+    """the facts in both languages, only to measure the translation; of several target languages
+    each has its own file: `{language}` in the path stands for its code"""
     bilingual: bool = False
     """true: the file already holds both languages, nothing is translated"""
     neighbours: Literal["given", "from_table"] = "given"
@@ -66,8 +77,9 @@ class Facts(Section):
 class Apertium(Section):
     """An Apertium language pair."""
 
-    pair: Annotated[PlainText, Field(pattern="^[A-Za-z_]+-[A-Za-z_]+$")] = "eng-cat"
-    """an installed language pair"""
+    pair: Annotated[PlainText, Field(pattern="^[A-Za-z_]+-[A-Za-z_]+$")] | None = None
+    """an installed language pair (eng-cat); null: that of the languages' codes (`iso639_3` of
+    their files)"""
 
 
 class CTranslate2(Section):
@@ -117,8 +129,8 @@ class Table(Section):
             yield "path", "missing; translate.engine is table"
 
 
-class Translate(Section):
-    """Each distinct sentence once."""
+class TranslateInto(Section):
+    """Settings of the translation into one language."""
 
     engine: Literal["apertium", "ctranslate2", "transformers", "table"] = "apertium"
     """apertium | ctranslate2 | transformers | table"""
@@ -134,6 +146,13 @@ class Translate(Section):
     ctranslate2: CTranslate2 = CTranslate2()
     transformers: Transformers = Transformers()
     table: Table = Table()
+
+
+class Translate(TranslateInto):
+    """Each distinct sentence once."""
+
+    by_language: dict[Language, TranslateInto] = {}
+    """language → those of the settings above that differ for it: {es: {engine: table, …}}"""
 
 
 class Align(Section):
@@ -164,7 +183,8 @@ class Repair(Section):
     min_neighborhood: Number = 0
     """the same for prompts of neighbouring facts; a table of triples may have none"""
     corrections: OptionalText = None
-    """CSV of reviewed prompts (from results/dataset/review.csv)"""
+    """CSV of reviewed prompts (from results/dataset/<language>/review.csv); of several target
+    languages each has its own file: `{language}` in the path stands for its code"""
 
 
 class Review(Section):
@@ -175,12 +195,12 @@ class Review(Section):
 
 
 class Overlap(Section):
-    """Jaccard of subject, relation and target tokens between the languages."""
+    """Jaccard of subject, relation and target tokens, source and target language."""
 
     same: Share = 1.0
-    """subset `same`: subject overlap at least this"""
+    """subset `same`: subject overlap at least this, in every target language of the fact"""
     different: Share = 0.5
-    """subset `different`: subject overlap at most this"""
+    """subset `different`: subject overlap at most this, likewise"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.different >= self.same:

@@ -70,8 +70,8 @@ class Summary(Section):
 
     probability: Literal["geometric", "joint"] = "geometric"
     """geometric (mean per token, as published) | joint (of the whole target)"""
-    catalan_pairing: Literal["by_prompt", "concatenated"] = "by_prompt"
-    """of the target language's two records, each target after the prompts of its own:
+    target_pairing: Literal["by_prompt", "concatenated"] = "by_prompt"
+    """of a target language's two records, each target after the prompts of its own:
     by_prompt; one list of both, targets in turn, neighbours compared as in the released code:
     concatenated"""
     bootstrap: Annotated[int, Field(ge=100)] = 2000

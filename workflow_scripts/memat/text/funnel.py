@@ -1,14 +1,17 @@
 """How many records are left after each step, and why the others are not."""
 
 import json
+from collections.abc import Sequence
 
 import polars as pl
 
 from memat.text import edited
 
-STEPS = ("facts", "repair", "gender")
+READING = "facts"
+OF_A_LANGUAGE = ("repair", "gender")
 FUNNEL_SCHEMA = {
     "step": pl.String,
+    "language": pl.String,
     "records": pl.Int64,
     "dropped": pl.Int64,
     "reasons": pl.String,
@@ -19,57 +22,75 @@ FUNNEL_SCHEMA = {
 
 
 def funnel_table(
-    facts: pl.DataFrame, rejected: pl.DataFrame, drawn: pl.DataFrame | None = None
+    facts: pl.DataFrame,
+    rejected: pl.DataFrame,
+    targets: Sequence[str],
+    drawn: Sequence[dict] = (),
 ) -> pl.DataFrame:
     """`FUNNEL_SCHEMA`: one row a step, from the source's records to the bilingual ones.
 
-    records: left after the step. reasons, prompt_reasons: JSON objects reason → count,
-    of dropped records and of single dropped prompts. drawn: as `drawn_facts` gives it, for
-    a last step with the facts that the run uses; its `neighbours` are the neighbour
-    prompts that are left to them.
+    The steps of the translation have a row for each target language; `language` is null where a
+    step is the same in all. records: left after the step. reasons, prompt_reasons: JSON objects
+    reason → count, of dropped records and of single dropped prompts. drawn: last rows, as
+    `drawn_rows` gives them.
     """
-    of_records = rejected.filter(pl.col("kind") == "record")
-    read = len(facts) + len(of_records.filter(pl.col("stage") == STEPS[0]))
-    rows = [{"step": "source", "records": read, "dropped": 0, "reasons": "{}"}]
-    rows[0] |= {"prompts_dropped": 0, "prompt_reasons": "{}"}
-    for step in STEPS:
-        at_step = rejected.filter(pl.col("stage") == step)
-        records = at_step.filter(pl.col("kind") == "record")
-        prompts = at_step.filter(pl.col("kind") != "record")
-        rows.append(
-            {
-                "step": step,
-                "records": rows[-1]["records"] - len(records),
-                "dropped": len(records),
-                "reasons": _counts(records),
-                "prompts_dropped": len(prompts),
-                "prompt_reasons": _counts(prompts),
-            }
-        )
-    if drawn is not None:
-        rows.append(_drawn_row(drawn, rows[-1]["records"], rejected))
-    return pl.DataFrame(rows, schema=FUNNEL_SCHEMA)
+    read = len(facts) + len(rejected.filter(stage=READING, kind="record"))
+    source = {"step": "source", "records": read, "dropped": 0, "reasons": "{}"}
+    source |= {"prompts_dropped": 0, "prompt_reasons": "{}"}
+    rows = [source, _step_row(READING, None, read, rejected.filter(stage=READING))]
+    for language in targets:
+        left = len(facts)
+        for step in OF_A_LANGUAGE:
+            row = _step_row(step, language, left, rejected.filter(stage=step, language=language))
+            left = row["records"]
+            rows.append(row)
+    return pl.DataFrame([*rows, *drawn], schema=FUNNEL_SCHEMA)
 
 
-def drawn_facts(bilingual: pl.DataFrame, blocks: pl.DataFrame, source: str) -> pl.DataFrame:
-    """case_id and neighbours (a number of prompts) of every fact in one of the run's sets."""
-    rows = bilingual.filter(pl.col("language") == source).join(blocks, on="case_id", how="semi")
-    prompts = edited.neighbour_prompts(rows).group_by("case_id").len("neighbours")
-    facts = blocks.select("case_id").join(prompts, on="case_id", how="left")
-    return facts.with_columns(pl.col("neighbours").cast(pl.Int64).fill_null(0))
+def drawn_rows(
+    bilingual: pl.DataFrame,
+    blocks: pl.DataFrame,
+    rejected: pl.DataFrame,
+    source: str,
+    targets: Sequence[str],
+) -> list[dict]:
+    """Last rows of the funnel: the facts that the run uses, and how many each of several target
+    languages has. `neighbours`: the neighbour prompts that are left to them."""
+    several = targets if len(targets) > 1 else ()
+    return [
+        _drawn_row(bilingual.filter(pl.col("language") == (language or source)), blocks, rejected)
+        | {"language": language}
+        for language in (None, *several)
+    ]
 
 
-def _drawn_row(drawn: pl.DataFrame, before: int, rejected: pl.DataFrame) -> dict:
-    prompts = rejected.filter(pl.col("stage") == edited.STAGE)
-    unused = before - drawn.height
+def _step_row(step: str, language: str | None, before: int, at_step: pl.DataFrame) -> dict:
+    records = at_step.filter(kind="record")
+    prompts = at_step.filter(pl.col("kind") != "record")
+    return {
+        "step": step,
+        "language": language,
+        "records": before - len(records),
+        "dropped": len(records),
+        "reasons": _counts(records),
+        "prompts_dropped": len(prompts),
+        "prompt_reasons": _counts(prompts),
+    }
+
+
+def _drawn_row(rows: pl.DataFrame, blocks: pl.DataFrame, rejected: pl.DataFrame) -> dict:
+    """rows: of the bilingual table, in one language."""
+    used = rows.join(blocks, on="case_id", how="semi")
+    prompts = rejected.filter(stage=edited.STAGE).join(used, on="case_id", how="semi")
+    unused = rows["case_id"].n_unique() - used["case_id"].n_unique()
     return {
         "step": edited.STAGE,
-        "records": drawn.height,
+        "records": used["case_id"].n_unique(),
         "dropped": unused,
         "reasons": json.dumps({"in_no_set": unused} if unused else {}),
         "prompts_dropped": prompts.height,
         "prompt_reasons": _counts(prompts),
-        "neighbours": drawn["neighbours"].sum() - prompts.height,
+        "neighbours": edited.neighbour_prompts(used).height - prompts.height,
     }
 
 

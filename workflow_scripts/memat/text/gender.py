@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from memat.text.languages import Language
-from memat.text.rejections import Rejection, rejected_table
-from memat.text.sentences import ROLES, fact_sentences
+from memat.text.rejections import Rejection, lost_in, rejected_table
+from memat.text.sentences import ROLES
 from memat.text.spans import is_article
 from memat.text.words import words_of
 
@@ -50,33 +50,26 @@ class LeastPrompts:
         )
 
 
-def bilingual_facts(
-    facts: pl.DataFrame,
-    repaired: pl.DataFrame,
-    source_language: Language,
-    target_language: Language,
-    least: LeastPrompts,
+def paired_facts(
+    facts: pl.DataFrame, repaired: pl.DataFrame, language: Language, least: LeastPrompts
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`BILINGUAL_SCHEMA` in both languages, and the rejected table.
-
-    Only facts that survive in both languages are kept, in file order.
-    """
+    """`BILINGUAL_SCHEMA` of the facts that survive in a target language, in file order, and the
+    rejected table."""
     by_case = {
         case_id: group.rows(named=True)
         for (case_id,), group in repaired.group_by("case_id", maintain_order=True)
     }
     rows, rejections = [], []
-    for fact, sentences in fact_sentences(facts):
+    for fact in facts.iter_rows(named=True):
         if fact["case_id"] not in by_case:
             continue  # lost in repair, with its reason there
         known = fact["target_true"] is not None
         rows_of_fact = by_case[fact["case_id"]]
-        kept, lost = agree_fact(rows_of_fact, target_language, least.of(fact), known)
+        kept, lost = agree_fact(rows_of_fact, language, least.of(fact), known)
         rejections += lost
-        if kept:
-            rows += [_source_row(fact, s, source_language.code) for s in sentences]
-            rows += [_target_row(row, target_language.code) for row in kept]
-    return pl.DataFrame(rows, schema=BILINGUAL_SCHEMA), rejected_table(rejections)
+        rows += [_target_row(row, language.code) for row in kept]
+    rejected = lost_in(rejected_table(rejections), language.code)
+    return pl.DataFrame(rows, schema=BILINGUAL_SCHEMA), rejected
 
 
 def agree_fact(
@@ -253,21 +246,3 @@ def _reject(row: dict, role: str | None, reason: str, detail: str = "") -> Rejec
 
 def _target_row(row: dict, code: str) -> dict:
     return {name: row.get(name) for name in BILINGUAL_SCHEMA} | {"language": code}
-
-
-def _source_row(fact: dict, sentence, code: str) -> dict:
-    prompt = sentence.prompt
-    return {
-        "case_id": fact["case_id"],
-        "relation_id": fact["relation_id"],
-        "split": fact["split"],
-        "language": code,
-        "role": sentence.role,
-        "kind": prompt.kind,
-        "index": prompt.index,
-        "subject": prompt.subject,
-        "template": fact["prompt"] if prompt.kind == "rewrite" else None,
-        "prompt": prompt.text,
-        "target": sentence.target,
-        "joined": False,
-    }

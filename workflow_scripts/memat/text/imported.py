@@ -7,7 +7,7 @@ appendix A (`eval_target_new`, `eval_target_true`) in the other one.
 import polars as pl
 
 from memat.errors import FactError
-from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts, bilingual_facts
+from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts, paired_facts
 from memat.text.languages import Language
 from memat.text.spans import occurrences
 
@@ -15,28 +15,21 @@ from memat.text.spans import occurrences
 def import_bilingual(
     facts: pl.DataFrame,
     two_record: pl.DataFrame,
-    source_language: Language,
-    target_language: Language,
+    language: Language,
     least: LeastPrompts,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`BILINGUAL_SCHEMA` and rejected rows from a bilingual source.
+    """`BILINGUAL_SCHEMA` in the other language and rejected rows, from a bilingual source.
 
     Raises FactError(case_id) if a fact has no record in the other language.
     """
     missing = facts.join(two_record, on="case_id", how="anti")
     if not missing.is_empty():
-        raise FactError(f"case_id {missing['case_id'][0]} has no record in {target_language.name}")
+        raise FactError(f"case_id {missing['case_id'][0]} has no record in {language.name}")
     rows = two_record.drop("relation_id").join(
         facts.select("case_id", "relation_id", "split"), on="case_id", how="inner"
     )
     prepared = [_as_repaired(row) for row in rows.iter_rows(named=True)]
-    return bilingual_facts(
-        facts,
-        pl.DataFrame(prepared, infer_schema_length=None),
-        source_language,
-        target_language,
-        least,
-    )
+    return paired_facts(facts, pl.DataFrame(prepared, infer_schema_length=None), language, least)
 
 
 def _as_repaired(row: dict) -> dict:

@@ -4,7 +4,7 @@ A stage gets a language that knows these keys only (`languages.language_of`), so
 missing here fails at its first use.
 """
 
-# what `bilingual_facts` asks for
+# what `paired_facts` asks for
 _AGREEING = ("code", "duplicate_by_target", "inflections", "agreement")
 _AGREEING += ("articles", "vowels", "elisions")
 
@@ -27,10 +27,7 @@ READ = {
         "source_language": ("articles", "function_words"),
         "target_language": ("function_words", "names"),
     },
-    "gender": {"source_language": ("code",), "target_language": _AGREEING},
-    "import_bilingual": {
-        "source_language": ("code",),
-        "target_language": ("name", *_AGREEING),
-    },
+    "gender": {"target_language": _AGREEING},
+    "import_bilingual": {"target_language": ("name", *_AGREEING)},
     "translation_quality": {"target_language": ("name", "elisions")},
 }

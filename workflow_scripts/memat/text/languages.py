@@ -28,6 +28,7 @@ class Language:
     name: str
     openers: tuple[str, ...]
     kl_prompt: str
+    iso639_3: str = field(default_factory=str)
     vowels: str = field(default_factory=str)
     articles: tuple[str, ...] = field(default_factory=tuple)
     function_words: tuple[str, ...] = field(default_factory=tuple)
@@ -92,6 +93,20 @@ def language_of(content: dict[str, object]) -> Language:
     return language
 
 
+def apertium_pair(source: str | Path, target: str | Path) -> str:
+    """Apertium's name for the pair of two language files: `eng-cat`. Raises LanguageError(file)."""
+    codes = []
+    for path in (source, target):
+        code = language_keys(path, ["iso639_3"])["iso639_3"]
+        if not code:
+            raise LanguageError(
+                f"{path}: the key 'iso639_3' is missing, of which Apertium's pair is made; add it"
+                " or name the pair (translate.apertium.pair)"
+            )
+        codes.append(_text(path, "iso639_3", code))
+    return "-".join(codes)
+
+
 def _read_content(path: str | Path) -> dict[str, object]:
     """What a language file holds: known keys, and none missing that must be there."""
     content = read_yaml(path, LanguageError)
@@ -111,7 +126,7 @@ def _read_content(path: str | Path) -> dict[str, object]:
 
 def _value(path: str | Path, key: str, value: object) -> object:
     """One key's value in the type that `Language` declares, or a LanguageError."""
-    if key in ("code", "name", "kl_prompt", "vowels"):
+    if key in ("code", "name", "kl_prompt", "vowels", "iso639_3"):
         return _text(path, key, value)
     if key == "duplicate_by_target":
         return _checked(path, key, value, bool, "true or false")

@@ -16,16 +16,23 @@ def losses_in_words(bilingual: pl.DataFrame, rejected: pl.DataFrame, lost: str) 
     """`5 of 25 facts left: 15 too_few_neighborhood, 5 too_few_paraphrases; see <lost>`.
 
     lost: path of the table of `lost_table`. Every fact is in the dataset or a rejected record.
+    Where facts are lost in several languages, each reason says in which.
     """
-    reasons = rejected.filter(kind=FACT)["reason"].value_counts(name="facts")
-    counted = reasons.sort(["facts", "reason"], descending=[True, False])
-    left = bilingual["case_id"].n_unique()
-    given = left + rejected.filter(kind=FACT)["case_id"].n_unique()
-    return f"{left} of {given} facts left{_because(counted.iter_rows())}; see {lost}"
+    records = rejected.filter(kind=FACT)
+    several = records["language"].drop_nulls().n_unique() > 1
+    reasons = records.group_by("reason", "language").len("facts")
+    counted = reasons.sort("facts", "reason", "language", descending=[True, False, False])
+    left = set(bilingual["case_id"])
+    given = left | set(records["case_id"])
+    because = _because(counted.select("facts", "reason", "language").iter_rows(), several)
+    return f"{len(left)} of {len(given)} facts left{because}; see {lost}"
 
 
-def _because(counted: Iterable[tuple[str, int]]) -> str:
-    parts = [f"{count} {reason}" for reason, count in counted]
+def _because(counted: Iterable[tuple[int, str, str | None]], several: bool) -> str:
+    parts = [
+        f"{facts} {reason}{f' in {language}' if several and language else ''}"
+        for facts, reason, language in counted
+    ]
     return f": {', '.join(parts)}" if parts else ""
 
 

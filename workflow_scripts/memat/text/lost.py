@@ -10,6 +10,7 @@ from memat.text.reasons import in_words
 LOST_SCHEMA = {
     "case_id": pl.Int64,
     "what": pl.String,
+    "language": pl.String,
     "prompt_type": pl.String,
     "target_role": pl.String,
     "stage": pl.String,
@@ -25,12 +26,12 @@ def lost_table(source: Sequence[dict], rejected: pl.DataFrame) -> pl.DataFrame:
     """`LOST_SCHEMA`: what was lost between the facts file and the dataset, facts before prompts.
 
     source: every row of the facts file (`memat.text.facts.read_format`). rejected: of all
-    stages. sentence: the prompt with its target, in the source language; of a fact, its rewrite
+    stages. language: where it was lost; empty: in all, before the translation. sentence: the prompt with its target, in the source language; of a fact, its rewrite
     prompt with the new target. prompt_type is empty for a fact.
     """
     facts = {row["case_id"]: row for row in source}
     rows = [_lost_row(row, facts.get(row["case_id"])) for row in rejected.iter_rows(named=True)]
-    rows.sort(key=lambda row: (row["what"] != "fact", row["reason"], row["case_id"]))
+    rows.sort(key=lambda r: (r["what"] != "fact", r["language"] or "", r["reason"], r["case_id"]))
     return pl.DataFrame(rows, schema=LOST_SCHEMA)
 
 
@@ -49,6 +50,7 @@ def _lost_row(row: dict, fact: dict | None) -> dict:
     return {
         "case_id": row["case_id"],
         "what": "fact" if is_fact else "prompt",
+        "language": row["language"],
         "prompt_type": None if is_fact else row["kind"],
         "target_role": row["role"],
         "stage": row["stage"],

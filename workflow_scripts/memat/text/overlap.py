@@ -1,11 +1,12 @@
-"""How much of a fact's tokens the two languages share: Jaccard index, eq. (9)."""
+"""How much of a fact's tokens two languages share: Jaccard index, eq. (9)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
 OVERLAP_SCHEMA = {
     "case_id": pl.Int64,
+    "language": pl.String,
     "subject": pl.Float64,
     "relation": pl.Float64,
     "target": pl.Float64,
@@ -20,9 +21,10 @@ def jaccard(first: Iterable[int], second: Iterable[int]) -> float:
 
 
 def overlap_table(
-    bilingual: pl.DataFrame, tokenise: Tokenise, source: str, target: str
+    bilingual: pl.DataFrame, tokenise: Tokenise, source: str, targets: Sequence[str]
 ) -> pl.DataFrame:
-    """`OVERLAP_SCHEMA`: overlap of subject, relation and new target of each fact.
+    """`OVERLAP_SCHEMA`: overlap of subject, relation and new target of each fact in each target
+    language it has (`language`), with the source.
 
     Pieces are tokenised as they stand in a sentence, with a space in front. The
     relation is the rewrite template without the subject, for target_new.
@@ -30,30 +32,37 @@ def overlap_table(
     rewrites = bilingual.filter((pl.col("kind") == "rewrite") & (pl.col("role") == "target_new"))
     sides = {
         code: {r["case_id"]: r for r in rewrites.filter(language=code).iter_rows(named=True)}
-        for code in (source, target)
+        for code in (source, *targets)
     }
     rows = []
-    for case_id, one in sides[source].items():
-        two = sides[target][case_id]
-        rows.append(
-            {
-                "case_id": case_id,
-                "subject": _overlap(tokenise, one["subject"], two["subject"]),
-                "relation": _overlap(tokenise, _relation(one), _relation(two)),
-                "target": _overlap(tokenise, one["target"], two["target"]),
-            }
-        )
+    for language in targets:
+        for case_id, two in sides[language].items():
+            one = sides[source][case_id]
+            rows.append(
+                {
+                    "case_id": case_id,
+                    "language": language,
+                    "subject": _overlap(tokenise, one["subject"], two["subject"]),
+                    "relation": _overlap(tokenise, _relation(one), _relation(two)),
+                    "target": _overlap(tokenise, one["target"], two["target"]),
+                }
+            )
     return pl.DataFrame(rows, schema=OVERLAP_SCHEMA)
 
 
 def subsets(overlap: pl.DataFrame, same: float, different: float) -> dict[str, pl.DataFrame]:
-    """Case ids of the subsets all, same (J ≥ `same`) and different (J ≤ `different`)."""
+    """Case ids of the subsets all, same (J ≥ `same`) and different (J ≤ `different`).
+
+    A fact is in a subset if it belongs there in every target language it has.
+    """
     filters = {
-        "all": pl.lit(value=True),
+        "all": pl.col("subject") >= 0,
         "same": pl.col("subject") >= same,
         "different": pl.col("subject") <= different,
     }
-    return {name: overlap.filter(kept).select("case_id") for name, kept in filters.items()}
+    by_fact = overlap.group_by("case_id", maintain_order=True)
+    held = by_fact.agg(kept.all().alias(name) for name, kept in filters.items())
+    return {name: held.filter(pl.col(name)).select("case_id") for name in filters}
 
 
 def _relation(row: dict) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 REJECTED_SCHEMA = {
     "case_id": pl.Int64,
     "stage": pl.String,
+    "language": pl.String,
     "kind": pl.String,
     "index": pl.Int64,
     "role": pl.String,
@@ -18,7 +19,10 @@ REJECTED_SCHEMA = {
 
 @dataclass(frozen=True)
 class Rejection:
-    """One dropped record (`kind="record"`, no index) or one dropped prompt."""
+    """One dropped record (`kind="record"`, no index) or one dropped prompt.
+
+    language: that in which it is lost; None: in all, as before the translation.
+    """
 
     case_id: int
     stage: str
@@ -27,11 +31,17 @@ class Rejection:
     index: int | None = None
     role: str | None = None
     detail: str = ""
+    language: str | None = None
 
 
 def rejected_table(rejections: Iterable[Rejection]) -> pl.DataFrame:
     """Rejections as the table that every dataset stage writes."""
     return pl.DataFrame([asdict(rejection) for rejection in rejections], schema=REJECTED_SCHEMA)
+
+
+def lost_in(rejected: pl.DataFrame, language: str) -> pl.DataFrame:
+    """The rejected table of a stage that works on one target language."""
+    return rejected.with_columns(pl.lit(language).alias("language"))
 
 
 def counted(kept: pl.DataFrame, rejected: pl.DataFrame) -> str:
