@@ -36,7 +36,8 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 	touch $@
 
 demo: $(INSTALLED)  ## facts to results table and report, with configs/demo.yaml
-	@envs/debian.sh apertium
+	@pairs=$$($(BIN)/python envs/pairs.py "$$CONFIG") && \
+	for pair in $$pairs; do envs/debian.sh apertium "$$pair" || exit 1; done
 	@$(RESULTS) && $(SNAKEMAKE) --cores $(CORES)
 	@$(RESULTS) && $(SNAKEMAKE) --cores 1 --report "$$results/report.html" && \
 	printf '\n' && cat "$$results/table.md" && \

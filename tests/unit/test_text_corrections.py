@@ -8,10 +8,18 @@ import pytest
 
 from memat.errors import CorrectionsFileError
 from memat.text.corrected import corrections_line
-from memat.text.gender import LeastPrompts, bilingual_facts
+from memat.text.gender import LeastPrompts
 from memat.text.review import review_table
 from memat.text.reviewed import read_corrections
-from text_samples import INSTRUMENTS, check_invariants, facts_of, language, record, repaired
+from text_samples import (
+    INSTRUMENTS,
+    bilingual_facts,
+    check_invariants,
+    facts_of,
+    language,
+    record,
+    repaired,
+)
 
 KEYS = ["case_id", "role", "kind", "index"]
 LEAST = LeastPrompts(1, 1)

@@ -47,7 +47,7 @@ def check_config(config: dict) -> list[str]:
     for code in all_languages(config):
         load_language(Path(f"resources/languages/{code}.yaml"))
     _raise_all(_experiment_faults(config))
-    into = _translations(config)
+    into = translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
     _raise_all(_size_faults(config, spec))
     _check_named_files(config, into)
@@ -133,7 +133,7 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
             )
 
 
-def _translations(config: dict) -> dict[str, dict]:
+def translations(config: dict) -> dict[str, dict]:
     """The settings of the translation into each target language. Raises LanguageError where
     Apertium's pair follows from no language file."""
     if config["facts"]["bilingual"]:
