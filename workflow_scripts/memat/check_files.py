@@ -99,7 +99,8 @@ def check_facts(config: dict) -> list[str]:
     rows, rejections = choose_facts(*(facts[key] for key in keys))
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
     if config["repair"]["corrections"] and not facts["bilingual"]:
-        read_corrections(config["repair"]["corrections"], frame)
+        for code in config["languages"]["targets"]:
+            read_corrections(file_of(config["repair"]["corrections"], code), frame)
     _require_enough(config, frame["split"])
     _require_true_targets(config, frame)
     return list(_notices(facts["path"], facts["format"], frame, rejections))
