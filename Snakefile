@@ -33,7 +33,9 @@ if workflow.is_main_process:  # jobs read this file again; once is enough
     except MematError as error:
         raise WorkflowError(str(error)) from None
 
-config.update(completed(config))
+complete = completed(config)
+config.clear()  # so that its keys stand in the order of the sections, whatever file named them
+config.update(complete)
 
 
 onstart:
@@ -49,14 +51,22 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/inputs/models.smk"
 include: "rules/models.smk"
+include: "rules/inputs/dataset.smk"
 include: "rules/dataset.smk"
+include: "rules/inputs/memit.smk"
 include: "rules/memit.smk"
+include: "rules/inputs/heads.smk"
 include: "rules/heads.smk"
+include: "rules/inputs/evaluate.smk"
 include: "rules/evaluate.smk"
+include: "rules/inputs/export.smk"
 include: "rules/export.smk"
+include: "rules/inputs/report.smk"
 include: "rules/report.smk"
-include: "rules/paper.smk"
+include: "rules/inputs/study.smk"
+include: "rules/study.smk"
 include: "rules/slurm.smk"
 
 

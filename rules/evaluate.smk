@@ -1,6 +1,29 @@
 # Scores of every prompt, and the summary over facts.
 
 
+rule write_study:
+    output:
+        study=PATHS.study_file,
+    log:
+        log_path("write_study", "{report}"),
+    benchmark:
+        benchmark_path("write_study", "{report}")
+    localrule: True
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=5,
+    params:
+        report=study_of_report,
+        code=code_tag("write_study.py"),
+    message:
+        "Rows of {wildcards.report}: edited models, their facts and files"
+    script:
+        "../workflow_scripts/write_study.py"
+
+
 rule score:
     input:
         manifest=MANIFEST,
@@ -10,8 +33,8 @@ rule score:
         deltas=deltas_of_model,
         corrections=corrections_of_model,
     output:
-        scores=SCORES,
-        answers=ANSWERS,
+        scores=PATHS.scores,
+        answers=PATHS.answers,
     log:
         log_path("score", "{edited}/block_{block}_{shard}"),
     benchmark:
@@ -40,7 +63,8 @@ rule score:
 
 rule summarise:
     input:
-        scores=all_scores(),
+        study=study_file(STUDY.main.name),
+        scores=scores_of_rows(STUDY.main.rows),
     output:
         metrics=f"{RESULTS}/metrics.parquet",
         summary=report(
@@ -68,8 +92,6 @@ rule summarise:
         runtime=30,
     params:
         cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
-        experiments=measured_experiments(),
-        languages=LANGUAGES,
         names=LANGUAGE_NAMES,
         seed=SEED,
         code=code_tag("summarise.py"),
@@ -85,8 +107,9 @@ rule list_facts:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         rejected=REJECTED,
-        scores=all_scores(),
-        answers=all_answers(),
+        study=study_file(STUDY.main.name),
+        scores=scores_of_rows(STUDY.main.rows),
+        answers=[path for row in STUDY.main.rows for path in files_of_row(row, PATHS.answers)],
     output:
         facts=report(
             f"{RESULTS}/facts.csv",
@@ -114,7 +137,6 @@ rule list_facts:
         cfg={"probability": config["summary"]["probability"]},
         format=config["facts"]["format"],
         languages=LANGUAGES,
-        experiments=measured_experiments(),
         code=code_tag("list_facts.py"),
     message:
         "Every fact: what each model says, kept or lost and why"
@@ -124,7 +146,7 @@ rule list_facts:
 
 # what the first page of the results shows: what can change a number of theirs
 SHOWN_SETTINGS = {
-    **{key: value for key, value in config.items() if key not in ("paper", "export")},
+    **{key: value for key, value in config.items() if key not in ("study", "export")},
     "values": of_solvers(config["values"]),
     "deltas": of_solvers(config["deltas"]),
     "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},
@@ -136,6 +158,7 @@ rule write_index:
     input:
         summary=rules.summarise.output.summary,
         differences=rules.summarise.output.differences,
+        study=study_file(STUDY.main.name),
         funnel=f"{DATASET}/funnel.parquet",
         manifest=MANIFEST,
     output:
@@ -145,7 +168,7 @@ rule write_index:
             category="At a glance",
             labels={"result": "headlines, table, settings", "kind": "page"},
         ),
-        headlines=HEADLINES,
+        headlines=f"{RESULTS}/headlines.html",
     log:
         log_path("write_index"),
     benchmark:

@@ -7,7 +7,7 @@ rule export_model:
         deltas=deltas_of_model,
         corrections=corrections_of_model,
     output:
-        manifest=EXPORT,
+        manifest=PATHS.export,
     log:
         log_path("export_model", "{experiment}"),
     benchmark:

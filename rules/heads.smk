@@ -6,9 +6,9 @@ rule dump_activations:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
-        deltas=DELTAS,
+        deltas=PATHS.deltas,
     output:
-        activations=ACTIVATIONS,
+        activations=PATHS.activations,
     log:
         log_path("dump_activations", "{edit}/{language}/block_{block}_{shard}"),
     benchmark:
@@ -38,8 +38,8 @@ rule train_probes:
     input:
         activations=activations_of_block,
     output:
-        accuracy=f"{HEADS}/accuracy.parquet",
-        probes=f"{HEADS}/probes.safetensors",
+        accuracy=f"{PATHS.heads}/accuracy.parquet",
+        probes=f"{PATHS.heads}/probes.safetensors",
     log:
         log_path("train_probes", "{edit}/{language}/block_{block}"),
     benchmark:
@@ -66,10 +66,10 @@ rule fit_corrections:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         templates=templates_of,
-        deltas=DELTAS,
+        deltas=PATHS.deltas,
         accuracy=rules.train_probes.output.accuracy,
     output:
-        corrections=CORRECTIONS,
+        corrections=PATHS.corrections,
     log:
         log_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}"),
     benchmark:
@@ -103,7 +103,7 @@ rule shift_heads:
         activations=activations_of_block,
         accuracy=rules.train_probes.output.accuracy,
     output:
-        corrections=SHIFTS,
+        corrections=PATHS.shifts,
     log:
         log_path("shift_heads", "{edit}_{language}_{select}-{k}_iti-{alpha}/block_{block}"),
     benchmark:

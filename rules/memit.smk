@@ -8,7 +8,7 @@ rule optimise_values:
         blocks=BLOCKS,
         templates=templates_of_values,
     output:
-        values=VALUES,
+        values=PATHS.values,
     log:
         log_path("optimise_values", "{values}/block_{block}_{shard}"),
     benchmark:
@@ -46,13 +46,13 @@ rule solve_deltas:
         values=values_of_block,
         covariance=COVARIANCE,
     output:
-        deltas=DELTAS,
+        deltas=PATHS.deltas,
     log:
         log_path("solve_deltas", "{edit}/block_{block}"),
     benchmark:
         benchmark_path("solve_deltas", "{edit}/block_{block}")
     wildcard_constraints:
-        edit=one_of(SOLVED),
+        edit=one_of(STUDY.solved),
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -75,15 +75,15 @@ rule solve_deltas:
 
 rule add_deltas:
     input:
-        deltas=deltas_of_both,
+        deltas=deltas_of_parts,
     output:
-        deltas=DELTAS,
+        deltas=PATHS.deltas,
     log:
         log_path("add_deltas", "{edit}/block_{block}"),
     benchmark:
         benchmark_path("add_deltas", "{edit}/block_{block}")
     wildcard_constraints:
-        edit=one_of(edit.id for edit in EDITS.values() if edit.language == BOTH),
+        edit=one_of(edit.id for edit in STUDY.edits.values() if edit.combine == SUM),
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -93,6 +93,6 @@ rule add_deltas:
     params:
         code=code_tag("add_deltas.py"),
     message:
-        "Deltas of both languages added up, {wildcards.edit}, block {wildcards.block}"
+        "Deltas of several languages added up, {wildcards.edit}, block {wildcards.block}"
     script:
         "../workflow_scripts/add_deltas.py"

@@ -1,12 +1,5 @@
 # Figures of the report. Each is drawn from result files only, as PNG and as SVG.
 
-FIGURE_NAMES = ["funnel", "overlap", "metrics"]
-if PLAN.values or PLAN.optimised:  # no loss falls where nothing is optimised
-    FIGURE_NAMES += ["losses"]
-if PLAN.heads:  # nothing to map where no experiment probes heads
-    FIGURE_NAMES += ["head_maps", "head_maps_sorted"]
-FIGURES = [figure_path(name, suffix) for name in FIGURE_NAMES for suffix in ("png", "svg")]
-
 
 rule draw_metrics:
     input:
@@ -31,7 +24,7 @@ rule draw_metrics:
         runtime=10,
     params:
         cfg=some(config["summary"], "confidence"),
-        code=code_tag("draw_metrics.py", labels_of_plan),
+        code=code_tag("draw_metrics.py", labels_of_experiments),
     message:
         "Figure: metrics side by side"
     script:
@@ -40,7 +33,7 @@ rule draw_metrics:
 
 rule draw_head_maps:
     input:
-        accuracy=accuracies(PLAN.heads),
+        accuracy=accuracies(PROBED),
     output:
         png=report(
             figure_path("head_maps", "png"),
@@ -67,7 +60,7 @@ rule draw_head_maps:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        panels=head_panels(PLAN.heads),
+        panels=head_panels(PROBED),
         code=code_tag("draw_head_maps.py"),
     message:
         "Figure: accuracy of every head"
@@ -77,8 +70,8 @@ rule draw_head_maps:
 
 rule draw_losses:
     input:
-        values=all_values(),
-        corrections=all_corrections(),
+        values=files_in(value_files()),
+        corrections=files_in(correction_files()),
     output:
         png=report(
             figure_path("losses", "png"),
@@ -99,6 +92,8 @@ rule draw_losses:
         runtime=10,
     params:
         cfg={"stop_loss": config["values"]["stop_loss"]},
+        values=value_files(),
+        corrections=correction_files(),
         code=code_tag("draw_losses.py"),
     message:
         "Figure: loss curves of values and corrections"
@@ -164,3 +159,34 @@ rule draw_funnel:
         "Figure: records left after each step, and what was dropped"
     script:
         "../workflow_scripts/draw_funnel.py"
+
+
+rule draw_language_matrix:
+    input:
+        study=study_file(STUDY.main.name),
+        summary=rules.summarise.output.summary,
+    output:
+        table=f"{RESULTS}/language_matrix.csv",
+        png=report(
+            figure_path("language_matrix", "png"),
+            caption="../report/matrix.rst",
+            category="Results",
+            labels={"result": "edited in × asked in", "kind": "figure"},
+        ),
+        svg=figure_path("language_matrix", "svg"),
+    log:
+        log_path("draw_language_matrix"),
+    benchmark:
+        benchmark_path("draw_language_matrix")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=10,
+    params:
+        code=code_tag("draw_language_matrix.py"),
+    message:
+        "Figure: edited in × asked in"
+    script:
+        "../workflow_scripts/draw_language_matrix.py"

@@ -38,37 +38,45 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
 def experiment(
     name,
     method,
-    train=None,
-    heads=None,
+    edit_language=None,
+    head_language=None,
     select=None,
     k=None,
     solver="memit",
     recycled=False,
     alpha=None,
+    combine=None,
+    baselines=(),
     **place,
 ):
-    """One row of the plan, as `memat.plan.Experiment.as_row` gives it."""
+    """One row of a study file (`memat.study.rows.Row.described`)."""
     return {
         "name": name,
+        "label": name,
         "method": method,
-        "solver": solver if train else None,
-        "train": train,
-        "heads": heads,
+        "solver": solver if edit_language else None,
+        "edit_language": edit_language,
+        "edit_languages": edit_language.split("+") if edit_language else [],
+        "combine": combine,
+        "head_language": head_language,
         "select": select,
         "k": k,
         "alpha": alpha,
         "recycled": recycled,
+        "baselines": list(baselines),
         **place,
     }
 
 
 EXPERIMENTS = [
     experiment("unedited", "unedited"),
-    experiment("memit-en", "memit", "en"),
-    experiment("memit-ca", "memit", "ca"),
-    experiment("memat-en-en", "memat", "en", "en", "located", 16),
-    experiment("memat-ca-en", "memat", "ca", "en", "located", 16),
-    experiment("random-ca-en", "memat", "ca", "en", "random", 16),
+    experiment("memit-en", "memit", "en", baselines=["unedited"]),
+    experiment("memit-ca", "memit", "ca", baselines=["unedited"]),
+    experiment("memat-en-en", "memat", "en", "en", "located", 16, baselines=["memit-en"]),
+    experiment("memat-ca-en", "memat", "ca", "en", "located", 16, baselines=["memit-ca"]),
+    experiment(
+        "random-ca-en", "memat", "ca", "en", "random", 16, baselines=["memit-ca", "memat-ca-en"]
+    ),
 ]
 LANGUAGES = ["en", "ca"]
 

@@ -1,7 +1,5 @@
 """Lists every fact of the source: what each model says to it, kept or lost and why."""
 
-from itertools import islice
-
 import polars as pl
 
 from memat import io
@@ -20,23 +18,15 @@ def main(stage: Stage) -> str:
         pl.concat(map(io.read_table, inputs.rejected)),
         params.languages,
     )
-    names = [row["name"] for row in params.experiments]
+    rows = io.read_json(inputs.study)["rows"]
+    names = [row["name"] for row in rows]
     scores, answers = (
-        _by_experiment(paths, params.experiments) for paths in (inputs.scores, inputs.answers)
+        [pl.concat(map(io.read_table, row[kind])) for row in rows] for kind in ("scores", "answers")
     )
     facts = with_models(facts, names, scores, answers, stage.cfg["probability"])
     io.write_csv(stage.outputs.facts, facts)
     io.write_text(stage.outputs.page, fact_page(facts, names))
     return f"{facts['case_id'].n_unique()} facts, {len(names)} models"
-
-
-def _by_experiment(paths, experiments) -> list[pl.DataFrame]:
-    """The tables of each experiment together; its files follow each other in `paths`."""
-    files = iter(paths)
-    return [
-        pl.concat(map(io.read_table, islice(files, experiment["files"])))
-        for experiment in experiments
-    ]
 
 
 if __name__ == "__main__":

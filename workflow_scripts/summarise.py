@@ -9,8 +9,9 @@ from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
-    experiments, languages = stage.params.experiments, stage.params.languages
-    metrics, settings = measured(stage.inputs.scores, experiments, stage.cfg, stage.params.seed)
+    study = io.read_json(stage.inputs.study)
+    experiments, languages = study["rows"], study["languages"]
+    metrics, settings = measured(experiments, stage.cfg, stage.params.seed)
     summary = summary_frame(metrics, experiments, languages, settings)
     io.write_table(stage.outputs.metrics, metrics, stage.provenance)
     io.write_csv(stage.outputs.summary, summary)

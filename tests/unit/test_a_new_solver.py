@@ -11,10 +11,12 @@ from memat.edit import solvers
 from memat.edit.solver import PACKAGE
 from memat.errors import ConfigError
 from memat.evaluate.intervals import BootstrapSettings
-from memat.plan import Edit, plan_experiments
 from memat.report.figure_metrics import draw_metrics
-from memat.report.tables import comparisons, method_name, summary_frame
+from memat.report.tables import method_name, summary_frame
+from memat.study.config import completed
 from memat.study.leaf_sections import with_leaf_sections
+from memat.study.models import Edit
+from memat.study.plan import plan_study
 from memat.study.section import Section
 from score_tables import LANGUAGES
 from workflow.project import merged_config
@@ -57,6 +59,9 @@ ROWS = [
 ROWS += [{**ROWS[2], "name": "random", "select": "random"}]
 
 
+NO_STUDY = {"axes": {}, "smallest_edit": 10, "reports": [], "claims": []}
+
+
 @pytest.fixture
 def add_solver(tmp_path, monkeypatch):
     """Adds the solver `nearest`, which carries the values of the solver that is given."""
@@ -71,12 +76,12 @@ def add_solver(tmp_path, monkeypatch):
 
 @pytest.fixture
 def config():
-    return merged_config() | {"experiments": deepcopy(ROWS)}
+    return completed(merged_config()) | {"experiments": deepcopy(ROWS)}
 
 
 def test_without_its_file_the_solver_is_refused():
     with pytest.raises(ConfigError, match="'nearest' is unknown"):
-        Edit("nearest", "ca").values  # noqa: B018
+        Edit("nearest", ("ca",)).values  # noqa: B018
 
 
 def test_its_settings_are_a_section_below_the_common_ones(add_solver):
@@ -91,18 +96,18 @@ def test_its_settings_are_a_section_below_the_common_ones(add_solver):
 @pytest.mark.parametrize("values", ["memit", "nearest"])
 def test_the_plan_has_its_edits_and_the_values_they_carry(config, add_solver, values):
     add_solver(values)
-    plan = plan_experiments(config)
-    assert [edit.id for edit in plan.edits] == ["memit-ca", "nearest-ca"]
-    assert set(plan.values) == {Edit("memit", "ca"), Edit(values, "ca")}
+    study = plan_study(config | {"study": NO_STUDY})
+    assert list(study.edits) == ["memit-ca", "nearest-ca"]
+    assert set(study.values.values()) == {Edit("memit", ("ca",)), Edit(values, ("ca",))}
 
 
 @pytest.mark.parametrize("values", ["memit", "nearest"])
 def test_tables_and_figures_name_it(config, add_solver, values):
     add_solver(values)
-    rows = plan_experiments(config).rows()
+    rows = [row.described() for row in plan_study(config | {"study": NO_STUDY}).main.rows]
     methods = ["memit", "nearest", "memat-nearest", "memat-random-nearest"]
     assert [method_name(row) for row in rows] == methods
-    assert ("nearest_ca", "memit_ca") in comparisons(rows)
+    assert rows[1]["baselines"] == ["memit_ca"]
     figure = draw_metrics(flat_summary(rows), 0.95)
     words = {text.get_text() for axes in figure.axes for text in legend_texts(axes)}
     assert {

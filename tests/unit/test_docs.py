@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from memat.study.config import Config
 from memat.study.documents import leaf_keys
-from memat.study.sections_run import Experiment
+from memat.study.sections_study import Claim, Report, StudyRow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = runpy.run_path(str(REPOSITORY / "docs" / "settings.py"))["DOCUMENTS"]
@@ -41,7 +41,9 @@ def sections(model: type[BaseModel] = Config):
             yield from sections(field.annotation)
 
 
-@pytest.mark.parametrize("section", [*sections(), Experiment], ids=lambda section: section.__name__)
+@pytest.mark.parametrize(
+    "section", [*sections(), Claim, Report, StudyRow], ids=lambda section: section.__name__
+)
 def test_every_key_and_section_is_explained(section):
     assert section.__doc__
     for name, field in section.model_fields.items():

@@ -11,12 +11,17 @@ from memat.report.claims import (
     Evidence,
     claims_markdown,
     compared_pairs,
-    paper_claims,
+    measured_claims,
     peaks_frame,
     wilson,
 )
 from memat.report.curves import TRANSFER_SCHEMA
 from memat.report.tables import DIFFERENCES_SCHEMA
+from memat.study.config import completed
+from memat.study.plan import plan_study
+
+CONFIG = completed({"facts": {"path": "facts.json"}, "blocks": {"size": 100, "donor": 50}})
+PLANNED = [claim.described() for claim in plan_study(CONFIG).claims]
 
 ABOVE, BELOW, WITHIN = (
     Evidence("a", 2, 1, 3),
@@ -61,7 +66,7 @@ def differences(value):
             **{"metric": metric, "n_facts": 100},
             **{"difference": value, "low": value - 1, "high": value + 1},
         }
-        for experiment, baseline in compared_pairs(("en", "ca"))
+        for experiment, baseline in compared_pairs(PLANNED)
         for language in ("en", "ca")
         for metric in ("ES", "PS", "NS", "EM", "PM", "NM", "EA")
     ]
@@ -94,25 +99,31 @@ def test_peaks_are_the_best_of_each_side():
 
 
 def verdicts(value, peak=0.8, shuffled=0.5):
-    claims = paper_claims(differences(value), transfer(value), peaks(peak, shuffled), ("en", "ca"))
+    maps = dict.fromkeys(("figure2", "figure8"), peaks(peak, shuffled))
+    claims = measured_claims(PLANNED, differences(value), {"figure1": transfer(value)}, maps)
     return {claim.text.split(",")[0]: claim.verdict for claim in claims}, claims
 
 
 def test_clear_gains_reproduce_what_claims_gains():
     found, claims = verdicts(15.0)
-    # random − located is +15 too, which is against the claim that located heads are better
-    assert [text for text, verdict in found.items() if verdict == "not reproduced"] == [
-        "located heads are ahead of random ones"
-    ]
-    assert sum(verdict == "reproduced" for verdict in found.values()) == len(found) - 1
+    assert set(found.values()) == {"reproduced"}
+    assert len(found) == 9
     assert all(claim.evidence for claim in claims)
 
 
 def test_clear_losses_reproduce_none_of_them():
     found, _ = verdicts(-15.0, peak=0.5, shuffled=0.8)
-    assert [text for text, verdict in found.items() if verdict != "not reproduced"] == [
-        "located heads are ahead of random ones"
-    ]
+    assert set(found.values()) == {"not reproduced"}
+
+
+def test_located_heads_are_held_against_random_ones_in_their_language():
+    _, claims = verdicts(15.0)
+    claim = next(claim for claim in claims if claim.text.startswith("located heads"))
+    assert {item.what for item in claim.evidence} == {
+        f"memat_{code}_{code} − random_{code}_{code}, {metric} {code}"
+        for code in ("en", "ca")
+        for metric in ("ES", "PS", "EM", "PM")
+    }
 
 
 def test_nothing_measured_is_undecided():

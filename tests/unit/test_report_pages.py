@@ -21,7 +21,7 @@ EVIL = '<script>alert("x")</script> & = "quoted"'
 
 
 def summary_of(*rows):
-    """(experiment, method, train, heads' language, heads, language, metric, value, half)."""
+    """(experiment, method, edit language, combine, heads' language, heads, language, metric, value, half)."""
     return pl.DataFrame(
         [
             dict(zip(SUMMARY_SCHEMA, (*place, 10, language, metric, value), strict=False))
@@ -35,7 +35,7 @@ def summary_of(*rows):
 
 def unedited(language="ca", **metrics):
     """Rows of the unedited model; metrics: (value, half the width of its interval)."""
-    plain = ("unedited", "unedited", None, None, 0)
+    plain = ("unedited", "unedited", None, None, None, 0)
     return [(*plain, language, metric, *numbers) for metric, numbers in metrics.items()]
 
 
@@ -68,7 +68,7 @@ def test_chance_needs_every_measured_metric(changed, at_chance):
 
 
 def test_nothing_is_said_of_chance_without_an_unedited_experiment():
-    rows = [("memit", "memit", "ca", None, 0, *row[5:]) for row in unedited(**CHANCE)]
+    rows = [("memit", "memit", "ca", None, None, 0, *row[6:]) for row in unedited(**CHANCE)]
     assert chance_notes(summary_of(*rows), NAMES) == []
     assert "at chance in xx (" in chance_notes(summary_of(*unedited("xx", **CHANCE)), NAMES)[0]
 
@@ -77,12 +77,12 @@ SUMMARY = summary_of(
     *unedited("en", ES=(22.0, 8.0), PS=(18.5, 6.5), NS=(78.4, 6.1)),
     *unedited("ca", ES=(46.0, 10.0)),
     *(
-        ("memit_en", "memit", "en", None, 0, "en", m, v, 1.0)
+        ("memit_en", "memit", "en", None, None, 0, "en", m, v, 1.0)
         for m, v in (("ES", 99.0), ("PS", 86.0))
     ),
-    ("memit_en", "memit", "en", None, 0, "ca", "ES", 49.0, 10.0),
-    ("both", "memit", "both", None, 0, "en", "ES", 90.0, 1.0),
-    ("memat", "memat-random", "en", "ca", 16, "en", "ES", 99.0, 1.0),
+    ("memit_en", "memit", "en", None, None, 0, "ca", "ES", 49.0, 10.0),
+    ("both", "memit", "en+ca", "sum", None, 0, "en", "ES", 90.0, 1.0),
+    ("memat", "memat-random", "en", None, "ca", 16, "en", "ES", 99.0, 1.0),
 )
 DIFFERENCES = pl.DataFrame(
     [

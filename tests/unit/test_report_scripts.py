@@ -42,6 +42,14 @@ def stage(inputs, outputs, cfg, **params):
     )
 
 
+def write_study(folder, rows, **more):
+    """A study file with these rows; `more` replaces other entries of it."""
+    path = str(folder / "study.json")
+    content = {"name": "results", "languages": list(LANGUAGES), "rows": rows, **more}
+    io.write_json(path, content, PROVENANCE)
+    return path
+
+
 def tables_by_file():
     """A random run of two blocks: (experiment, scores of one block in both languages)."""
     by_file = {}
@@ -54,16 +62,15 @@ def tables_by_file():
 def results(tmp_path_factory):
     """Score files of a run of two blocks, summarised by the script."""
     folder = tmp_path_factory.mktemp("results")
-    scores = []
+    scores = {}
     for name, table in tables_by_file():
         path = folder / "scores" / name / f"block_{table['block'][0]}.parquet"
         io.write_table(path, table, PROVENANCE)
-        scores.append(str(path))
+        scores.setdefault(name, []).append(str(path))
     names = {"metrics": "parquet", "summary": "csv", "differences": "csv", "table": "md"}
     outputs = {name: str(folder / f"{name}.{suffix}") for name, suffix in names.items()}
-    experiments = [{**experiment, "files": 2} for experiment in EXPERIMENTS]
-    params = {"experiments": experiments, "languages": list(LANGUAGES), "names": {}, "seed": 3}
-    summarise.main(stage({"scores": scores}, outputs, SUMMARY, **params))
+    study = write_study(folder, [{**row, "scores": scores[row["name"]]} for row in EXPERIMENTS])
+    summarise.main(stage({"study": study}, outputs, SUMMARY, names={}, seed=3))
     return outputs
 
 
@@ -130,9 +137,14 @@ def test_the_loss_script_joins_shards_and_blocks(tmp_path, monkeypatch):
         return original(value_losses, correction_losses, stop_loss)
 
     monkeypatch.setattr(draw_losses, "draw_losses", spy)
-    inputs = {"values": values, "corrections": corrections}
+    rows = {
+        "values": [{"edit": "memit-ca", "files": values}],
+        "corrections": [
+            {"edit": "memit-ca", "language": "en", "heads": "located-16", "files": corrections}
+        ],
+    }
     outputs = {kind: str(tmp_path / f"losses.{kind}") for kind in ("png", "svg")}
-    draw_losses.main(stage(inputs, outputs, {"stop_loss": 0.05}))
+    draw_losses.main(stage({}, outputs, {"stop_loss": 0.05}, **rows))
     assert given["values"]["memit-ca"][:, 0].tolist() == [0, 0, 0, 1, 1, 10, 10, 10, 11, 11]
     assert np.array_equal(
         given["corrections"]["memit-ca", "en", "located-16"], [[2.0, 1.0], [2.0, 2.0]]

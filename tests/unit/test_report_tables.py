@@ -10,8 +10,8 @@ from memat.errors import ConfigError, NotEnoughFacts
 from memat.evaluate.intervals import BootstrapSettings
 from memat.evaluate.metrics import METRICS, fact_metrics
 from memat.report.markdown import markdown_table
-from memat.report.tables import comparisons, differences_frame, metrics_frame, summary_frame
-from score_tables import EXPERIMENTS, LANGUAGES, experiment, random_run, random_scores
+from memat.report.tables import differences_frame, metrics_frame, summary_frame
+from score_tables import EXPERIMENTS, LANGUAGES, random_run, random_scores
 
 SETTINGS = BootstrapSettings(resamples=200, confidence=0.95, seed=0)
 
@@ -33,7 +33,7 @@ def tables():
 def test_summary_has_the_promised_columns_and_rows(tables):
     _, summary, _ = tables
     assert ",".join(summary.columns) == (
-        "experiment,method,train_language,head_language,heads,n_facts,"
+        "experiment,method,edit_language,combine,head_language,heads,n_facts,"
         "eval_language,metric,value,low,high"
     )
     found = summary.select("experiment", "eval_language", "metric").rows()
@@ -77,37 +77,6 @@ def test_n_facts_counts_the_facts_that_have_the_metric():
         counts = dict(table.select("metric", "n_facts").unique().iter_rows())
         assert {name for name, count in counts.items() if count == 7} == {"PS", "PM", "PA", "S"}
         assert {counts[name] for name in ("ES", "EM", "EA", "NS", "NM", "NA")} == {12}
-
-
-def test_the_right_experiments_are_compared():
-    assert set(comparisons(EXPERIMENTS)) == {
-        ("memit-en", "unedited"),
-        ("memit-ca", "unedited"),
-        ("memat-en-en", "memit-en"),
-        ("memat-ca-en", "memit-ca"),
-        ("random-ca-en", "memit-ca"),
-        ("random-ca-en", "memat-ca-en"),
-    }
-
-
-def test_an_edit_is_compared_with_its_own_kind():
-    found = comparisons(
-        [
-            experiment("memit-en", "memit", "en"),
-            experiment("sum", "memit", "both"),
-            experiment("alpha-en", "memit", "en", solver="alphaedit"),
-            experiment("alpha-memat-en", "memat", "en", "ca", "located", 8, solver="alphaedit"),
-            experiment("memat-en", "memat", "en", "ca", "located", 8),
-            experiment("again-en", "memat", "en", "ca", "located", 8, recycled=True),
-        ]
-    )
-    assert set(found) == {
-        ("alpha-en", "memit-en"),
-        ("alpha-memat-en", "alpha-en"),
-        ("memat-en", "memit-en"),
-        ("again-en", "memit-en"),
-        ("again-en", "memat-en"),
-    }
 
 
 def test_differences_are_differences_of_the_summary(tables):

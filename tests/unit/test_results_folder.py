@@ -13,7 +13,7 @@ from memat.clean import OF_MODEL, clean_model, clean_results, described_by, requ
 from memat.errors import ConfigError
 from memat.io import require_writable, write_json
 from memat.provenance import Provenance
-from memat.results_folder import results_faults, results_of
+from memat.results_folder import layout_faults, results_faults, results_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ["results", "results dir", 'it\'s "mine"; touch x $(touch y)', "results/", "./a\\b"]
@@ -295,6 +295,15 @@ def test_make_clean_takes_the_folder_by_its_name_and_nothing_else(project, name)
     assert before - set(os.listdir()) <= {str(Path(name))}
     assert not set(os.listdir()) - before
     assert Path("results", "notes.txt").exists()
+
+
+def test_results_of_an_earlier_version_are_refused(tmp_path):
+    assert list(layout_faults(str(tmp_path))) == []
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "repaired.parquet").touch()
+    (fault,) = layout_faults(str(tmp_path))
+    assert "holds results of an earlier version (dataset/repaired.parquet)" in fault
+    assert "name another folder" in fault
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(project, monkeypatch):

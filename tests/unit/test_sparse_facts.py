@@ -106,12 +106,12 @@ def test_what_a_record_leaves_out_loses_no_fact(dataset):
 def stage(inputs, outputs, cfg, **params):
     spaces = (SimpleNamespace(**part) for part in (inputs, outputs))
     compute = {
-        "edited": [],
-        "answers": False,
         "compute": {},
         "block": "0",
         "shard": 0,
         "together": 1,
+        "answers": False,
+        "edited": [],
     }
     return Stage("test", *spaces, cfg, SimpleNamespace(**(compute | params)), 1, PROVENANCE)
 
@@ -135,13 +135,20 @@ def inputs(dataset, tmp_path, monkeypatch):
     return files
 
 
+def outputs_of(path):
+    """Both outputs of the scores; answers, which are not asked for, lie beside them."""
+    return {"scores": path, "answers": path.with_name("answers.parquet")}
+
+
 @pytest.mark.parametrize("pairing", ["by_prompt", "concatenated"])
 def test_a_metric_stands_on_the_facts_that_have_it(inputs, tmp_path, pairing):
     path = tmp_path / "scores.parquet"
     cfg = {"pairing": pairing, "shard_size": 4}
-    outputs = {"scores": path, "answers": tmp_path / "answers.parquet"}
-    score.main(stage(inputs, outputs, cfg, languages=LANGUAGES))
-    rows = [experiment("unedited", "unedited"), experiment("memit", "memit", "en")]
+    score.main(stage(inputs, outputs_of(path), cfg, languages=LANGUAGES, answers=False))
+    rows = [
+        experiment("unedited", "unedited"),
+        experiment("memit", "memit", "en", baselines=["unedited"]),
+    ]
     scores = io.read_table(path)
     metrics = metrics_frame([(row["name"], scores) for row in rows], rows, "geometric")
     settings = BootstrapSettings(resamples=20)
@@ -187,17 +194,12 @@ def config(path, experiments=()):
     facts |= dict.fromkeys(("sha256", "reference", "keep_ids", "tuning_ids"))
     blocks = {"split": "report", "size": 1, "count": 1, "donor": 0, "tuning": 0}
     repair = {"corrections": None}
-    return {
-        "facts": facts,
-        "repair": repair,
-        "blocks": blocks,
-        "experiments": list(experiments),
-    }
+    return {"facts": facts, "blocks": blocks, "repair": repair, "experiments": list(experiments)}
 
 
 def test_unknown_truth_is_announced_and_heads_need_a_fact_whose_truth_is_known(tmp_path):
     path = write_records(tmp_path, *records())
-    heads = [experiment("memat", "memat", "en", "ca")]
+    heads = [{"name": "memat", "method": "memat", "train": "en", "heads": "ca"}]
     (notice,) = check_facts(config(path, heads))
     assert "2 of 4 facts have no true target" in notice
     path = write_records(tmp_path, records()[NO_TRUE - 1])
@@ -208,9 +210,15 @@ def test_unknown_truth_is_announced_and_heads_need_a_fact_whose_truth_is_known(t
 
 def test_a_lost_target_of_a_known_fact_is_still_damage(inputs, tmp_path):
     path = tmp_path / "scores.parquet"
-    outputs = {"scores": path, "answers": tmp_path / "answers.parquet"}
-    cfg = {"pairing": "by_prompt", "shard_size": 4}
-    score.main(stage(inputs, outputs, cfg, languages=LANGUAGES))
+    score.main(
+        stage(
+            inputs,
+            outputs_of(path),
+            {"pairing": "by_prompt", "shard_size": 4},
+            languages=LANGUAGES,
+            answers=False,
+        )
+    )
     scores = io.read_table(path)
     true = (pl.col("role") == "target_true") & (pl.col("case_id") == FULL)
     with pytest.raises(DamagedFile, match="fact 1, en paraphrase prompt 0 has the targets"):

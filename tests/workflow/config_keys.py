@@ -18,12 +18,12 @@ from tiny import CITIES, COMPANIES, tiny_records
 
 # key | another value | stages that read it
 ROWS = """
-results | elsewhere | read_facts
+results | elsewhere | read_facts write_study
 seed | 1 | sample_text assign_blocks review train_probes fit_corrections summarise
 compute.dtype | float64 | make_templates sample_text score
 compute.memory_mb | 1500 |
 compute.batch_facts | 2 | optimise_values dump_activations score
-languages.targets | [es] | translate
+languages.targets | [es] | translate write_study
 model.name | tiny-falcon | prepare_model
 facts.format | triples | read_facts list_lost
 facts.url | file:///nowhere/facts.json | fetch_facts
@@ -51,15 +51,16 @@ deltas.residual | frozen | solve_deltas
 deltas.alphaedit.null_share | 0.1 |
 activations.refine | true | dump_activations
 probes.c | 0.5 | train_probes
-corrections.k | 4 | fit_corrections draw_head_maps
+corrections.k | 4 | fit_corrections draw_head_maps write_study
 corrections.epochs | 3 | fit_corrections
 iti.alpha | 2.0 |
-scores.shard_size | 6 | score
+scores.shard_size | 6 | score write_study
 summary.probability | joint | summarise list_facts
 summary.target_pairing | concatenated | score
-paper.heads | [3] |
-export.block | 1 | assign_blocks
-experiments | [{name: unedited, method: unedited}] | summarise
+study.axes | {heads: [3]} |
+study.file | null |
+export.block | 1 | assign_blocks write_study
+experiments | [{name: unedited, method: unedited}] | write_study
 """
 UNEDITED = [{"name": "unedited", "method": "unedited"}]
 NO_TUNING = {"facts.tuning_ids": None, "blocks.tuning": 0}

@@ -83,7 +83,7 @@ def falcon(tmp_path_factory):
             {"name": "unedited", "method": "unedited"},
             {"name": "memit_es", "method": "memit", "train": "es"},
             {"name": "memat_es_en", "method": "memat", "train": "es", "heads": "en"},
-            {"name": "memat_both_en", "method": "memat", "train": "both", "heads": "en"},
+            {"name": "memat_both_en", "method": "memat", "train": ["en", "es"], "heads": "en"},
             {"name": "iti_es_en", "method": "iti", "train": "es", "heads": "en", "alpha": 2},
             {"name": "alpha_es", "method": "memit", "train": "es", "solver": "alphaedit"},
         ],
@@ -105,7 +105,7 @@ def test_aguilas_layout_runs_through_every_stage(falcon):
     single = ("memit-en", "memit-es", "alphaedit-es")
     assert rows == {
         **{name: [N_FACTS] * 2 for name in single},
-        "memit-both": [2 * N_FACTS] * 2,
+        "memit-en+es-sum": [2 * N_FACTS] * 2,
     }
 
 

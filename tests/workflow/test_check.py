@@ -35,7 +35,7 @@ ALL = {"split": "report", "subset": "all", "size": None, "count": 1, "donor": 0,
 @pytest.fixture
 def project(tmp_path, unstarted, monkeypatch) -> Project:
     """An own copy of the tiny world, as working directory."""
-    for part in ("resources", "schemas"):
+    for part in ("resources", "configs"):
         shutil.copytree(unstarted.folder / part, tmp_path / part)
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
@@ -118,8 +118,12 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
         ("experiments.2.name", "memit_ca", ["experiments[2]", "already used by experiments[1]"]),
         ("experiments.2.name", "a b", ["experiments[2].name: 'a b'"]),
         ("experiments.2.kk", 3, ["experiments[2].kk: unknown key", "did you mean 'k'?"]),
-        ("paper.heads.0", 99, ["paper.heads[0]: 99 is out of range; tiny-llama has 16 heads"]),
-        ("experiments.1.train", "bth", ["(memit_ca).train", "allowed: en, ca, both, joint"]),
+        (
+            "study.axes",
+            {"heads": [99]},
+            ["figure9 (memat_en_en_k99).k: 99 is out of range", "16 heads"],
+        ),
+        ("experiments.1.train", "bth", ["(memit_ca).train", "allowed: en, ca"]),
         (
             "experiments.1.solver",
             "alfa",
@@ -346,10 +350,9 @@ def test_recycled_corrections_need_other_facts(project, config):
 
 
 def test_values_of_both_languages_together_are_not_for_pmet(project, config):
-    config["experiments"][1] |= {"train": "joint", "solver": "pmet"}
-    assert "(memit_ca).train: joint is for solvers alphaedit, emmet, memit, not pmet" in refusal(
-        config
-    )
+    config["experiments"][1] |= {"train": ["en", "ca"], "combine": "joint", "solver": "pmet"}
+    part = "(memit_ca).combine: joint is for the solvers alphaedit, emmet, memit, not pmet"
+    assert part in refusal(config)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,15 @@ from memat.study.config import CUT_BY_FACTS, completed, config_faults
 from workflow.config_keys import leaf_keys
 from workflow.project import DEFAULTS, REPOSITORY, Project, merged_config
 
-OVERLAYS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("configs/*.yaml"))
+STUDIES = ("configs/paper.yaml",)
+CONFIGS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("configs/*.yaml"))
+OVERLAYS = [path for path in CONFIGS if path not in STUDIES]
 
 
 def value_of(config: dict, key: str) -> object:
-    """The value of a dotted key."""
+    """The value of a dotted key; `...` where the last part is not there."""
     for part in key.split("."):
-        config = config[part]
+        config = config.get(part, ...)
     return config
 
 
@@ -69,7 +71,7 @@ OWN = {
     "align__layer": 0,
     "edit__layers": [1, 2],
     "corrections__k": 3,
-    "paper__heads": [2],
+    "study__axes": {"heads": [2]},
 }
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from memat.check import check_config
 from memat.model.spec import read_model_spec
-from memat.plan import experiment_rows, plan_experiments
 from memat.study.config import completed
+from memat.study.plan import experiment_rows, plan_study
 from mutations import Answers, damaged, damaged_files
 from workflow.project import REPOSITORY, Project, merged_config
 
@@ -37,13 +37,13 @@ def test_configs(world, monkeypatch):
 
     def check(config):
         check_config(config)
-        return plan_experiments(completed(config))
+        return plan_study(completed(config))
 
     @settings(max_examples=120)
     @given(st.sampled_from(list(CONFIGS)).flatmap(lambda path: damaged(CONFIGS[path], most=2)))
     def case(config):
         plan = answers.ask(lambda: check(config), *places_of(config))
-        assert plan is None or len(plan.experiments) == len(experiment_rows(completed(config)))
+        assert plan is None or len(plan.main.rows) == len(experiment_rows(completed(config)))
 
     case()
     answers.check(120)

@@ -34,7 +34,7 @@ def test_tables_hold_every_experiment_language_and_fact(finished):
     results = finished.folder / "results-tiny"
     summary = pl.read_csv(results / "summary.csv")
     assert summary.columns == [
-        *("experiment", "method", "train_language", "head_language", "heads", "n_facts"),
+        *("experiment", "method", "edit_language", "combine", "head_language", "heads", "n_facts"),
         *("eval_language", "metric", "value", "low", "high"),
     ]
     assert set(summary["experiment"]) == set(EXPERIMENTS)
@@ -124,8 +124,10 @@ def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path
     assert outcome.code == 0, outcome.text
     whole, found = finished.results(), cut.results()
     shards = {name for name in whole | found if re.search(r"_\d\.(parquet|safetensors)$", name)}
-    # one shows the settings, the other has the names of the score files in its metadata
-    made = (whole.keys() | found.keys()) - shards - {"index.html", "metrics.parquet"}
+    # one shows the settings; the others name the files of the shards, or have them in metadata
+    named = {"index.html", "metrics.parquet", "study/results.json"}
+    named |= {"figures/losses.png", "figures/losses.svg"}
+    made = (whole.keys() | found.keys()) - shards - named
     assert {"summary.csv", "facts.csv", "figures/metrics.svg", "headlines.html"} < made
     assert {name for name in made if found.get(name) != whole.get(name)} == set()
     for kind, number in {
@@ -149,7 +151,8 @@ def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path
 
 # the tiny run: one edit (memit-ca, 2 shards), heads located in en, one located and one random
 # correction (k: 2 of its own), 4 experiments scored
-SUMMARY = {"summarise": 1, "draw_metrics": 1, "write_index": 1}
+SUMMARY = {"summarise": 1, "draw_metrics": 1, "draw_language_matrix": 1, "write_index": 1}
+STUDY = {"write_study": 1}
 SCORE_FIGURES = {"list_facts": 1, **SUMMARY}
 TRUE_HEADS = {"fit_corrections": 2, "score": 2, "draw_losses": 1, **SCORE_FIGURES}
 PROBES = {"train_probes": 1, "draw_head_maps": 1, **TRUE_HEADS}
@@ -168,11 +171,18 @@ CONFIG_CHANGES = {
     "nothing": ({}, {}),
     "another default K": (
         {"corrections__k": 4},
-        {"fit_corrections": 1, "score": 1, "draw_losses": 1, "draw_head_maps": 1, **SCORE_FIGURES},
+        {
+            "fit_corrections": 1,
+            "score": 1,
+            "draw_losses": 1,
+            "draw_head_maps": 1,
+            **STUDY,
+            **SCORE_FIGURES,
+        },
     ),
     "K of one experiment": (
         {"experiments__3__k": 4},
-        {"fit_corrections": 1, "score": 1, "draw_losses": 1, **SCORE_FIGURES},
+        {"fit_corrections": 1, "score": 1, "draw_losses": 1, **STUDY, **SCORE_FIGURES},
     ),
     "covariance tokens": (
         {"covariance__tokens": 1024},
@@ -183,18 +193,18 @@ CONFIG_CHANGES = {
             "experiments": [
                 {"name": "memit_ca", "method": "memit", "train": "ca"},
                 {"name": "alpha_ca", "method": "memit", "train": "ca", "solver": "alphaedit"},
-                {"name": "sum", "method": "memit", "train": "both"},
+                {"name": "sum", "method": "memit", "train": ["en", "ca"]},
                 {"name": "iti", "method": "iti", "train": "ca", "heads": "en"},
             ]
         },
         {
             **{"optimise_values": 2, "solve_deltas": 2, "add_deltas": 1, "score": 3},
-            **{"shift_heads": 1, "draw_losses": 1, **SCORE_FIGURES},
+            **{"shift_heads": 1, "draw_losses": 1, **STUDY, **SCORE_FIGURES},
         },
     ),
     "facts of a job": (
         {"activations__shard_size": 6, "scores__shard_size": 6},
-        {**ACTIVATIONS, "dump_activations": 2, "score": 8},
+        {**ACTIVATIONS, "dump_activations": 2, "score": 8, **STUDY},
     ),
     "one more experiment": (
         {
@@ -205,7 +215,7 @@ CONFIG_CHANGES = {
             ]
         },
         # the same model under another name: nothing to score
-        {"draw_losses": 1, **SCORE_FIGURES},
+        {"draw_losses": 1, **STUDY, **SCORE_FIGURES},
     ),
 }
 
@@ -229,11 +239,11 @@ ANCIENT = {("list_lost", "assign_blocks")}
 TINY = merged_config("configs/tiny.yaml")
 EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py", "rules/heads.smk")
 EVERYTHING += ("resources/languages/ca.yaml",)
-# a line of resources/languages/ca.yaml, another one, jobs; contractions are asked for by no stage
+# a line of resources/languages/ca.yaml, another one, jobs; the code is asked for by Apertium only
 LANGUAGE_KEYS = {
     "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, **ALIGN}),
-    "endings": ('  - ["e", "a", "es"]', '  - ["e", "a", "ens"]', GENDER),
-    "contraction": ('"a el": "al"', '"a el": "a l"', {}),
+    "endings": ('  - ["e", "a", "es"]', '  - ["e", "a", "ens"]', REPAIR),
+    "code of a translator": ("iso639_3: cat", "iso639_3: cax", {}),
 }
 
 
@@ -350,7 +360,7 @@ def test_a_new_architecture_reruns_nothing(finished, planned):
 
 def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, nearest):
     assert planned() == {}
-    assert planned(nearest) == {"solve_deltas": 1, "score": 1, **SCORE_FIGURES}
+    assert planned(nearest) == {"solve_deltas": 1, "score": 1, **STUDY, **SCORE_FIGURES}
 
 
 @pytest.fixture(scope="module")
@@ -430,7 +440,8 @@ def test_a_target_of_the_paper_needs_only_what_the_run_has_not(planned):
     edit = {"optimise_values": 2, "solve_deltas": 1, "score": 1}
     assert planned("configs/tiny.yaml", "figure1", "figure7") == {
         **edit,
-        "paper_subjects": 1,
+        "write_study": 1,
+        "report_subjects": 1,
         "figure1": 1,
     }
 

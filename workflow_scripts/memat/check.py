@@ -11,28 +11,15 @@ from itertools import chain
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
-from memat.edit.solver import DEFAULT, can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
-from memat.plan import BOTH, JOINT, all_languages, can_recycle, experiment_rows
-from memat.results_folder import results_faults
+from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
+from memat.study.plan import MAIN, all_languages, plan_study
+from memat.study.row_faults import experiment_faults, study_faults
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
 from memat.text.languages import apertium_pair, load_language
-
-NEEDED_KEYS = {
-    "unedited": (),
-    "memit": ("train",),
-    "memat": ("train", "heads"),
-    "iti": ("train", "heads"),
-}
-ALLOWED_KEYS = {
-    "unedited": (),
-    "memit": ("train", "solver"),
-    "memat": ("train", "solver", "heads", "select", "k", "recycled"),
-    "iti": ("train", "solver", "heads", "select", "k", "alpha"),
-}
 
 
 def check_config(config: dict) -> list[str]:
@@ -44,9 +31,10 @@ def check_config(config: dict) -> list[str]:
     _raise_all(config_faults(config))
     config = completed(config)
     _raise_all(chain(results_faults(config["results"]), _language_faults(config)))
+    _raise_all(layout_faults(config["results"]))
     for code in all_languages(config):
         load_language(Path(f"resources/languages/{code}.yaml"))
-    _raise_all(_experiment_faults(config))
+    _raise_all(chain(experiment_faults(config), study_faults(config)))
     into = translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
     _raise_all(_size_faults(config, spec))
@@ -75,34 +63,6 @@ def _language_faults(config: dict) -> Iterator[str]:
             )
 
 
-def _experiment_faults(config: dict) -> Iterator[str]:
-    languages = all_languages(config)
-    first_seen: dict[str, int] = {}
-    for position, row in enumerate(experiment_rows(config)):
-        place = f"experiments[{position}] ({row['name']})"
-        if row["name"] in first_seen:
-            yield f"{place}: name already used by experiments[{first_seen[row['name']]}]"
-        first_seen.setdefault(row["name"], position)
-        for key in NEEDED_KEYS[row["method"]]:
-            if key not in row:
-                yield f"{place}.{key}: missing; method {row['method']} needs one of {', '.join(languages)}"
-        for key in row.keys() - {"name", "method", *ALLOWED_KEYS[row["method"]]}:
-            yield f"{place}.{key}: method {row['method']} takes no such key"
-        if row.get("recycled") and not can_recycle(config["blocks"]):
-            yield (
-                f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
-                f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"
-            )
-        if row.get("train") == JOINT and not can_be_joint(row.get("solver", DEFAULT)):
-            able = ", ".join(name for name in solver_names() if can_be_joint(name))
-            yield f"{place}.train: {JOINT} is for solvers {able}, not {row['solver']}"
-        for key, allowed in {"train": [*languages, BOTH, JOINT], "heads": languages}.items():
-            if key in row and row[key] not in allowed:
-                yield f"{place}.{key}: {allowed_values(row[key], allowed)}"
-    if "experiment" in config and config["experiment"] not in first_seen:
-        yield f"experiment: {allowed_values(config['experiment'], first_seen)}"
-
-
 def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
     """Layers and heads beyond the model."""
     for layer in config["edit"]["layers"]:
@@ -119,12 +79,12 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
             f" {spec.name} has hidden layers 0 to {spec.n_layers}"
         )
     n_heads = spec.n_layers * spec.n_heads
-    keys = {"corrections.k": config["corrections"]["k"]} | {
-        f"experiments[{i}] ({row['name']}).k": row["k"]
-        for i, row in enumerate(experiment_rows(config))
-        if "k" in row
-    }
-    keys |= {f"paper.heads[{i}]": k for i, k in enumerate(config["paper"]["heads"])}
+    keys = {"corrections.k": config["corrections"]["k"]}
+    for report in plan_study(config).reports:
+        for i, row in enumerate(report.rows):
+            place = f"experiments[{i}]" if report.name == MAIN else f"study: {report.name}"
+            if "k" in row.spec:
+                keys[f"{place} ({row.name}).k"] = row.spec["k"]
     for key, k in keys.items():
         if k > n_heads:
             yield (

@@ -10,7 +10,7 @@ from memat import io
 from memat.checksum import carries_checksum
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
-from memat.plan import experiment_rows
+from memat.study.plan import experiment_rows
 from memat.study.translation import file_of
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
@@ -126,10 +126,10 @@ def _require_enough(config: dict, splits: pl.Series) -> None:
 def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:
     """Raise ConfigError if heads are asked for and no fact has the two targets they tell apart."""
     used = facts.filter(split=config["blocks"]["split"])
-    asking = [row["name"] for row in experiment_rows(config) if row.get("heads")]
+    asking = [row for row in experiment_rows(config) if row.get("heads")]
     if asking and used["target_true"].null_count() == used.height:
         raise ConfigError(
-            f"experiments ({asking[0]}).heads: heads are ranked by how well they tell a true target"
+            f"experiments ({asking[0].get('name', asking[0]['method'])}).heads: heads are ranked by how well they tell a true target"
             f" from a new one, but no fact of {config['facts']['path']} has a true target; give true"
             " targets, or list experiments without heads"
         )

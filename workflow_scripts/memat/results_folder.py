@@ -22,6 +22,9 @@ PROJECT = frozenset(
 SYSTEM = frozenset("bin boot dev etc lib lib64 proc sbin sys usr".split())
 # what a results folder begins with: one of these is there after the first job
 OWN = frozenset("benchmarks dataset edits export figures heads logs model paper scores".split())
+OWN |= {"study"}
+# files and folders that only earlier versions of the workflow wrote
+EARLIER = ("dataset/repaired.parquet", "dataset/alignments.parquet", "model/covariance.safetensors")
 
 
 def results_of(config: str | Path, repository: Path = REPOSITORY) -> Path:
@@ -67,6 +70,16 @@ def results_faults(results: object, repository: Path = REPOSITORY) -> Iterator[s
         fault = _disk_fault(path) or _place_fault(path, repository)
     if fault:
         yield f"results: {shown(results)}: {fault}"
+
+
+def layout_faults(results: str) -> Iterator[str]:
+    """Results of an earlier version, whose files would be taken for others: at most one line."""
+    found = [name for name in EARLIER if Path(results, name).exists()]
+    if found:
+        yield (
+            f"results: {shown(results)}: holds results of an earlier version ({found[0]}), whose"
+            " files mean something else now; name another folder, or delete this one"
+        )
 
 
 def _text_fault(results: object) -> str | None:

@@ -5,14 +5,13 @@ reproduced` if any lies on the other side, `undecided` otherwise. A claim of "in
 needs one interval, and is refused only if all lie on the other side.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import polars as pl
 
 REPRODUCED, REFUSED, UNDECIDED = "reproduced", "not reproduced", "undecided"
-SHOWN = ("ES", "PS", "NS", "EM", "PM", "NM")
 
 
 @dataclass(frozen=True)
@@ -46,96 +45,66 @@ class Claim:
         return REPRODUCED if held else REFUSED if refused else UNDECIDED
 
 
-def paper_claims(
-    differences: pl.DataFrame, transfer: pl.DataFrame, peaks: pl.DataFrame, languages: Sequence[str]
+def measured_claims(
+    planned: Sequence[dict],
+    differences: pl.DataFrame,
+    transfers: Mapping[str, pl.DataFrame],
+    peaks: Mapping[str, pl.DataFrame],
 ) -> list[Claim]:
-    """All claims, from paired differences, the losses of transfer and the peaks of the probes.
+    """The claims of a study with what was measured.
 
-    differences: as `memat.report.tables.paired_differences` over `compared_pairs`.
-    transfer: as `memat.report.curves.transfer_frame`. peaks: as `peaks_frame`.
-    languages: source and target.
+    planned: as `memat.study.claims.PlannedClaim.described`. differences: as
+    `memat.report.tables.paired_differences` over `compared_pairs`. transfers, peaks: by report,
+    as `memat.report.curves.transfer_frame` and `peaks_frame`.
     """
-    source, target = languages
-
-    def paired(experiment, baseline, evaluated=languages, metrics=SHOWN, bound=0.0):
-        rows = differences.filter(
-            pl.col("metric").is_in(list(metrics)),
-            pl.col("eval_language").is_in(list(evaluated)),
-            experiment=experiment,
-            baseline=baseline,
-        )
-        return [
-            Evidence(
-                f"{experiment} − {baseline}, {row['metric']} {row['eval_language']}",
-                *(row[key] for key in ("difference", "low", "high")),
-                bound,
-            )
-            for row in rows.iter_rows(named=True)
-            if row["difference"] is not None
-        ]
-
-    ahead = [
-        item for train, heads in _pairs(languages)
-        for item in paired(f"memat_{train}_{heads}", f"memit_{train}")
-    ]  # fmt: skip
-    untrained = [
-        item for train, heads in _pairs(languages)
-        for item in paired(
-            f"memat_{train}_{heads}", f"memit_{train}", [_other(train, languages)],
-            ("ES", "PS", "EM", "PM"),
-        )
-    ]  # fmt: skip
-    portable = [
-        item for train, heads in _pairs(languages)
-        for item in paired(f"memat_{train}_{heads}_recycled", f"memit_{train}")
-    ]  # fmt: skip
-    located = [
-        _turned(item) for code in languages
-        for item in paired(
-            f"random_{code}_{code}", f"memat_{code}_{code}", [code], ("ES", "PS", "EM", "PM")
-        )
-    ]  # fmt: skip
-    lost = [
-        Evidence(
-            f"loss of {row['experiment']} on the way to {row['eval_language']}, {row['metric']}",
-            *(row[key] for key in ("difference", "low", "high")),
-        )
-        for row in transfer.iter_rows(named=True)
-        if row["metric"] in ("ES", "PS", "EM", "PM") and row["difference"] is not None
-    ]
     return [
-        Claim("across languages an edit loses more where subjects share few tokens",
-              "section 5.1, figure 1", tuple(lost)),
-        Claim("the best heads tell new from true in about 80%, whatever the languages; "
-              "more than with shuffled labels",
-              "section 5.2, figures 2 and 8", tuple(_peak_evidence(peaks))),
-        Claim("MEMAT is ahead of MEMIT in all metrics", "section 6, tables 1 and 2", tuple(ahead)),
-        Claim("… in some of them by more than 10 points", "section 6, tables 1 and 2",
-              tuple(Evidence(e.what, e.value, e.low, e.high, 10.0) for e in ahead), any_of=True),
-        Claim("MEMAT also gains in the language that was not trained", "section 6",
-              tuple(untrained)),
-        Claim("corrections found on other facts (recycled) are ahead of MEMIT", "section 6",
-              tuple(portable)),
-        Claim("located heads are ahead of random ones", "section 6", tuple(located)),
-        Claim("optimised corrections are ahead of ITI's shifts", "appendix I",
-              tuple(paired(f"memat_{target}_{source}", f"iti_{target}_{source}", [source],
-                           ("ES", "PS", "EM", "PM")))),
-        Claim("the sum of both languages' deltas is ahead of one joint delta", "appendix H",
-              tuple(paired("memit_both", "memit_joint", metrics=("ES", "PS", "EM", "PM")))),
-    ]  # fmt: skip
-
-
-def compared_pairs(languages: Sequence[str]) -> list[tuple[str, str]]:
-    """(experiment, baseline) of every paired difference that a claim rests on."""
-    source, target = languages
-    pairs = [
-        (f"memat_{train}_{heads}{end}", f"memit_{train}")
-        for end in ("", "_recycled")
-        for train, heads in _pairs(languages)
+        Claim(
+            claim["text"],
+            claim["place"],
+            tuple(_evidence(claim, differences, transfers, peaks)),
+            claim["any_of"],
+        )
+        for claim in planned
     ]
-    pairs += [(f"random_{code}_{code}", f"memat_{code}_{code}") for code in languages]
-    pairs += [(f"memat_{target}_{source}", f"iti_{target}_{source}")]
-    return [*pairs, ("memit_both", "memit_joint")]
+
+
+def compared_pairs(planned: Sequence[dict]) -> list[tuple[str, str]]:
+    """(row, baseline) of every paired difference that a claim rests on, once."""
+    pairs = ((c["row"], c["baseline"]) for claim in planned for c in claim["comparisons"])
+    return list(dict.fromkeys(pairs))
+
+
+def _evidence(claim: dict, differences, transfers, peaks) -> Iterator[Evidence]:
+    if claim["evidence"] == "paired":
+        yield from _paired(claim, differences)
+    for name in claim["of"]:
+        if claim["evidence"] == "transfer":
+            yield from _transfer(transfers[name].filter(pl.col("metric").is_in(claim["metrics"])))
+        else:
+            yield from _peak_evidence(peaks[name])
+
+
+def _paired(claim: dict, differences: pl.DataFrame) -> Iterator[Evidence]:
+    for compared in claim["comparisons"]:
+        rows = differences.filter(
+            pl.col("metric").is_in(claim["metrics"]),
+            pl.col("eval_language").is_in(compared["asked_in"]),
+            pl.col("difference").is_not_null(),
+            experiment=compared["row"],
+            baseline=compared["baseline"],
+        )
+        for row in rows.iter_rows(named=True):
+            what = (
+                f"{row['experiment']} − {row['baseline']}, {row['metric']} {row['eval_language']}"
+            )
+            yield Evidence(what, row["difference"], row["low"], row["high"], claim["above"])
+
+
+def _transfer(losses: pl.DataFrame) -> Iterator[Evidence]:
+    known = losses.filter(pl.col("difference").is_not_null())
+    for row in known.iter_rows(named=True):
+        what = f"loss of {row['experiment']} on the way to {row['eval_language']}, {row['metric']}"
+        yield Evidence(what, row["difference"], row["low"], row["high"])
 
 
 def peaks_frame(panels: Sequence[dict], tables: Sequence[pl.DataFrame], k: int) -> pl.DataFrame:
@@ -180,22 +149,6 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _turned(item: Evidence) -> Evidence:
-    """The same difference, baseline minus experiment."""
-    experiment, rest = item.what.split(" − ")
-    baseline, metric = rest.split(", ")
-    what = f"{baseline} − {experiment}, {metric}"
-    return Evidence(what, -item.value, -item.high, -item.low, item.bound)
-
-
-def _pairs(languages: Sequence[str]) -> list[tuple[str, str]]:
-    return [(train, heads) for train in reversed(languages) for heads in reversed(languages)]
-
-
-def _other(code: str, languages: Sequence[str]) -> str:
-    return next(language for language in languages if language != code)
 
 
 def claims_markdown(claims: Sequence[Claim], shown: int = 6) -> str:

@@ -22,7 +22,7 @@ def curves_frame(
 ) -> pl.DataFrame:
     """`summary_frame` with the columns `series` and `x` (null: a level beside the curves).
 
-    rows: as `memat.paper.Row.as_row` gives them.
+    rows: of a study file (`memat.study.rows.Row.described`).
     """
     places = pl.DataFrame(
         [(row["name"], row["series"], row["x"]) for row in rows],
@@ -119,7 +119,7 @@ def transfer_frame(
                 "high": high[place],
             }
             rows.append(
-                {"experiment": experiment, "train_language": language, "eval_language": other}
+                {"experiment": experiment, "edit_language": language, "eval_language": other}
                 | {"metric": metric, "n_alike": len(groups[0]), "n_different": len(groups[1])}
                 | percent(**values)
             )
@@ -128,7 +128,7 @@ def transfer_frame(
 
 TRANSFER_SCHEMA = {
     "experiment": pl.String,
-    "train_language": pl.String,
+    "edit_language": pl.String,
     "eval_language": pl.String,
     "metric": pl.String,
     "n_alike": pl.Int64,

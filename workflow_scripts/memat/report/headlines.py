@@ -20,7 +20,7 @@ def headlines(
     for row in summary.unique("experiment", maintain_order=True).iter_rows(named=True):
         if row["heads"]:
             sentences[row["experiment"]] = list(results.of_corrections(row))
-        elif row["train_language"]:
+        elif row["edit_language"]:
             sentences[row["experiment"]] = list(results.of_edit(row))
     return {experiment: told for experiment, told in sentences.items() if told}
 
@@ -52,7 +52,7 @@ class _Results:
 
     def of_edit(self, row: dict) -> Iterator[str]:
         name = row["experiment"]
-        trained = trained_languages(row["train_language"], self.languages)
+        trained = trained_languages(row["edit_language"], self.languages)
         yield f"Edited in {_listed(map(self.name_of, trained))}."
         yield from filter(None, (self.learnt(name, language) for language in trained))
         for language in self.languages:
@@ -90,7 +90,7 @@ class _Results:
         name = row["experiment"]
         chance = " drawn by chance" if "random" in row["method"] else ""
         corrected = self.name_of(row["head_language"])
-        edited = trained_languages(row["train_language"], self.languages)
+        edited = trained_languages(row["edit_language"], self.languages)
         yield (
             f"Edited in {_listed(map(self.name_of, edited))}, {row['heads']} heads{chance} "
             f"corrected in {corrected}."

@@ -1,4 +1,4 @@
-"""Score files of a summary: the metrics of the experiments they belong to."""
+"""Score files of a report: the metrics of the rows they belong to."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,14 @@ from memat.evaluate.intervals import BootstrapSettings
 from memat.report.tables import metrics_frame
 
 
-def measured(
-    paths: Sequence[str], experiments: Sequence[dict], cfg: dict, seed: int
-) -> tuple[pl.DataFrame, BootstrapSettings]:
-    """`metrics_frame` of score files, and how its intervals are drawn.
+def measured(rows: Sequence[dict], cfg: dict, seed: int) -> tuple[pl.DataFrame, BootstrapSettings]:
+    """`metrics_frame` of the rows of a report, and how its intervals are drawn.
 
-    paths: `files` of them for each experiment, in the experiments' order; two experiments
-    whose models are the same name the same file. cfg: config section `summary`.
+    rows: of a study file, each with the paths of its `scores`; two rows whose models are the
+    same name the same files. cfg: config section `summary`.
     """
-    names = [row["name"] for row in experiments for _ in range(row["files"])]
-    tables = {path: io.read_table(path) for path in dict.fromkeys(paths)}
-    scores = [(name, tables[path]) for name, path in zip(names, paths, strict=True)]
-    metrics = metrics_frame(scores, experiments, cfg["probability"])
+    paths = dict.fromkeys(path for row in rows for path in row["scores"])
+    tables = {path: io.read_table(path) for path in paths}
+    scores = [(row["name"], tables[path]) for row in rows for path in row["scores"]]
+    metrics = metrics_frame(scores, rows, cfg["probability"])
     return metrics, BootstrapSettings(cfg["bootstrap"], cfg["confidence"], seed)

@@ -21,7 +21,6 @@ from memat.evaluate.metrics import (
     fact_metrics,
     harmonic_mean,
 )
-from memat.plan import BOTH, JOINT
 
 DECIMALS = 4  # of a percent, in the CSV files
 NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
@@ -66,8 +65,8 @@ def summary_frame(
 ) -> pl.DataFrame:
     """One row per experiment, language and metric; value, low, high in percent.
 
-    metrics: result of `metrics_frame`. experiments: dicts with name, method, train,
-    solver, heads, select, k. Random-heads controls have the method "memat-random"; `heads`
+    metrics: result of `metrics_frame`. experiments: rows of a study file
+    (`memat.study.rows.Row.described`). Random-heads controls have the method "memat-random"; `heads`
     is the number of corrected heads, 0 without corrections. n_facts counts the facts
     that have the metric; for the harmonic score S it is the least of ES, PS, NS.
     """
@@ -76,8 +75,9 @@ def summary_frame(
         described = {
             "experiment": experiment["name"],
             "method": method_name(experiment),
-            "train_language": experiment["train"],
-            "head_language": experiment["heads"],
+            "edit_language": experiment["edit_language"],
+            "combine": experiment["combine"],
+            "head_language": experiment["head_language"],
             "heads": experiment["k"] or 0,
         }
         for language in languages:
@@ -108,8 +108,9 @@ def differences_frame(
     languages: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
-    """`paired_differences` of the experiments that `comparisons` finds."""
-    return paired_differences(metrics, comparisons(experiments), languages, settings)
+    """`paired_differences` of each row and its baselines."""
+    pairs = [(row["name"], baseline) for row in experiments for baseline in row["baselines"]]
+    return paired_differences(metrics, pairs, languages, settings)
 
 
 def paired_differences(
@@ -138,46 +139,6 @@ def paired_differences(
     return pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA)
 
 
-def comparisons(experiments: Sequence[dict]) -> list[tuple[str, str]]:
-    """(experiment, baseline) names: which rows of the results are compared.
-
-    memit − unedited; another solver − the default one in the same training language; the sum of both
-    languages' deltas − one joint delta; memat or iti (located or random) − the same edit
-    without corrections; random heads − located heads of the same edit, language, number and
-    strength; recycled corrections − those of the same facts.
-    """
-    return [
-        (one["name"], other["name"])
-        for one in experiments
-        for other in experiments
-        if _is_baseline(one, other)
-    ]
-
-
-def _is_baseline(one: dict, other: dict) -> bool:
-    """Whether `one` is compared with `other`."""
-
-    def alike(*keys: str) -> bool:
-        return all(one[key] == other[key] for key in keys)
-
-    def change(key: str) -> tuple:
-        return one[key], other[key]
-
-    same_edit = alike("train", "solver")
-    if change("method") == ("memit", "unedited"):
-        return True
-    if one["method"] in ("memat", "iti") and other["method"] == "memit":
-        return same_edit
-    if change("method") == ("memit", "memit"):
-        other_solver = change("solver")[1] == DEFAULT != one["solver"] and alike("train")
-        return other_solver or (change("train") == (BOTH, JOINT) and alike("solver"))
-    if not (same_edit and alike("method", "heads", "k", "alpha")):
-        return False
-    return (change("recycled") == (True, False) and alike("select")) or (
-        change("select") == ("random", "located") and alike("recycled")
-    )
-
-
 def method_name(experiment: dict) -> str:
     """Method as the tables name it: a random-heads control is no MEMAT result."""
     random = experiment["select"] == "random"
@@ -192,7 +153,8 @@ def method_name(experiment: dict) -> str:
 SUMMARY_SCHEMA = {
     "experiment": pl.String,
     "method": pl.String,
-    "train_language": pl.String,
+    "edit_language": pl.String,
+    "combine": pl.String,
     "head_language": pl.String,
     "heads": pl.Int64,
     "n_facts": pl.Int64,

@@ -12,9 +12,11 @@ from pydantic import Field, ValidationError
 from memat.study import sections_dataset as of_dataset
 from memat.study import sections_edit as of_edit
 from memat.study import sections_run as of_run
+from memat.study import sections_study as of_study
 from memat.study import translation
 from memat.study.faults import fault_lines
 from memat.study.section import PlainText, Section
+from memat.study.study_file import study_file_faults, whole_study
 
 CUT_BY_FACTS = ("values", "activations", "scores")  # sections of stages whose jobs share the facts
 
@@ -48,10 +50,10 @@ class Config(Section):
     iti: of_edit.Iti = of_edit.Iti()
     scores: of_run.Scores = of_run.Scores()
     summary: of_run.Summary = of_run.Summary()
-    paper: of_run.Paper = of_run.Paper()
     export: of_run.Export = of_run.Export()
-    experiments: Annotated[list[of_run.Experiment], Field(min_length=1)] | None = None
+    experiments: Annotated[list[of_study.Experiment], Field(min_length=1)] | None = None
     """unedited, then memit in each language, then memat with edit and heads in each"""
+    study: of_study.Study = of_study.Study()
     experiment: PlainText | None = None
     """experiment to export, given with --config experiment=<name>"""
 
@@ -109,6 +111,7 @@ def config_faults(config: dict) -> Iterator[str]:
         yield from fault_lines(error, Config)
         return
     yield from _section_faults(typed, "")
+    yield from study_file_faults(typed.study.model_dump())
 
 
 def completed(config: dict) -> dict:
@@ -122,6 +125,7 @@ def completed(config: dict) -> dict:
     plain = typed.model_dump() | {"translate": translation.plain_section(typed.translate)}
     if typed.experiments is not None:
         plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
+    plain["study"] = whole_study(plain["study"])
     if typed.blocks.size is None:
         for section in CUT_BY_FACTS:
             plain[section]["shard_size"] = None

@@ -11,8 +11,14 @@ from pydantic.fields import FieldInfo
 
 from memat.study.config import Config
 from memat.study.section import MACHINE_LIMIT, Section
-from memat.study.sections_run import Experiment
+from memat.study.sections_study import Claim, Experiment, Report, StudyFile, StudyRow
 
+LISTED = {
+    "": StudyFile,
+    "reports": Report,
+    "reports.rows": StudyRow,
+    "claims": Claim,
+}  # of a study file
 WIDTH = 100
 LEAST_COMMENT_WIDTH = 40
 CONFIG_HEADER = """\
@@ -71,6 +77,13 @@ def settings_page() -> str:
         elif is_section(field):
             section = section_of(field)
             parts.append(_table(name, _flat(section.__doc__), _rows(section, "")))
+            parts += [
+                _table(
+                    f"a study file: {key}".removesuffix(": "), _flat(kind.__doc__), _rows(kind, "")
+                )
+                for key, kind in LISTED.items()
+                if name == "study"
+            ]
         else:
             parts.append(_table(name, "", [_row(name, field)]))
     return "".join(parts)

@@ -35,8 +35,22 @@ _LIMITS = {
 
 def fault_lines(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """One line for each fault, in the order of their places."""
-    for fault in sorted(error.errors(), key=lambda f: [str(part) for part in f["loc"]]):
+    faults = [{**fault, "loc": _keys_of(fault["loc"])} for fault in error.errors()]
+    first = {fault["loc"]: fault for fault in reversed(faults)}  # of the kinds of a union the first
+    inner = {place[:depth] for place in first for depth in range(1, len(place))}
+    # a list with a faulty item is also no text: the item says it all
+    shown = [f for place, f in first.items() if place not in inner or f["type"] != "string_type"]
+    for fault in sorted(shown, key=lambda f: [str(part) for part in f["loc"]]):
         yield _line(fault, model)
+
+
+def _keys_of(place: tuple) -> tuple:
+    """The place without the names that pydantic gives to the kinds of a union."""
+    return tuple(part for part in place if isinstance(part, int) or not _is_kind(str(part)))
+
+
+def _is_kind(part: str) -> bool:
+    return "[" in part or part == "str"
 
 
 def _line(fault: dict, model: type[BaseModel]) -> str:

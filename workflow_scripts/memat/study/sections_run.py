@@ -5,15 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.edit.solver import solver_names, solvers_in_words
 from memat.study.section import (
     Count,
     Language,
     Number,
     PlainText,
-    Positive,
     Section,
-    Text,
 )
 
 
@@ -80,61 +77,8 @@ class Summary(Section):
     """level of every interval"""
 
 
-Rates = Annotated[list[Positive], Field(min_length=1)]
-
-
-class LearningRates(Section):
-    """Learning rates that are searched."""
-
-    memit: Rates = [0.25, 0.5, 1.0, 2.0]
-    """figure 5"""
-    pmet: Rates = [0.25, 0.5, 1.0, 2.0]
-    """figure 6"""
-
-
-class Paper(Section):
-    """Its tables and figures, the targets table1, … figure10, or all: paper"""
-
-    heads: Annotated[list[Count], Field(min_length=1)] = [4, 16, 48]
-    """K of figures 9 and 10"""
-    alphas: Rates = [1, 3, 10]
-    """α of figure 10"""
-    learning_rates: LearningRates = LearningRates()
-    smallest_edit: Count = 10
-    """of figure 4, whose sizes are exp(ln(blocks.size)·i/16)"""
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        for key, values in (("heads", self.heads), ("alphas", self.alphas)):
-            if len(set(values)) < len(values):
-                yield key, f"must have no repeats, found {values}"
-
-
 class Export(Section):
     """Target `export`, with --config experiment=<name>"""
 
     block: Number = 0
     """the model edited with this block is written"""
-
-
-class Experiment(Section):
-    """One row of the results table."""
-
-    name: Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
-    """of the row; distinct"""
-    method: Literal["unedited", "memit", "memat", "iti"]
-    """unedited | memit (weights edited in `train`) | memat (and heads corrected in `heads`)
-    | iti (and heads shifted without optimisation)"""
-    train: Text | None = None
-    """a language, both (the sum of both languages' deltas) or joint (values optimised in both
-    together, one update)"""
-    solver: Annotated[Literal[*solver_names()] | None, Field(description=solvers_in_words())] = None
-    heads: Language | None = None
-    """language in which heads are located and corrected"""
-    select: Literal["located", "random"] | None = None
-    """located (best probes, the default) | random (the control)"""
-    k: Count | None = None
-    """overrides corrections.k"""
-    alpha: Positive | None = None
-    """overrides iti.alpha"""
-    recycled: bool | None = None
-    """true takes the corrections of other facts (blocks.donor)"""

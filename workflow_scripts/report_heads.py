@@ -1,4 +1,4 @@
-"""Figures 2 and 8 of the paper: accuracy of every head, its peaks and the shuffled control."""
+"""One figure of a study: accuracy of every head, its peaks and the shuffled control."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""One table of the paper: summary, paired differences, Markdown and figure."""
+"""One table of a study: summary, paired differences, Markdown and figure."""
 
 import polars as pl
 
@@ -13,20 +13,19 @@ from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
-    params, inputs, outputs = stage.params, stage.inputs, stage.outputs
-    metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
-    summary = summary_frame(metrics, params.rows, params.languages, settings)
+    inputs, outputs, study = stage.inputs, stage.outputs, io.read_json(stage.inputs.study)
+    rows, languages = study["rows"], study["languages"]
+    metrics, settings = measured(rows, stage.cfg, stage.params.seed)
+    summary = summary_frame(metrics, rows, languages, settings)
     published = io.read_csv(inputs.published, schema=PUBLISHED_SCHEMA)
-    shown = pl.concat([summary, published_rows(published, params.target, params.languages)])
+    shown = pl.concat([summary, published_rows(published, study["name"], languages)])
     io.write_csv(outputs.summary, shown)
-    io.write_csv(
-        outputs.differences, differences_frame(metrics, params.rows, params.languages, settings)
-    )
+    io.write_csv(outputs.differences, differences_frame(metrics, rows, languages, settings))
     io.write_text(outputs.table, markdown_table(shown, settings.confidence))
     with styled():
         figure = draw_metrics(shown, settings.confidence)
         save_figure(figure, outputs.png, outputs.svg, stage.provenance)
-    return f"{len(params.rows)} experiments"
+    return f"{len(rows)} experiments"
 
 
 if __name__ == "__main__":

@@ -1,49 +1,59 @@
-"""The scripts behind the paper's targets: files in, tables and figures and a page out."""
+"""The scripts behind a study's targets: files in, tables and figures and a page out."""
 
 import polars as pl
 import pytest
-from test_report_scripts import PROVENANCE, SUMMARY, stage
+from test_report_scripts import PROVENANCE, SUMMARY, stage, write_study
 
-import paper_heads
-import paper_index
-import paper_subjects
-import paper_table
+import report_claims
+import report_curves
+import report_heads
+import report_matrix
+import report_subjects
+import report_table
 from memat import io
 from memat.report.claims import compared_pairs
 from memat.report.published import PUBLISHED_SCHEMA
+from memat.study.config import completed
+from memat.study.plan import plan_study
 from score_tables import LANGUAGES, experiment, random_scores
+
+CONFIG = completed({"facts": {"path": "facts.json"}, "blocks": {"size": 12, "donor": 50}})
+STUDY = plan_study(CONFIG)
 
 
 def row(name):
-    """The row of an experiment by the name it has in the paper's targets."""
+    """The row of a model by its automatic name."""
     if name == "unedited":
-        return experiment(name, name, files=1)
-    method, train, *heads = name.removesuffix("_recycled").split("_")
+        return experiment(name, name)
+    method, edited, *heads = name.removesuffix("_recycled").split("_")
     if not heads:
-        return experiment(name, "memit", train, files=1)
+        return experiment(name, "memit", edited, baselines=["unedited"])
+    if heads[0] in ("sum", "joint"):
+        return experiment(name, "memit", edited, combine=heads[0])
     return experiment(
         name,
         {"random": "memat"}.get(method, method),
-        train,
+        edited,
         heads[0],
         "random" if method == "random" else "located",
         16,
         recycled=name.endswith("_recycled"),
-        files=1,
     )
 
 
-def scored(folder, names):
-    """A score file of every experiment, each a little surer than the one before."""
-    paths = []
+def scored(folder, names, **places):
+    """The row of every model with its score file, each a little surer than the one before."""
+    rows = []
     for place, name in enumerate(names):
         tables = [
             random_scores(12, seed, language, "0", 0.3 * place)
             for seed, language in enumerate(LANGUAGES)
         ]
-        paths.append(str(folder / name / "block_0.parquet"))
-        io.write_table(paths[-1], pl.concat(tables), PROVENANCE)
-    return paths
+        path = str(folder / name / "block_0.parquet")
+        io.write_table(path, pl.concat(tables), PROVENANCE)
+        place = {key: values[place] for key, values in places.items()}
+        rows.append({**row(name), **place, "scores": [path]})
+    return rows
 
 
 def test_a_table_shows_published_numbers_beside_ours(tmp_path):
@@ -57,17 +67,9 @@ def test_a_table_shows_published_numbers_beside_ours(tmp_path):
     outputs = {
         name: str(tmp_path / f"table1.{name}") for name in ("summary", "differences", "table")
     } | {kind: str(tmp_path / f"table1.{kind}") for kind in ("png", "svg")}
-    paper_table.main(
-        stage(
-            {"scores": scored(tmp_path, names), "published": str(tmp_path / "published.csv")},
-            outputs,
-            SUMMARY,
-            rows=[row(name) for name in names],
-            target="table1",
-            languages=list(LANGUAGES),
-            seed=0,
-        )
-    )
+    study = write_study(tmp_path, scored(tmp_path, names), name="table1")
+    inputs = {"study": study, "published": str(tmp_path / "published.csv")}
+    report_table.main(stage(inputs, outputs, SUMMARY, seed=0))
     table = (tmp_path / "table1.table").read_text(encoding="utf-8")
     assert "paper: MEMIT (CAT)" in table
     assert "97.4" in table
@@ -86,20 +88,11 @@ def transfer(tmp_path):
     io.write_table(tmp_path / "overlap.parquet", overlap, PROVENANCE)
     outputs = {name: str(tmp_path / f"figure1.{name}") for name in ("table", "transfer")}
     outputs |= {kind: str(tmp_path / f"figure1.{kind}") for kind in ("png", "svg")}
-    paper_subjects.main(
-        stage(
-            {
-                "scores": scored(tmp_path / "subjects", names),
-                "overlap": str(tmp_path / "overlap.parquet"),
-            },
-            outputs,
-            SUMMARY,
-            rows=[row(name) for name in names],
-            bounds={"same": 1.0, "different": 0.5},
-            languages=list(LANGUAGES),
-            seed=0,
-        )
-    )
+    drawing = {"title": "Edits by overlap"}
+    study = write_study(tmp_path, scored(tmp_path / "subjects", names), drawing=drawing)
+    inputs = {"study": study, "overlap": str(tmp_path / "overlap.parquet")}
+    bounds = {"same": 1.0, "different": 0.5}
+    report_subjects.main(stage(inputs, outputs, SUMMARY, bounds=bounds, seed=0))
     return outputs
 
 
@@ -108,7 +101,7 @@ def test_subjects_are_told_apart_by_their_overlap(transfer):
     sizes = frame.filter(metric="ES", eval_language="en", experiment="memit_ca")
     assert dict(sizes.select("subset", "n_facts").rows()) == {"all": 12, "J ≥ 1": 8, "J ≤ 0.5": 4}
     lost = pl.read_csv(transfer["transfer"])
-    assert set(lost["train_language"]) == {"en", "ca"}
+    assert set(lost["edit_language"]) == {"en", "ca"}
     assert set(lost["n_different"]) == {4}
 
 
@@ -128,7 +121,7 @@ def test_maps_of_several_blocks_and_their_peaks(tmp_path):
             panels.append({"edit": "memit-ca", "language": language, "block": block})
     names = ("table", "png", "svg", "by_index_png", "by_index_svg")
     outputs = {name: str(tmp_path / f"out.{name.replace('_', '.')}") for name in names}
-    paper_heads.main(stage({"accuracy": paths}, outputs, {}, panels=panels, k=1))
+    report_heads.main(stage({"accuracy": paths}, outputs, {}, panels=panels, k=1))
     peaks = pl.read_csv(outputs["table"])
     assert peaks.select("peak", "shuffled_peak", "test", "facts").unique().rows() == [
         (80.0, 60.0, 70.0, 20)
@@ -136,8 +129,35 @@ def test_maps_of_several_blocks_and_their_peaks(tmp_path):
     assert "shuffled labels 60.0%" in (tmp_path / "out.svg").read_text(encoding="utf-8")
 
 
+def test_curves_have_a_table_and_a_figure(tmp_path):
+    names = ["memit_ca", "memat_ca_en"]
+    rows = scored(tmp_path, names, series=["MEMIT", "MEMAT"], x=[1.0, 2.0])
+    drawing = {"title": "T", "axis": "n", "logarithmic": True, "by_metric": False}
+    outputs = {kind: str(tmp_path / f"curves.{kind}") for kind in ("table", "png", "svg")}
+    study = write_study(tmp_path, rows, drawing=drawing)
+    report_curves.main(stage({"study": study}, outputs, SUMMARY, seed=0))
+    frame = pl.read_csv(outputs["table"])
+    assert set(frame.select("series", "x").rows()) == {("MEMIT", 1.0), ("MEMAT", 2.0)}
+
+
+def test_a_matrix_has_the_edits_and_no_corrected_heads(tmp_path):
+    names = ["unedited", "memit_en", "memit_ca", "memit_en+ca_sum", "memat_ca_en"]
+    outputs = {kind: str(tmp_path / f"matrix.{kind}") for kind in ("table", "png", "svg")}
+    study = write_study(tmp_path, scored(tmp_path, names))
+    report_matrix.main(stage({"study": study}, outputs, SUMMARY, seed=0))
+    frame = pl.read_csv(outputs["table"])
+    assert frame["edited_in"].unique(maintain_order=True).to_list() == [
+        *("unedited", "en", "ca", "en+ca sum")
+    ]
+    assert set(frame["asked_in"]) == set(LANGUAGES)
+    assert set(frame["n_facts"]) == {12}
+    assert "<!-- edited in" not in (tmp_path / "matrix.svg").read_text(encoding="utf-8")
+
+
 def test_the_page_of_claims_links_every_target(tmp_path, transfer):
-    names = list(dict.fromkeys(name for pair in compared_pairs(LANGUAGES) for name in pair))
+    claims = [claim.described() for claim in STUDY.claims]
+    pairs = compared_pairs(claims)
+    names = list(dict.fromkeys(name for pair in pairs for name in pair))
     peaks = pl.DataFrame(
         {
             **{"edit": ["memit-ca"], "language": ["en"], "block": ["0"]},
@@ -146,22 +166,22 @@ def test_the_page_of_claims_links_every_target(tmp_path, transfer):
     )
     io.write_csv(tmp_path / "figure2.csv", peaks)
     outputs = {"index": str(tmp_path / "index.md"), "differences": str(tmp_path / "claims.csv")}
-    paper_index.main(
-        stage(
-            {
-                "scores": scored(tmp_path / "claimed", names),
-                "transfer": transfer["transfer"],
-                "peaks": [str(tmp_path / "figure2.csv")],
-            },
-            outputs,
-            SUMMARY,
-            rows=[row(name) for name in names],
-            targets={"figure2": [str(tmp_path / "figure2.csv")]},
-            model="tiny",
-            languages=list(LANGUAGES),
-            seed=0,
-        )
-    )
+    inputs = {
+        "transfers": [transfer["transfer"]],
+        "peaks": [str(tmp_path / "figure2.csv")] * 2,
+    }
+    params = {
+        "rows": scored(tmp_path / "claimed", names),
+        "claims": claims,
+        "transfers": ["figure1"],
+        "peaks": ["figure2", "figure8"],
+        "targets": {"figure2": [str(tmp_path / "figure2.csv")]},
+        "study": "paper",
+        "model": "tiny",
+        "languages": list(LANGUAGES),
+        "seed": 0,
+    }
+    report_claims.main(stage(inputs, outputs, SUMMARY, **params))
     page = (tmp_path / "index.md").read_text(encoding="utf-8")
     assert "- figure2: [figure2.csv](figure2.csv)" in page
     assert "(12 per table" in page
@@ -169,6 +189,4 @@ def test_the_page_of_claims_links_every_target(tmp_path, transfer):
     assert len(verdicts) == 9
     assert set(verdicts) <= {"**reproduced**", "**not reproduced**", "**undecided**"}
     differences = pl.read_csv(outputs["differences"])
-    assert set(zip(differences["experiment"], differences["baseline"], strict=True)) == set(
-        compared_pairs(LANGUAGES)
-    )
+    assert set(zip(differences["experiment"], differences["baseline"], strict=True)) == set(pairs)

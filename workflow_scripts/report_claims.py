@@ -1,18 +1,16 @@
-"""The paper's claims, one line each, and where every table and figure is."""
+"""A study's claims, one line each, and where every table and figure is."""
 
 import os
 from pathlib import Path
 
-import polars as pl
-
 from memat import io
-from memat.report.claims import claims_markdown, compared_pairs, paper_claims
+from memat.report.claims import claims_markdown, compared_pairs, measured_claims
 from memat.report.curves import TRANSFER_SCHEMA
 from memat.report.score_files import measured
 from memat.report.tables import paired_differences
 from memat.stage import Stage, run_stage
 
-INTRODUCTION = """# The paper's experiments on {model}
+INTRODUCTION = """# Claims of the study `{study}`, on {model}
 
 Verdicts are on this model and these facts ({facts} per table, {confidence:g}% intervals over
 facts, differences paired on the same facts). *Reproduced*: every interval the claim rests on
@@ -25,15 +23,18 @@ Many intervals stand here, so a few leave zero by chance.
 
 def main(stage: Stage) -> str:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
-    metrics, settings = measured(inputs.scores, params.rows, stage.cfg, params.seed)
-    differences = paired_differences(
-        metrics, compared_pairs(params.languages), params.languages, settings
-    )
+    rows, planned = params.rows, params.claims
+    metrics, settings = measured(rows, stage.cfg, params.seed)
+    differences = paired_differences(metrics, compared_pairs(planned), params.languages, settings)
     io.write_csv(outputs.differences, differences)
-    transfer = io.read_csv(inputs.transfer, schema=TRANSFER_SCHEMA)
-    peaks = pl.concat(io.read_csv(path) for path in inputs.peaks)
-    claims = paper_claims(differences, transfer, peaks, params.languages)
+    transfers = {
+        name: io.read_csv(path, schema=TRANSFER_SCHEMA)
+        for name, path in _named(params.transfers, inputs.transfers)
+    }
+    peaks = {name: io.read_csv(path) for name, path in _named(params.peaks, inputs.peaks)}
+    claims = measured_claims(planned, differences, transfers, peaks)
     head = INTRODUCTION.format(
+        study=params.study,
         model=params.model,
         facts=metrics["case_id"].n_unique(),
         confidence=100 * settings.confidence,
@@ -45,6 +46,10 @@ def main(stage: Stage) -> str:
         f"{head}{claims_markdown(claims)}\n## Tables and figures\n\n{links}\n",
     )
     return f"{len(claims)} claims"
+
+
+def _named(names, paths):
+    return zip(names, paths, strict=True)
 
 
 def _link(name: str, paths: list[str], folder: Path) -> str:

@@ -1,0 +1,75 @@
+# What the rules of dataset.smk need besides: settings, and functions that find inputs.
+
+from memat.study import translation
+
+DATASET = f"{RESULTS}/dataset"
+FACTS = f"{DATASET}/facts.parquet"
+FACTS_REJECTED = f"{DATASET}/facts_rejected.parquet"
+# of one target language: the facts that survive in it, and what is made on the way
+INTO = f"{DATASET}/{{language}}"
+REPAIRED = f"{INTO}/repaired.parquet"
+REPAIRED_REJECTED = f"{INTO}/repaired_rejected.parquet"
+PAIRED = f"{INTO}/paired.parquet"
+PAIRED_REJECTED = f"{INTO}/paired_rejected.parquet"
+# of all languages
+BILINGUAL = f"{DATASET}/bilingual.parquet"
+BLOCKS = f"{DATASET}/blocks.parquet"
+BLOCKS_REJECTED = f"{DATASET}/blocks_rejected.parquet"
+SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
+LOST = f"{DATASET}/lost.csv"
+
+TRANSLATED = not config["facts"]["bilingual"]
+MEASURED = bool(config["facts"]["reference"] and TRANSLATED)
+# what each stage dropped; the tables are written, and their jobs succeed, if nothing is left
+REJECTED = [
+    FACTS_REJECTED,
+    *(expand(REPAIRED_REJECTED, language=TARGETS) if TRANSLATED else []),
+    *expand(PAIRED_REJECTED, language=TARGETS),
+]
+LEAST_PROMPTS = some(config["repair"], "min_paraphrases", "min_neighborhood")
+# what `snakemake dataset` makes: everything about the facts, and tables for people
+DATASET_OUTPUTS = [
+    BILINGUAL,
+    BLOCKS,
+    f"{DATASET}/overlap.parquet",
+    f"{DATASET}/rejected.parquet",
+    LOST,
+    f"{DATASET}/funnel.csv",
+    *(expand(f"{INTO}/review.csv", language=TARGETS) if TRANSLATED else []),
+    *(expand(f"{INTO}/quality.csv", language=TARGETS) if MEASURED else []),
+]
+
+
+def apertium_pair(language):
+    files = (f"resources/languages/{code}.yaml" for code in (SOURCE, language))
+    return language_files.apertium_pair(*files)
+
+
+TRANSLATE_SETTINGS = {
+    code: translation.used_settings(config["translate"], code, partial(apertium_pair, code))
+    for code in (TARGETS if TRANSLATED else ())
+}
+
+
+def translate_settings(wildcards):
+    return TRANSLATE_SETTINGS[wildcards.language]
+
+
+def translation_table(wildcards):
+    """Given translations are an input of the engine that looks them up."""
+    settings = translate_settings(wildcards)
+    return [settings["table"]["path"]] if settings["engine"] == "table" else []
+
+
+def corrections_of_language(wildcards):
+    path = translation.file_of(config["repair"]["corrections"], wildcards.language)
+    return [path] if path else []
+
+
+def reference_of_language(wildcards):
+    return translation.file_of(config["facts"]["reference"], wildcards.language)
+
+
+def translations_of_language(wildcards):
+    shards = range(translate_settings(wildcards)["shards"])
+    return [f"{INTO}/translations_{shard}.parquet".format(**wildcards) for shard in shards]

@@ -1,0 +1,93 @@
+# What the rules of evaluate.smk need besides: settings, and functions that find inputs.
+
+import json
+
+from memat.fact_sets import TUNING
+from memat.study.plan import can_recycle
+
+
+def model_of(wildcards):
+    """The edited model of a job: that of a score file, or of an export by experiment."""
+    if hasattr(wildcards, "edited"):
+        return STUDY.models[wildcards.edited]
+    return STUDY.row(wildcards.experiment).model
+
+
+def block_of(wildcards):
+    """The facts of a job; an export, which has no such wildcard, takes the configured block."""
+    return getattr(wildcards, "block", str(config["export"]["block"]))
+
+
+def deltas_of_model(wildcards):
+    """Deltas an edited model carries; none when unedited."""
+    edits = model_of(wildcards).edits
+    return [PATHS.deltas.format(edit=edit.id, block=block_of(wildcards)) for edit in edits]
+
+
+def corrections_of_model(wildcards):
+    """Corrections an edited model carries; none without heads."""
+    model = model_of(wildcards)
+    facts = STUDY.corrected_with(model, block_of(wildcards))
+    return [PATHS.correction(correction, facts) for correction in model.corrections]
+
+
+def languages_of_model(wildcards):
+    """Those of the model's edits: it is asked only the facts that they hold."""
+    return list(model_of(wildcards).languages)
+
+
+def is_listed(wildcards):
+    """Whether `list_facts` shows what a model says: answers take as long as a part of the scores."""
+    listed = {row.model.id for row in STUDY.main.rows}
+    return wildcards.edited in listed and wildcards.block in STUDY.blocks
+
+
+def files_of_row(row, pattern):
+    """The files of one row: every set of its facts, shard by shard."""
+    return [
+        pattern.format(edited=row.model.id, block=block, shard=shard)
+        for block in row.facts
+        for shard in STUDY.shards(block, config["scores"]["shard_size"])
+    ]
+
+
+def scores_of_rows(rows):
+    """The score files of some rows, each once. Refuses rows that the config leaves no facts for."""
+    for row in rows:
+        if TUNING in row.facts and not STUDY.tuning_size:
+            raise WorkflowError("blocks.tuning is 0: this target searches settings on such facts")
+        if row.model.recycled and not can_recycle(config["blocks"]):
+            raise WorkflowError(
+                "blocks.donor is 0 and blocks.count 1: recycled corrections need other facts"
+            )
+    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.scores)))
+
+
+def described_rows(rows, *, answers=False):
+    """Rows as plain values, each with its files: what a study file holds."""
+    described = []
+    for row in rows:
+        files = {"scores": files_of_row(row, PATHS.scores)}
+        if answers:
+            files["answers"] = files_of_row(row, PATHS.answers)
+        described.append(row.described() | files)
+    return described
+
+
+def study_of_report(wildcards):
+    """What a report is made of, as JSON."""
+    found = STUDY.report(wildcards.report)
+    rows = described_rows(found.rows, answers=found.name == STUDY.main.name)
+    return json.dumps(found.described() | {"rows": rows})
+
+
+def study_file(name):
+    return PATHS.study_file.format(report=name)
+
+
+def of_solvers(section):
+    """A section with those of its solvers' own settings that the run's experiments use."""
+    used = {edit.solver for row in STUDY.main.rows for edit in row.model.edits}
+    return {
+        key: value for key, value in section.items() if key in used or not isinstance(value, dict)
+    }

@@ -1,0 +1,63 @@
+# What the rules of memit.smk need besides: settings, and functions that find inputs.
+
+from memat.edit import solver
+from memat.study.models import SUM
+
+
+def value_languages(wildcards):
+    """Languages whose sentences the values of a job are optimised on."""
+    return list(STUDY.values[wildcards.values].languages)
+
+
+def edit_languages(wildcards):
+    return list(STUDY.solved[wildcards.edit].languages)
+
+
+def templates_of_values(wildcards):
+    return [TEMPLATES.format(language=code) for code in value_languages(wildcards)]
+
+
+def templates_of_edit(wildcards):
+    return [TEMPLATES.format(language=code) for code in edit_languages(wildcards)]
+
+
+def value_settings(wildcards):
+    """Settings of one solver's values: those of another must not rerun it."""
+    edit = STUDY.values[wildcards.values]
+    own = common_settings(config["values"]) | config["values"].get(edit.solver, {})
+    return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
+
+
+def value_solver(wildcards):
+    return STUDY.values[wildcards.values].solver
+
+
+def delta_settings(wildcards):
+    """Settings of one solver: those of another must not rerun it."""
+    name = STUDY.solved[wildcards.edit].solver
+    own = config["deltas"].get(name, {})
+    return common_settings(config["deltas"]) | {"solver": name, "own": own}
+
+
+def solver_of_values(wildcards):
+    return solver.leaves_of_values(STUDY.values[wildcards.values].solver)
+
+
+def solver_of_deltas(wildcards):
+    return solver.leaves_of_deltas(STUDY.solved[wildcards.edit].solver)
+
+
+def deltas_of_parts(wildcards):
+    """The deltas that a sum is made of."""
+    parts = STUDY.edits[wildcards.edit].parts
+    return [PATHS.deltas.format(edit=part.id, block=wildcards.block) for part in parts]
+
+
+def values_of_block(wildcards):
+    """The shards of values that a set's deltas are solved from: its own, or its whole set's."""
+    whole, _size = fact_sets.whole_and_size(wildcards.block)
+    values = STUDY.solved[wildcards.edit].values.id
+    return [
+        PATHS.values.format(values=values, block=whole, shard=shard)
+        for shard in STUDY.shards(wildcards.block, config["values"]["shard_size"])
+    ]

@@ -1,0 +1,41 @@
+# What the rules of study.smk need besides: settings, and functions that find inputs.
+
+from memat.study.claims import claimed_rows
+
+
+def of_kind(kind):
+    """Names of the study's reports of one kind."""
+    return [report.name for report in STUDY.others if report.kind == kind]
+
+
+def scores_of_report(wildcards):
+    rows = STUDY.report(wildcards.report).rows
+    if not rows and STUDY.block_size is None:
+        raise WorkflowError(
+            f"blocks.size is null: {wildcards.report} edits parts of a block, so it needs a number"
+        )
+    return scores_of_rows(rows)
+
+
+def labels_of_report(wildcards):
+    return labels_of(STUDY.report(wildcards.report).rows)
+
+
+def accuracies_of_report(wildcards):
+    return accuracies(heads_of_report(wildcards))
+
+
+def heads_of_report(wildcards):
+    return STUDY.heads(STUDY.report(wildcards.report))
+
+
+def panels_of_report(wildcards):
+    return [
+        {"edit": heads.edit.id, "language": heads.language, "block": block}
+        for heads in heads_of_report(wildcards)
+        for block in STUDY.blocks
+    ]
+
+
+def claimed_scores(wildcards):
+    return scores_of_rows(CLAIMED)

@@ -1,0 +1,279 @@
+# Every report of the study as a target of its own, and a page of its claims: with
+# configs/paper.yaml `snakemake table1`, `snakemake figure9`, …; `snakemake paper` is all of them.
+
+
+rule report_table:
+    input:
+        study=PATHS.study_file,
+        scores=scores_of_report,
+        published="resources/paper/published.csv",
+    output:
+        summary=PATHS.report("{report}.csv"),
+        differences=PATHS.report("{report}_differences.csv"),
+        table=report(
+            PATHS.report("{report}.md"),
+            caption="../report/table.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "table"},
+        ),
+        png=report(
+            PATHS.report("{report}.png"),
+            caption="../report/metrics.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure"},
+        ),
+        svg=PATHS.report("{report}.svg"),
+    log:
+        log_path("report_table", "{report}"),
+    benchmark:
+        benchmark_path("report_table", "{report}")
+    wildcard_constraints:
+        report=one_of(of_kind("table")),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        seed=SEED,
+        code=code_tag("report_table.py", labels_of_report),
+    message:
+        "Study: {wildcards.report}"
+    script:
+        "../workflow_scripts/report_table.py"
+
+
+rule report_curves:
+    input:
+        study=PATHS.study_file,
+        scores=scores_of_report,
+    output:
+        table=PATHS.report("{report}.csv"),
+        png=report(
+            PATHS.report("{report}.png"),
+            caption="../report/curves.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure"},
+        ),
+        svg=PATHS.report("{report}.svg"),
+    log:
+        log_path("report_curves", "{report}"),
+    benchmark:
+        benchmark_path("report_curves", "{report}")
+    wildcard_constraints:
+        report=one_of(of_kind("curves")),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        seed=SEED,
+        code=code_tag("report_curves.py"),
+    message:
+        "Study: {wildcards.report}"
+    script:
+        "../workflow_scripts/report_curves.py"
+
+
+rule report_matrix:
+    input:
+        study=PATHS.study_file,
+        scores=scores_of_report,
+    output:
+        table=PATHS.report("{report}.csv"),
+        png=report(
+            PATHS.report("{report}.png"),
+            caption="../report/matrix.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure"},
+        ),
+        svg=PATHS.report("{report}.svg"),
+    log:
+        log_path("report_matrix", "{report}"),
+    benchmark:
+        benchmark_path("report_matrix", "{report}")
+    wildcard_constraints:
+        report=one_of(of_kind("matrix")),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        seed=SEED,
+        code=code_tag("report_matrix.py"),
+    message:
+        "Study: {wildcards.report}"
+    script:
+        "../workflow_scripts/report_matrix.py"
+
+
+rule report_subjects:
+    input:
+        study=PATHS.study_file,
+        scores=scores_of_report,
+        overlap=f"{DATASET}/overlap.parquet",
+    output:
+        table=PATHS.report("{report}.csv"),
+        transfer=PATHS.report("{report}_transfer.csv"),
+        png=report(
+            PATHS.report("{report}.png"),
+            caption="../report/subjects.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure"},
+        ),
+        svg=PATHS.report("{report}.svg"),
+    log:
+        log_path("report_subjects", "{report}"),
+    benchmark:
+        benchmark_path("report_subjects", "{report}")
+    wildcard_constraints:
+        report=one_of(of_kind("subjects")),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        bounds=some(config["overlap"], "same", "different"),
+        seed=SEED,
+        code=code_tag("report_subjects.py"),
+    message:
+        "Study: {wildcards.report}"
+    script:
+        "../workflow_scripts/report_subjects.py"
+
+
+rule report_heads:
+    input:
+        accuracy=accuracies_of_report,
+    output:
+        table=PATHS.report("{report}.csv"),
+        png=report(
+            PATHS.report("{report}.png"),
+            caption="../report/head_maps_sorted.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure, sorted within layers"},
+        ),
+        svg=PATHS.report("{report}.svg"),
+        by_index_png=report(
+            PATHS.report("{report}_by_index.png"),
+            caption="../report/head_maps.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure, by head"},
+        ),
+        by_index_svg=PATHS.report("{report}_by_index.svg"),
+    log:
+        log_path("report_heads", "{report}"),
+    benchmark:
+        benchmark_path("report_heads", "{report}")
+    wildcard_constraints:
+        report=one_of(of_kind("head_maps")),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        panels=panels_of_report,
+        k=config["corrections"]["k"],
+        code=code_tag("report_heads.py"),
+    message:
+        "Study: {wildcards.report}"
+    script:
+        "../workflow_scripts/report_heads.py"
+
+
+REPORT_RULES = {
+    "table": rules.report_table,
+    "curves": rules.report_curves,
+    "matrix": rules.report_matrix,
+    "subjects": rules.report_subjects,
+    "head_maps": rules.report_heads,
+}
+OVERLAP_OUTPUTS = [*rules.draw_overlap.output, f"{DATASET}/overlap.parquet"]
+REPORT_OUTPUTS = {
+    found.name: (
+        OVERLAP_OUTPUTS
+        if found.kind == "overlap"
+        else expand(REPORT_RULES[found.kind].output, report=found.name)
+    )
+    for found in STUDY.others
+}
+CLAIMS_REST_ON = {
+    kind: list(
+        dict.fromkeys(n for claim in STUDY.claims for n in claim.of if claim.evidence == kind)
+    )
+    for kind in ("transfer", "peaks")
+}
+CLAIMED = claimed_rows(STUDY.claims)
+
+
+rule report_claims:
+    input:
+        scores=claimed_scores,
+        transfers=expand(rules.report_subjects.output.transfer, report=CLAIMS_REST_ON["transfer"]),
+        peaks=expand(rules.report_heads.output.table, report=CLAIMS_REST_ON["peaks"]),
+    output:
+        index=report(
+            PATHS.report("index.md"),
+            caption="../report/claims.rst",
+            category="Study",
+            labels={"result": "claims", "kind": "table"},
+        ),
+        differences=PATHS.report("claims.csv"),
+    log:
+        log_path("report_claims"),
+    benchmark:
+        benchmark_path("report_claims")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        rows=described_rows(CLAIMED),
+        claims=[claim.described() for claim in STUDY.claims],
+        transfers=CLAIMS_REST_ON["transfer"],
+        peaks=CLAIMS_REST_ON["peaks"],
+        targets={name: list(map(str, paths)) for name, paths in REPORT_OUTPUTS.items()},
+        study=config["study"]["name"],
+        model=config["model"]["name"],
+        languages=LANGUAGES,
+        seed=SEED,
+        code=code_tag("report_claims.py"),
+    message:
+        "Study: every claim and its verdict"
+    script:
+        "../workflow_scripts/report_claims.py"
+
+
+for target, outputs in REPORT_OUTPUTS.items():
+
+    rule:
+        name:
+            target
+        input:
+            outputs,
+        localrule: True
+
+
+rule:
+    name:
+        config["study"]["name"]
+    input:
+        rules.report_claims.output if STUDY.claims else [],
+        list(REPORT_OUTPUTS.values()),
+    localrule: True

@@ -1,0 +1,48 @@
+"""Which rows of a report are compared: a difference is paired on the facts both have."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memat.edit import solver as solvers
+from memat.study.models import JOINT, SUM
+from memat.study.rows import Row
+
+
+def with_baselines(rows: Sequence[Row]) -> list[Row]:
+    """The rows with the names of those each is compared with, in the order of the report.
+
+    memit − unedited; another solver − the default one of the same languages; the sum of several
+    languages' deltas − one joint delta; memat or iti (located or random) − the same edit
+    without corrections; random heads − located heads of the same edit, language, number and
+    strength; recycled corrections − those of the same facts. Rows on other facts are not compared.
+    """
+    return [
+        replace(row, baselines=tuple(other.name for other in rows if _is_baseline(row, other)))
+        for row in rows
+    ]
+
+
+def _is_baseline(row: Row, other: Row) -> bool:
+    if row.facts != other.facts:
+        return False
+    one, two = row.model, other.model
+    if row.spec["method"] == "memit":
+        if other.spec["method"] == "unedited":
+            return True
+        return other.spec["method"] == "memit" and _simpler_edit(one.edits[0], two.edits[0])
+    if not one.corrections or one.edits != two.edits:
+        return False
+    if not two.corrections:
+        return True
+    mine, theirs = one.corrections[0], two.corrections[0]
+    if replace(mine, select=theirs.select) != theirs:
+        return False
+    fresh = (one.recycled, two.recycled) == (True, False) and mine.select == theirs.select
+    located = (mine.select, theirs.select) == ("random", "located")
+    return fresh or (located and one.recycled == two.recycled)
+
+
+def _simpler_edit(one, two) -> bool:
+    if replace(one, solver=two.solver) == two:
+        return two.solver == solvers.DEFAULT != one.solver
+    return replace(one, combine=two.combine) == two and (one.combine, two.combine) == (SUM, JOINT)

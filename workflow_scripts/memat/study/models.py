@@ -1,0 +1,105 @@
+"""Edited models: which edits and head corrections each carries, and the work that needs.
+
+Plain values without tensors. Two models that need the same work hold equal objects, hence
+the same id, hence the same path and one job.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from memat.edit import solver as solvers
+
+SUM, JOINT = "sum", "joint"
+COMBINATIONS = (SUM, JOINT)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """MLP weights rewritten by one solver with the sentences of its languages (L1).
+
+    combine: of several languages, `sum` (each solved alone, the deltas added) or `joint` (one
+    value for the prompts of all). learning_rate: of the values, where it is not the configured one.
+    """
+
+    solver: str
+    languages: tuple[str, ...]
+    combine: str | None = None
+    learning_rate: float | None = None
+
+    @property
+    def id(self) -> str:
+        rate = "" if self.learning_rate is None else f"-lr{self.learning_rate:g}"
+        return f"{self.solver}-{self.where}{rate}"
+
+    @property
+    def where(self) -> str:
+        """`ca`, or `en+ca-sum`: the languages, and how several are combined."""
+        return "-".join(filter(None, ("+".join(self.languages), self.combine)))
+
+    @property
+    def values(self) -> "Edit":
+        """The edit whose values this one carries into the weights."""
+        return replace(self, solver=solvers.values_solver(self.solver))
+
+    @property
+    def parts(self) -> tuple["Edit", ...]:
+        """The edits that are solved for: of a sum, its terms."""
+        if self.combine != SUM:
+            return (self,)
+        return tuple(replace(self, languages=(code,), combine=None) for code in self.languages)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Head activations and probes of an edited model on sentences of one language (L2)."""
+
+    edit: Edit
+    language: str
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Vectors added to `k` heads of an edited model, selected and found in L2.
+
+    alpha: strength of ITI's shift; None where the vectors are optimised (MEMAT).
+    """
+
+    heads: Heads
+    select: str
+    k: int
+    alpha: float | None = None
+
+    @property
+    def id(self) -> str:
+        optimised = f"{self.heads.edit.id}_{self.heads.language}_{self.select}-{self.k}"
+        return optimised if self.alpha is None else f"{optimised}_iti-{self.alpha:g}"
+
+
+@dataclass(frozen=True)
+class EditedModel:
+    """What a model carries; without edits the unedited one.
+
+    recycled: its corrections were found with other facts than those it is edited with.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    recycled: bool = False
+
+    @property
+    def id(self) -> str:
+        carried = [c.id for c in self.corrections] or [e.id for e in self.edits] or ["unedited"]
+        return "_".join([*carried, *(["recycled"] if self.recycled else [])])
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages whose facts are written into it."""
+        return distinct(code for edit in self.edits for code in edit.languages)
+
+
+def distinct(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The items without repeats, in order."""
+    return tuple(dict.fromkeys(items))

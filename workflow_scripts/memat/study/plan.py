@@ -1,0 +1,219 @@
+"""The study of a run: every report with its rows, every edited model, and the sizes of the facts.
+
+`plan_study` is pure Python on a config that has passed `memat.check`; the rules turn what
+it says into paths.
+"""
+
+from dataclasses import dataclass, field
+
+from memat.errors import ConfigError
+from memat.fact_sets import DONOR, TUNING, whole_and_size
+from memat.shards import n_shards
+from memat.study.baselines import with_baselines
+from memat.study.claims import PlannedClaim, claimed_rows, planned_claim
+from memat.study.models import Correction, Edit, EditedModel, Heads, distinct
+from memat.study.rows import Defaults, Row, defaults_of, expanded, made_row
+from memat.suggest import allowed_values
+
+MAIN = "results"  # the report of the config's own experiments
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table, curves or maps over rows. drawing: what only its figure needs."""
+
+    name: str
+    kind: str
+    rows: tuple[Row, ...]
+    languages: tuple[str, ...]
+    drawing: dict = field(default_factory=dict)
+
+    def described(self) -> dict:
+        """Name, kind, evaluation languages, drawing and rows as plain values."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "languages": list(self.languages),
+            "drawing": self.drawing,
+            "rows": [row.described() for row in self.rows],
+        }
+
+
+@dataclass(frozen=True)
+class Study:
+    """All reports of a config and the sizes of its sets of facts (`memat.fact_sets`).
+
+    block_size: None where the one block holds all facts that are left after translation.
+    """
+
+    reports: tuple[Report, ...]
+    claims: tuple[PlannedClaim, ...]
+    languages: tuple[str, ...]
+    n_blocks: int
+    block_size: int | None
+    donor_size: int
+    tuning_size: int
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks that are reported on."""
+        return tuple(str(number) for number in range(self.n_blocks))
+
+    @property
+    def main(self) -> Report:
+        """The report of the config's own experiments."""
+        return self.report(MAIN)
+
+    @property
+    def others(self) -> tuple[Report, ...]:
+        """The reports that `study.reports` asks for."""
+        return tuple(report for report in self.reports if report.name != MAIN)
+
+    def report(self, name: str) -> Report:
+        return next(report for report in self.reports if report.name == name)
+
+    def n_facts(self, facts: str) -> int | None:
+        """How many facts a set holds; None: as many as are left after translation."""
+        whole, size = whole_and_size(facts)
+        sizes = {DONOR: self.donor_size, TUNING: self.tuning_size}
+        return size or sizes.get(whole, self.block_size)
+
+    def shards(self, facts: str, shard_size: int) -> range:
+        """Shards of a stage that takes `shard_size` facts of a set in one job.
+
+        A run whose block has no planned size is not cut: every set is one shard.
+        """
+        if self.block_size is None:
+            return range(1)
+        return range(n_shards(self.n_facts(facts), shard_size))
+
+    def corrected_with(self, model: EditedModel, facts: str) -> str:
+        """The set of facts whose corrections a model edited with `facts` carries.
+
+        Of recycled corrections the donor set, or the next block where there is none.
+        """
+        if not model.recycled:
+            return facts
+        if self.donor_size:
+            return DONOR
+        return str((int(whole_and_size(facts)[0]) + 1) % self.n_blocks)
+
+    @property
+    def models(self) -> dict[str, EditedModel]:
+        """Every edited model of every report, by id."""
+        rows = [row for report in self.reports for row in report.rows]
+        return {row.model.id: row.model for row in (*rows, *claimed_rows(self.claims))}
+
+    @property
+    def edits(self) -> dict[str, Edit]:
+        """Edits that models carry, by id."""
+        return {edit.id: edit for model in self.models.values() for edit in model.edits}
+
+    @property
+    def solved(self) -> dict[str, Edit]:
+        """Edits that are solved for: those carried, and the terms of their sums."""
+        return {part.id: part for edit in self.edits.values() for part in edit.parts}
+
+    @property
+    def values(self) -> dict[str, Edit]:
+        """Edits whose values are optimised, by id."""
+        return {edit.values.id: edit.values for edit in self.solved.values()}
+
+    def optimised(self, report: Report) -> tuple[tuple[Correction, str], ...]:
+        """Corrections of a report that are optimised, and so have a loss curve, with their facts."""
+        return distinct(
+            (correction, self.corrected_with(row.model, facts))
+            for row in report.rows
+            for correction in row.model.corrections
+            for facts in row.facts
+            if correction.alpha is None
+        )
+
+    def heads(self, report: Report) -> tuple[Heads, ...]:
+        """Probed heads of a report on the blocks that are reported on."""
+        return distinct(
+            correction.heads
+            for row in report.rows
+            for correction in row.model.corrections
+            if not (row.model.recycled and self.donor_size)
+        )
+
+    def row(self, name: str) -> Row:
+        """The row of the main report called `name`. Raises ConfigError naming those that exist."""
+        rows = {row.name: row for row in self.main.rows}
+        if name not in rows:
+            raise ConfigError(f"experiment: {allowed_values(name, rows)}")
+        return rows[name]
+
+
+def plan_study(config: dict) -> Study:
+    """The study of a config. Raises ConfigError where a row of a report cannot be planned."""
+    blocks, defaults = config["blocks"], defaults_of(config)
+    languages, axes = defaults.languages, defaults.axes
+    main = _rows(experiment_rows(config), [], axes, defaults)
+    reports = [Report(MAIN, "table", main, languages)]
+    reports += [_report(spec, axes, defaults) for spec in config["study"]["reports"]]
+    return Study(
+        reports=tuple(reports),
+        claims=tuple(planned_claim(spec, axes, defaults) for spec in config["study"]["claims"]),
+        languages=languages,
+        n_blocks=blocks["count"],
+        block_size=blocks["size"],
+        donor_size=blocks["donor"],
+        tuning_size=blocks["tuning"],
+    )
+
+
+def all_languages(config: dict) -> tuple[str, ...]:
+    """Codes of the source language and of every target language."""
+    return (config["languages"]["source"], *config["languages"]["targets"])
+
+
+def experiment_rows(config: dict) -> list[dict]:
+    """The rows of `experiments`; of null: unedited, then memit and memat in each language."""
+    if config["experiments"] is not None:
+        return config["experiments"]
+    languages = all_languages(config)
+    edited = [{"method": "memit", "train": code} for code in languages]
+    corrected = [{"method": "memat", "train": code, "heads": code} for code in languages]
+    return [{"method": "unedited"}, *edited, *corrected]
+
+
+def can_recycle(blocks: dict) -> bool:
+    """Whether the config section `blocks` leaves other facts to take corrections from."""
+    return blocks["donor"] > 0 or blocks["count"] > 1
+
+
+def _report(spec: dict, axes: dict, defaults: Defaults) -> Report:
+    words = {"source": defaults.languages[0], "target": defaults.languages[1]}
+    asked = [words.get(word, word) for word in spec.get("asked_in") or []]
+    drawing = {
+        "title": spec["title"] or spec["name"],
+        "axis": spec["axis"] or "",
+        "logarithmic": spec["logarithmic"],
+        "by_metric": spec["by_metric"],
+    }
+    rows = _rows(spec.get("rows", []), spec.get("grid", []), axes, defaults)
+    return Report(spec["name"], spec["kind"], rows, tuple(asked or defaults.languages), drawing)
+
+
+def _rows(specs: list, grids: list, axes: dict, defaults: Defaults) -> tuple[Row, ...]:
+    """Rows as they stand, then those of the grids; the same row is there once."""
+    lines = [*specs, *(line for grid in grids for line in expanded(grid, axes))]
+    made = [made_row(_placed(line, defaults), defaults) for line in lines]
+    return tuple(with_baselines(list({row.name: row for row in made}.values())))
+
+
+def _placed(line: dict, defaults: Defaults) -> dict:
+    """A line whose `x` may name one of its keys, and whose `series` may hold {keys}."""
+    words = {"source": defaults.languages[0], "target": defaults.languages[1]}
+    shown = {
+        key: words.get(value, value) if isinstance(value, str) else value
+        for key, value in line.items()
+    }
+    placed = dict(line)
+    if isinstance(line.get("x"), str):
+        placed["x"] = float(line[line["x"]])
+    if line.get("series"):
+        placed["series"] = line["series"].format(**shown)
+    return placed

@@ -1,0 +1,132 @@
+"""What is wrong with the rows of a study, each with its place in the config."""
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from memat.edit.solver import can_be_joint, solver_names
+from memat.errors import ConfigError
+from memat.study.claims import changed
+from memat.study.faults import fault_lines
+from memat.study.models import JOINT
+from memat.study.plan import all_languages, can_recycle, experiment_rows
+from memat.study.rows import (
+    ALLOWED_KEYS,
+    NEEDED_KEYS,
+    PLACE_KEYS,
+    automatic_name,
+    defaults_of,
+    expanded,
+    resolved,
+)
+from memat.study.sections_study import StudyRow
+from memat.suggest import allowed_values
+
+WORDS = ("source", "target")
+
+
+def experiment_faults(config: dict) -> Iterator[str]:
+    """Faults of the experiments, and of the names they have."""
+    first_seen: dict[str, int] = {}
+    for position, row in enumerate(experiment_rows(config)):
+        place = f"experiments[{position}]"
+        faults = [*row_faults(row, place, config), *_recycled_faults(row, place, config)]
+        yield from faults
+        if faults:
+            continue
+        name = row.get("name") or automatic_name(resolved(row, defaults_of(config)))
+        if name in first_seen:
+            yield f"{place} ({name}): name already used by experiments[{first_seen[name]}]"
+        first_seen.setdefault(name, position)
+    if "experiment" in config and config["experiment"] not in first_seen:
+        yield f"experiment: {allowed_values(config['experiment'], first_seen)}"
+
+
+def study_faults(config: dict) -> Iterator[str]:
+    """Faults of the rows, grids and claims of the study's file."""
+    study, axes = config["study"], defaults_of(config).axes
+    file = study["file"]
+    for number, report in enumerate(study["reports"]):
+        place = f"{file}: reports[{number}] ({report['name']})"
+        for position, row in enumerate(report["rows"]):
+            yield from row_faults(row, f"{place}.rows[{position}]", config)
+        for position, grid in enumerate(report["grid"]):
+            yield from _grid_faults(grid, f"{place}.grid[{position}]", axes, config)
+    for number, claim in enumerate(study["claims"]):
+        for position, grid in enumerate(claim["rows"]):
+            place = f"{file}: claims[{number}].rows[{position}]"
+            yield from _grid_faults(grid, place, axes, config)
+            against = {**grid, **(claim["against"] or {})}
+            if against.get("method") in ALLOWED_KEYS:
+                yield from _grid_faults(changed(grid, claim["against"] or {}), place, axes, config)
+
+
+def _grid_faults(grid: dict, place: str, axes: dict, config: dict) -> Iterator[str]:
+    """The faults of its rows, each once."""
+    if unknown := sorted(map(str, grid.keys() - StudyRow.model_fields)):
+        yield f"{place}.{unknown[0]}: unknown key; {allowed_values(unknown[0], StudyRow.model_fields)}"
+        return
+    if grid.get("method") not in NEEDED_KEYS and not isinstance(grid.get("method"), list):
+        yield f"{place}.method: {allowed_values(grid.get('method'), NEEDED_KEYS)}"
+        return
+    try:
+        rows = list(expanded(grid, axes))
+    except ConfigError as error:
+        yield f"{place}: {error}"
+        return
+    yield from dict.fromkeys(fault for row in rows for fault in _made_faults(row, place, config))
+
+
+def _made_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """The faults of one row of a grid: first the kinds of its values, which came from lists."""
+    of_key = isinstance(row.get("x"), str) and row["x"] in row
+    typed = {key: value for key, value in row.items() if not (key == "x" and of_key)}
+    try:
+        StudyRow.model_validate(typed)
+        float(row[row["x"]] if of_key else 0)
+    except ValidationError as error:
+        yield from (f"{place}.{line}" for line in fault_lines(error, StudyRow))
+    except (TypeError, ValueError):
+        yield f"{place}.x: {row['x']} is no number in every row"
+    else:
+        yield from row_faults(typed, place, config)
+
+
+def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """Keys that a row lacks or its method does not take, and languages that are none of the run."""
+    languages, method = all_languages(config), row["method"]
+    place = f"{place} ({row['name']})" if row.get("name") else place
+    for key in NEEDED_KEYS[method]:
+        if key not in row:
+            yield f"{place}.{key}: missing; method {method} needs one of {', '.join(languages)}"
+    for key in sorted(row.keys() - {*PLACE_KEYS, *ALLOWED_KEYS[method]}):
+        yield f"{place}.{key}: method {method} takes no such key"
+    solver = row.get("solver")
+    if (
+        solver
+        and row.get("combine") == JOINT
+        and solver in solver_names()
+        and not can_be_joint(solver)
+    ):
+        joint = ", ".join(name for name in solver_names() if can_be_joint(name))
+        yield f"{place}.combine: {JOINT} is for the solvers {joint}, not {solver}"
+    for key in ("train", "heads"):
+        asked = row.get(key, [])
+        for code in asked if isinstance(asked, list) else [asked]:
+            if code not in (*languages, *WORDS):
+                yield f"{place}.{key}: {allowed_values(code, languages)}"
+    several = row.get("train")
+    if isinstance(several, list) and len(set(several)) < len(several):
+        yield f"{place}.train: must have no repeats, found {several}"
+    if "combine" in row and not (isinstance(several, list) and len(several) > 1):
+        yield f"{place}.combine: needs several languages in train"
+
+
+def _recycled_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """Recycled corrections without other facts. Reports of the study are refused when asked for."""
+    place = f"{place} ({row['name']})" if row.get("name") else place
+    if row.get("recycled") and not can_recycle(config["blocks"]):
+        yield (
+            f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
+            f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"
+        )

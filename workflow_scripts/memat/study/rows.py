@@ -1,0 +1,218 @@
+"""Rows of a report: from a line of YAML to an edited model on sets of facts.
+
+A row names its languages by code or by the words `source`, `target` (the first target
+language). A grid is a row whose lists are choices; a text `$name` stands for the list of
+that name in `study.axes`, or for the run's `$languages` or `$targets`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import exp, log
+
+from memat.edit import solver as solvers
+from memat.errors import ConfigError
+from memat.fact_sets import TUNING, first
+from memat.study.models import SUM, Correction, Edit, EditedModel, Heads
+
+NEEDED_KEYS = {
+    "unedited": (),
+    "memit": ("train",),
+    "memat": ("train", "heads"),
+    "iti": ("train", "heads"),
+}
+_EDIT_KEYS = ("train", "combine", "solver", "learning_rate")
+ALLOWED_KEYS = {
+    "unedited": (),
+    "memit": _EDIT_KEYS,
+    "memat": (*_EDIT_KEYS, "heads", "select", "k", "recycled"),
+    "iti": (*_EDIT_KEYS, "heads", "select", "k", "recycled", "alpha"),
+}
+PLACE_KEYS = ("name", "label", "method", "facts", "first", "series", "x")
+SCALING_POINTS = 16  # n_i = exp(ln(n_max) · i / 16)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a row leaves to the rest of the config."""
+
+    languages: tuple[str, ...]
+    k: int
+    alpha: float
+    learning_rates: dict[str, float]
+    blocks: tuple[str, ...]
+    block_size: int | None
+    axes: dict[str, list]
+
+
+def defaults_of(config: dict) -> Defaults:
+    """What the rows of a config's study leave to the rest of it."""
+    languages = (config["languages"]["source"], *config["languages"]["targets"])
+    study, values, size = config["study"], config["values"], config["blocks"]["size"]
+    own = {
+        "languages": list(languages),
+        "targets": list(languages[1:]),
+        "sizes": scaling_sizes(size, study["smallest_edit"]) if size else [],
+    }
+    return Defaults(
+        languages=languages,
+        k=config["corrections"]["k"],
+        alpha=config["iti"]["alpha"],
+        learning_rates={
+            name: values.get(name, {}).get("learning_rate", values["learning_rate"])
+            for name in solvers.solver_names()
+        },
+        blocks=tuple(str(number) for number in range(config["blocks"]["count"])),
+        block_size=size,
+        axes={**study["axes"], **own},
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One edited model on sets of facts: a line of a table, a point of a curve.
+
+    spec: the resolved line of YAML, with every key its method takes. series, x: its curve and
+    its place on the axis (None: a level beside the curves). baselines: names of the rows it
+    is compared with, paired on the same facts.
+    """
+
+    name: str
+    label: str
+    spec: dict
+    model: EditedModel
+    facts: tuple[str, ...]
+    series: str | None = None
+    x: float | None = None
+    baselines: tuple[str, ...] = ()
+
+    def described(self) -> dict:
+        """Plain values for tables: name, label, method, solver, edit_language, head_language,
+        select, k, alpha, recycled (None: it has none), series, x, facts, baselines."""
+        edit = self.model.edits[0] if self.model.edits else None
+        correction = self.model.corrections[0] if self.model.corrections else None
+        return {
+            "name": self.name,
+            "label": self.label,
+            "method": self.spec["method"],
+            "model": self.model.id,
+            "solver": edit.solver if edit else None,
+            "edit_language": "+".join(edit.languages) if edit else None,
+            "edit_languages": list(self.model.languages),
+            "combine": edit.combine if edit else None,
+            "head_language": correction.heads.language if correction else None,
+            "select": correction.select if correction else None,
+            "k": correction.k if correction else None,
+            "alpha": correction.alpha if correction else None,
+            "recycled": self.model.recycled,
+            "series": self.series,
+            "x": self.x,
+            "facts": list(self.facts),
+            "baselines": list(self.baselines),
+        }
+
+
+def expanded(grid: dict, axes: dict[str, list]) -> Iterator[dict]:
+    """Every row of a grid, the last key running fastest."""
+    choices = {key: _choices(value, axes) for key, value in grid.items()}
+    for values in product(*choices.values()):
+        yield dict(zip(choices, values, strict=True))
+
+
+def _choices(value: object, axes: dict[str, list]) -> list:
+    if isinstance(value, str) and value.startswith("$"):
+        if value[1:] not in axes:
+            raise ConfigError(f"study: {value} names no axis; known: {', '.join(sorted(axes))}")
+        return axes[value[1:]]
+    return value if isinstance(value, list) else [value]
+
+
+def resolved(spec: dict, defaults: Defaults) -> dict:
+    """The row with language words as codes, and without keys that are null."""
+    row = {key: value for key, value in spec.items() if value is not None}
+    if "train" in row:
+        several = row["train"] if isinstance(row["train"], list) else [row["train"]]
+        row["train"] = tuple(language_code(word, defaults.languages) for word in several)
+        if len(row["train"]) > 1:
+            row["combine"] = row.get("combine", SUM)
+    if "heads" in row:
+        row["heads"] = language_code(row["heads"], defaults.languages)
+    # the configured rate is the edit that other reports have
+    solver = row.get("solver", solvers.DEFAULT)
+    if row.get("learning_rate") == defaults.learning_rates[solver]:
+        row.pop("learning_rate", None)
+    return row
+
+
+def language_code(word: str, languages: Sequence[str]) -> str:
+    """`source` and `target` (the first one) as codes; codes as they are."""
+    return {"source": languages[0], "target": languages[1]}.get(word, word)
+
+
+def edited_model(row: dict, defaults: Defaults) -> EditedModel:
+    """The model of a resolved row."""
+    if row["method"] == "unedited":
+        return EditedModel()
+    edit = Edit(
+        row.get("solver", solvers.DEFAULT),
+        row["train"],
+        row.get("combine") if len(row["train"]) > 1 else None,
+        row.get("learning_rate"),
+    )
+    if "heads" not in row:
+        return EditedModel((edit,))
+    correction = Correction(
+        heads=Heads(edit, row["heads"]),
+        select=row.get("select", "located"),
+        k=row.get("k", defaults.k),
+        alpha=float(row.get("alpha", defaults.alpha)) if row["method"] == "iti" else None,
+    )
+    return EditedModel((edit,), (correction,), row.get("recycled", False))
+
+
+def automatic_name(row: dict) -> str:
+    """`memat_ca_en_recycled`: method (or solver, or random), languages, and what is set apart."""
+    method, solver = row["method"], row.get("solver", solvers.DEFAULT)
+    if method == "unedited":
+        return method
+    own_solver = solver != solvers.DEFAULT
+    first_word = "random" if row.get("select") == "random" else method
+    if method == "memit" and own_solver:
+        first_word, own_solver = solver, False
+    parts = [first_word, "+".join(row["train"])]
+    parts += [row[key] for key in ("combine", "heads") if key in row]
+    parts += [solver] if own_solver else []
+    parts += ["recycled"] if row.get("recycled") else []
+    for key, letters in (("k", "k"), ("alpha", "alpha"), ("learning_rate", "lr"), ("first", "n")):
+        parts += [f"{letters}{row[key]:g}"] if key in row else []
+    return "_".join(parts)
+
+
+def made_row(spec: dict, defaults: Defaults) -> Row:
+    """A row of a report, its baselines still to be found."""
+    row = resolved(spec, defaults)
+    name = row.get("name") or automatic_name(row)
+    return Row(
+        name=name,
+        label=row.get("label", name),
+        spec=row,
+        model=edited_model(row, defaults),
+        facts=_facts(row, defaults),
+        series=row.get("series"),
+        x=row.get("x"),
+    )
+
+
+def _facts(row: dict, defaults: Defaults) -> tuple[str, ...]:
+    if row.get("facts") == TUNING:
+        return (TUNING,)
+    size = row.get("first")
+    if size is None or size == defaults.block_size:
+        return defaults.blocks
+    return tuple(first(block, size) for block in defaults.blocks)
+
+
+def scaling_sizes(largest: int, least: int) -> list[int]:
+    """n_i = exp(ln(largest)·i/16), rounded, from `least` on, without repeats."""
+    sizes = (round(exp(log(largest) * i / SCALING_POINTS)) for i in range(SCALING_POINTS + 1))
+    return sorted({size for size in sizes if size >= min(least, largest)})

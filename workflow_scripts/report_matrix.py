@@ -1,0 +1,23 @@
+"""One language matrix of a study: edited in × asked in, as a table and a figure."""
+
+from memat import io
+from memat.report.figures import save_figure, styled
+from memat.report.matrix import draw_matrix, matrix_frame
+from memat.report.score_files import measured
+from memat.report.tables import summary_frame
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> str:
+    outputs, study = stage.outputs, io.read_json(stage.inputs.study)
+    metrics, settings = measured(study["rows"], stage.cfg, stage.params.seed)
+    summary = summary_frame(metrics, study["rows"], study["languages"], settings)
+    frame = matrix_frame(summary, study["rows"])
+    io.write_csv(outputs.table, frame)
+    with styled():
+        save_figure(draw_matrix(frame), outputs.png, outputs.svg, stage.provenance)
+    return f"{len(study['rows'])} models"
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
