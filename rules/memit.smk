@@ -22,7 +22,7 @@ rule optimise_values:
         runtime=120,
     params:
         cfg=value_settings,
-        value_layer=config["edit"]["layers"][-1],
+        layers=value_layers,
         solver=value_solver,
         languages=value_languages,
         language_keys=language_keys("optimise_values", value_languages),

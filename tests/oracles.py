@@ -11,8 +11,11 @@ from memat.model.hooks import hidden_of
 from memat.model.sentences import request_sentence, subject_prompt_sentence
 
 
-def oracle_value(model, requests, contexts, kl_prompts, modules, settings):
+def oracle_value(model, requests, contexts, kl_prompts, modules, settings, layerwise=False):
     """z and h₀ of one fact, each (n_languages, d_model), and its losses.
+
+    layerwise: z is what each module gives in a last pass with all δ in place; z and h₀ are
+    (n_modules, n_languages, d_model), and weight decay is a mean.
 
     All rows of all languages in one padded batch, torch's own Adam; requests, contexts and
     kl_prompts: one per language; modules: each gets a δ on its output, z is of the last.
@@ -31,10 +34,8 @@ def oracle_value(model, requests, contexts, kl_prompts, modules, settings):
         rows.append(kl.ids)
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
     for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-        mask[i, : len(row)] = 1
+        ids[i, : len(row)] = torch.tensor(row)  # what follows a row is seen by nothing in it
     deltas = [torch.zeros(model.d_model, dtype=model.dtype, requires_grad=True) for _ in modules]
     initial = {}
 
@@ -56,7 +57,7 @@ def oracle_value(model, requests, contexts, kl_prompts, modules, settings):
     try:
         for step in range(settings.steps):
             adam.zero_grad()
-            logits = model.network(input_ids=ids, attention_mask=mask).logits
+            logits = model.network(input_ids=ids).logits
             log_probs = logits.log_softmax(-1)
             loss = 0
             for row, sentence in wanted:
@@ -70,8 +71,8 @@ def oracle_value(model, requests, contexts, kl_prompts, modules, settings):
                 divergence = (each.exp() * (each - before)).sum()
                 loss = loss + settings.kl_factor * divergence / len(kl_rows)
             norms = [sum(h.norm() for h in initial[n]) / len(plain) for n in range(len(modules))]
-            for delta, norm in zip(deltas, norms, strict=True):
-                loss = loss + settings.weight_decay * delta.norm() / norm**2
+            decays = [d.norm() / norm**2 for d, norm in zip(deltas, norms, strict=True)]
+            loss = loss + settings.weight_decay * sum(decays) / (len(modules) if layerwise else 1)
             losses.append(loss.item())
             if loss < settings.stop_loss or step == settings.steps - 1:
                 break
@@ -81,6 +82,21 @@ def oracle_value(model, requests, contexts, kl_prompts, modules, settings):
                 for delta, norm in zip(deltas, norms, strict=True):
                     if delta.norm() > settings.clamp * norm:
                         delta *= settings.clamp * norm / delta.norm()
+        if layerwise:
+            z, hooks = [], []
+
+            def keep(_module, _args, output):
+                # a parallel block adds attention to this tensor in place
+                z.append(hidden_of(output).clone().view(len(rows), width, -1))
+
+            for module in modules:  # after the hooks that add the δs
+                hooks.append(module.register_forward_hook(keep))
+            handles += hooks
+            with torch.no_grad():
+                model.network(input_ids=ids)
+            at_subject = [torch.stack([h[row, lookup[row]] for row in plain]) for h in z]
+            first = torch.stack([initial[number] for number in range(len(modules))])
+            return torch.stack(at_subject), first, losses
     finally:
         for handle in handles:
             handle.remove()
@@ -121,20 +137,35 @@ def oracle_output(model, request, module):
 
 
 def oracle_spread(
-    model, pairs, values, weights, covariance, layers, weight, module=None, power=1.0
+    model,
+    pairs,
+    values,
+    weights,
+    covariance,
+    layers,
+    weight,
+    module=None,
+    power=1.0,
+    layerwise=False,
 ):
     """Full deltas by the literal formula Δ = R/(L−i)^power Kᵀ(λC + KKᵀ)⁻¹, model re-measured
     every layer; R = z − output of `module`, by default the value layer's block.
 
-    pairs: (request, its templates), one for every row of values. Changes the model; returns
-    {layer: (d_model, d_ff)}.
+    pairs: (request, its templates), one for every row of values. layerwise: values are
+    (n_layers, n_pairs, d_model), R is of the layer's own MLP projection and not shared. Changes
+    the model; returns {layer: (d_model, d_ff)}.
     """
     module = model.blocks[layers[-1]] if module is None else module
     deltas = {}
     for i, layer in enumerate(layers):
         keys = torch.stack([oracle_key(model, r, c, weights, layer) for r, c in pairs], 1)
-        outputs = torch.stack([oracle_output(model, r, module) for r, _ in pairs], 1)
-        residual = (values.double().T - outputs) / (len(layers) - i) ** power
+        if layerwise:
+            own = model.mlp_output(layer)
+            outputs = torch.stack([oracle_output(model, r, own) for r, _ in pairs], 1)
+            residual = values[i].double().T - outputs
+        else:
+            outputs = torch.stack([oracle_output(model, r, module) for r, _ in pairs], 1)
+            residual = (values.double().T - outputs) / (len(layers) - i) ** power
         system = weight * covariance[layer].double() + keys @ keys.T
         deltas[layer] = residual @ keys.T @ torch.linalg.inv(system)
         with torch.no_grad():

@@ -26,7 +26,7 @@ def main(stage: Stage) -> str:
             [of_language[group] for of_language in requests],
             [io.read_json(path)["templates"] for path in stage.inputs.templates],
             [language_of(keys).kl_prompt for keys in params.language_keys],
-            params.value_layer,
+            params.layers,
             ValueSettings(**cfg),
             token_budget(model, stage.memory_mb, gradients=True),
             params.solver,
@@ -36,8 +36,8 @@ def main(stage: Stage) -> str:
     cases = [request.case_id for group in groups for request in requests[0][group]]
     # one language is written without its dimension
     tensors = {
-        "z": torch.cat([values.z for values in found], dim=1).squeeze(0),
-        "initial": torch.cat([values.initial for values in found], dim=1).squeeze(0),
+        "z": torch.cat([values.z for values in found], dim=-2).squeeze(-3),
+        "initial": torch.cat([values.initial for values in found], dim=-2).squeeze(-3),
         "losses": torch.cat([values.losses for values in found]),
         "case_ids": torch.tensor(cases, dtype=torch.long),
     }

@@ -1,7 +1,19 @@
 # What the rules of memit.smk need besides: settings, and functions that find inputs.
 
 from memat.edit import solver
+from memat.edit.spread import LAYERWISE, spread_of
 from memat.study.models import SUM
+
+
+@cache
+def spread():
+    """How values reach the edit layers of the model under edit."""
+    return spread_of(config["values"]["spread"], model_spec(config["model"]["name"]).architecture)
+
+
+def value_layers(wildcards):
+    """Layers with a value: all edit layers, or the value layer alone."""
+    return config["edit"]["layers"] if spread() == LAYERWISE else config["edit"]["layers"][-1:]
 
 
 def value_languages(wildcards):
@@ -24,7 +36,8 @@ def templates_of_edit(wildcards):
 def value_settings(wildcards):
     """Settings of one solver's values: those of another must not rerun it."""
     edit = STUDY.values[wildcards.values]
-    own = common_settings(config["values"]) | config["values"].get(edit.solver, {})
+    own = common_settings(config["values"]) | {"spread": spread()}
+    own |= config["values"].get(edit.solver, {})
     return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
 
 
@@ -36,7 +49,7 @@ def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
     name = STUDY.solved[wildcards.edit].solver
     own = config["deltas"].get(name, {})
-    return common_settings(config["deltas"]) | {"solver": name, "own": own}
+    return common_settings(config["deltas"]) | {"solver": name, "own": own, "spread": spread()}
 
 
 def solver_of_values(wildcards):

@@ -130,8 +130,8 @@ def _cases(model, records, few: int, many: int):
         "fact",
         few,
         many,
-        lambda: reference.values(model, new[:few], contexts, kl, LAYERS[-1], VALUES),
-        lambda: optimise_values(model, new, contexts, kl, LAYERS[-1], VALUES, training).z,
+        lambda: reference.values(model, new[:few], contexts, kl, LAYERS, VALUES),
+        lambda: optimise_values(model, new, contexts, kl, LAYERS, VALUES, training).z,
         lambda a, b: _row_error(a, b[:few]),
     )
     moments = yield from _covariance(model, records, 40 * many)
@@ -242,7 +242,7 @@ def _scale(model, records, sizes: tuple[int, ...], shard: int) -> pl.DataFrame:
         start = time.perf_counter()
         for first in range(0, n, shard):
             part = requests[first : first + shard]
-            optimise_values(model, part, contexts, "{} is a", LAYERS[-1], settings, budget)
+            optimise_values(model, part, contexts, "{} is a", LAYERS, settings, budget)
         seconds = time.perf_counter() - start
         rows.append({"n": n, "seconds": seconds, "peak_mb": round(_peak_mb())})
     frame = pl.DataFrame(rows)

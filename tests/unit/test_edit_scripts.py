@@ -60,10 +60,14 @@ def inputs(folder, codes):
     }
 
 
+def spread_of(way):
+    return "layerwise" if way.startswith("layerwise") else "residual"
+
+
 def find_values(folder, codes, way):
     """Both shards of the block: facts 1 to 3, facts 4 and 5."""
     paths = [folder / f"values_{shard}.safetensors" for shard in (0, 1)]
-    cfg = {**vars(SETTINGS), "shard_size": 3}
+    cfg = {**vars(SETTINGS), "shard_size": 3, "spread": spread_of(way)}
     for shard, path in enumerate(paths):
         optimise_values.main(
             stage(
@@ -75,7 +79,7 @@ def find_values(folder, codes, way):
                 languages=list(codes),
                 language_keys=[{"kl_prompt": LANGUAGES[way][n][2]} for n in range(len(codes))],
                 solver="pmet" if way == "pmet" else "memit",
-                value_layer=1,
+                layers=LAYERS if spread_of(way) == "layerwise" else [1],
                 block="0",
                 shard=shard,
             )
@@ -107,14 +111,14 @@ def test_shards_of_values_become_the_deltas_of_the_block(folder, way):
     assert [part["case_ids"].tolist() for part in parts] == [[1, 2, 3], [4, 5]]
     for name, wanted in (("z", whole.z), ("initial", whole.initial)):
         found = torch.cat([part[name] for part in parts], dim=-2)
-        assert found.ndim == (3 if way == "joint" else 2)
-        torch.testing.assert_close(found, wanted.squeeze(0), rtol=1e-9, atol=1e-9)
+        assert found.ndim == 2 + way.endswith("joint") + way.startswith("layerwise")
+        torch.testing.assert_close(found, wanted.squeeze(-3), rtol=1e-9, atol=1e-9)
 
     solver = "pmet" if way == "pmet" else "memit"
-    deltas = solve(folder, codes, paths, solver=solver)
+    deltas = solve(folder, codes, paths, solver=solver, spread=spread_of(way))
     requests, contexts, _ = zip(*LANGUAGES[way], strict=True)
     model = small_model("llama")
-    settings = DeltaSettings(3.0, solver=solver)
+    settings = DeltaSettings(3.0, solver=solver, spread=spread_of(way))
     expected = spread_joint(
         model, requests, whole.z, contexts, moments(model), LAYERS, settings, 64
     )

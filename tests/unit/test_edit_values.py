@@ -1,20 +1,23 @@
 """The batched value optimisation against the plain one-fact loop, and its invariants.
 
-Three ways: MEMIT, PMET (two δs per fact) and a joint δ (the prompts of two languages).
+MEMIT, PMET (two δs per fact), a joint δ (the prompts of two languages), and layerwise (a δ in
+every edit layer), alone and joint.
 """
 
 import dataclasses
 import json
+from contextlib import ExitStack
 
 import pytest
 import torch
 
 from memat.edit.values import ValueSettings, optimise_joint_values, optimise_values
 from memat.errors import ConfigError, NonFiniteValue
+from memat.model.hooks import output_changed
 from memat.model.load import load_model
-from memat.model.sentences import EditRequest
+from memat.model.sentences import EditRequest, request_sentence
 from oracles import oracle_value
-from small_models import SHAPES, TOLERANCE, small_model
+from small_models import NORMED, SHAPES, TOLERANCE, small_model
 from text_samples import DEMO_FACTS
 from workflow.project import REPOSITORY
 
@@ -43,22 +46,31 @@ LANGUAGES = {
     "pmet": [ENGLISH],
     "joint": [ENGLISH, (CATALAN, CATALAN_CONTEXTS, "{} és")],
 }
+LANGUAGES |= {"layerwise": LANGUAGES["memit"], "layerwise-joint": LANGUAGES["joint"]}
+LAYERS = [0, 1, 2]
 WAYS = sorted(LANGUAGES)
 
 
 def run(model, way="memit", order=slice(None), budget=64, settings=SETTINGS, layer=1):
-    """Values of the facts in `order`; z and h₀ are (n_languages, n_facts, d_model)."""
+    """Values of the facts in `order`; z and h₀ are (n_languages, n_facts, d_model), and of the
+    layerwise ways (n_layers, n_languages, n_facts, d_model)."""
+    layers = [layer]
+    if way.startswith("layerwise"):
+        settings = dataclasses.replace(settings, spread="layerwise")
+        layers = LAYERS if layer == 1 else [0, layer]
     requests, contexts, kl_prompts = zip(*LANGUAGES[way], strict=True)
     requests = [of_language[order] for of_language in requests]
     solver = "pmet" if way == "pmet" else "memit"
     return optimise_joint_values(
-        model, requests, contexts, kl_prompts, layer, settings, budget, solver
+        model, requests, contexts, kl_prompts, layers, settings, budget, solver
     )
 
 
 def places(model, way, layer=1):
     if way == "pmet":
         return [model.attention_output(layer), model.mlp_output(layer)]
+    if way.startswith("layerwise"):
+        return [model.mlp_output(number) for number in LAYERS]
     return [model.blocks[layer]]
 
 
@@ -66,15 +78,18 @@ def loop(model, way, fact, settings=SETTINGS):
     """z, h₀ and losses of one fact by the plain loop."""
     requests, contexts, kl_prompts = zip(*LANGUAGES[way], strict=True)
     requests = [of_language[fact] for of_language in requests]
-    return oracle_value(model, requests, contexts, kl_prompts, places(model, way), settings)
+    modules, layerwise = places(model, way), way.startswith("layerwise")
+    return oracle_value(model, requests, contexts, kl_prompts, modules, settings, layerwise)
 
 
 def assert_same_as_the_loop(model, way, found, settings=SETTINGS, tolerance=1e-9):
     for i in range(len(REQUESTS)):
         z, initial, losses = loop(model, way, i, settings)
-        torch.testing.assert_close(found.initial[:, i], initial, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(
+            found.initial[..., i, :], initial, rtol=tolerance, atol=tolerance
+        )
         # z can be much longer than δ, so agreement is asked of δ itself
-        delta, wanted = found.z[:, i] - found.initial[:, i], z - initial
+        delta, wanted = found.z[..., i, :] - found.initial[..., i, :], z - initial
         assert (delta - wanted).norm() <= 10 * tolerance * wanted.norm()
         mine = found.losses[i][found.losses[i].isfinite()]
         assert mine.tolist() == pytest.approx(losses, rel=10 * tolerance)
@@ -82,17 +97,58 @@ def assert_same_as_the_loop(model, way, found, settings=SETTINGS, tolerance=1e-9
 
 # a joint δ is added where MEMIT's is, PMET's in places of its own
 CASES = [(name, way) for name in sorted(SHAPES) for way in ("memit", "pmet")]
+CASES = [case for case in CASES if case[0] not in NORMED]
+CASES += [(name, "layerwise") for name in sorted(SHAPES)]
 
 
-@pytest.mark.parametrize(("name", "way"), [*CASES, ("llama", "joint"), ("falcon", "joint")])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [*CASES, ("llama", "joint"), ("falcon", "joint"), ("gemma3_text", "layerwise-joint")],
+)
 def test_batched_values_equal_the_one_fact_loop(name, way):
     model = small_model(name)
     assert_same_as_the_loop(model, way, run(model, way), tolerance=TOLERANCE.get(name, 1e-9))
 
 
+def test_a_norm_behind_the_mlp_takes_layerwise_values_only():
+    with pytest.raises(ConfigError, match=r"values\.spread: residual .*post_feedforward_layernorm"):
+        run(small_model("gemma3_text"))
+
+
+def test_values_of_pmet_are_not_layerwise():
+    settings = dataclasses.replace(SETTINGS, spread="layerwise")
+    with pytest.raises(ConfigError, match="pmet optimises values of its own"):
+        run(small_model("llama"), "pmet", settings=settings)
+
+
+@pytest.mark.parametrize("bos", [False, True])
+def test_layerwise_values_are_what_the_model_gives_with_all_of_them_in_place(bos):
+    """z of an upper layer is not u + δ, and putting z in place of every output changes nothing."""
+    model = small_model("gemma3_text", bos=bos)
+    found, request = run(model, "layerwise"), REQUESTS[0]
+    sentence = request_sentence(model.tokenizer, request)
+    assert (sentence.ids[0] == model.tokenizer.bos_token_id) == bos
+    at = sentence.subject_last
+    seen = []
+    with ExitStack() as hooks:
+        for number, module in enumerate(places(model, "layerwise")):
+            delta = found.z[number, 0, 0] - found.initial[number, 0, 0]
+            first = number == 0  # only there nothing below has changed
+
+            def put(output, number=number, delta=delta, first=first):
+                output = output.clone()
+                output[0, at] = output[0, at] + delta if first else found.z[number, 0, 0]
+                seen.append(output[0, at])
+                return output
+
+            hooks.enter_context(output_changed(module, put))
+        model.last_hidden(torch.tensor([sentence.ids]))
+    torch.testing.assert_close(torch.stack(seen), found.z[:, 0, 0], rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_bos_token_changes_nothing_in_the_agreement(way):
-    model = small_model("llama", bos=True)
+    model = small_model("gemma3_text" if way.startswith("layerwise") else "llama", bos=True)
     assert_same_as_the_loop(model, way, run(model, way))
 
 
@@ -125,7 +181,7 @@ def test_facts_do_not_depend_on_their_order_or_batch(way):
     model = small_model("llama")
     found = run(model, way)
     backwards = run(model, way, slice(None, None, -1), budget=1000)
-    torch.testing.assert_close(backwards.z.flip(1), found.z, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(backwards.z.flip(-2), found.z, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -156,14 +212,16 @@ def test_the_change_stays_within_the_clamp(way):
     model = small_model("llama")
     tight = dataclasses.replace(SETTINGS, clamp=0.1)
     found = run(model, way, settings=tight)
-    ratio = (found.z - found.initial).norm(dim=-1) / found.initial.norm(dim=-1).mean(0)
+    moved = (found.z - found.initial).norm(dim=-1)
+    ratio = moved / found.initial.norm(dim=-1).mean(-2, keepdim=True)
+    ratio = ratio[0] if way.startswith("layerwise") else ratio  # above, z is not u + δ
     assert ratio.max() <= 0.1 * (1 + 1e-9)
     assert ratio.max() > 0.099, "the bound should be reached here"
 
 
 def test_one_language_is_the_joint_case_of_one():
     model = small_model("llama")
-    alone = optimise_values(model, REQUESTS, CONTEXTS, "{} is a", 1, SETTINGS, 64)
+    alone = optimise_values(model, REQUESTS, CONTEXTS, "{} is a", [1], SETTINGS, 64)
     assert torch.equal(alone.z, run(model).z[0])
     assert torch.equal(alone.initial, run(model).initial[0])
 
@@ -172,7 +230,7 @@ def test_the_same_language_twice_gives_its_own_values():
     """Terms and norms of a joint δ are means over languages, not sums."""
     model = small_model("llama")
     twice = optimise_joint_values(
-        model, [REQUESTS] * 2, [CONTEXTS] * 2, ["{} is a"] * 2, 1, SETTINGS, 64
+        model, [REQUESTS] * 2, [CONTEXTS] * 2, ["{} is a"] * 2, [1], SETTINGS, 64
     )
     alone = run(model)
     for language in range(2):
@@ -197,7 +255,7 @@ def test_pmet_shared_by_languages_is_refused():
     requests, contexts, kl_prompts = zip(*LANGUAGES["joint"], strict=True)
     with pytest.raises(ConfigError, match="solver pmet finds no δ that several languages share"):
         optimise_joint_values(
-            small_model("llama"), requests, contexts, kl_prompts, 1, SETTINGS, 64, "pmet"
+            small_model("llama"), requests, contexts, kl_prompts, [1], SETTINGS, 64, "pmet"
         )
 
 
@@ -208,7 +266,7 @@ def test_languages_with_other_facts_are_refused():
             [REQUESTS, CATALAN[::-1]],
             [CONTEXTS, CATALAN_CONTEXTS],
             ["{} is a", "{} és"],
-            1,
+            [1],
             SETTINGS,
             64,
         )
@@ -216,7 +274,7 @@ def test_languages_with_other_facts_are_refused():
 
 def test_an_unknown_solver_is_refused():
     with pytest.raises(ConfigError, match=r"solvers: 'rome' is unknown; allowed: .*memit, pmet"):
-        optimise_values(small_model("llama"), *ENGLISH, 1, SETTINGS, 64, "rome")
+        optimise_values(small_model("llama"), *ENGLISH, [1], SETTINGS, 64, "rome")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -248,7 +306,7 @@ def test_real_model_in_float32_agrees_with_the_loop():
         for i, r in enumerate(rewrites)
     ]
     settings = ValueSettings(0.5, 4, 0.75, 0.5, 0.0625, 0.05)
-    found = optimise_values(model, requests, CONTEXTS, "{} is a", 10, settings, 2048)
+    found = optimise_values(model, requests, CONTEXTS, "{} is a", [10], settings, 2048)
     for i, request in enumerate(requests):
         z, _initial, _losses = oracle_value(
             model, [request], [CONTEXTS], ["{} is a"], [model.blocks[10]], settings

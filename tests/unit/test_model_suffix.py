@@ -5,7 +5,7 @@ import torch
 
 from memat.model import suffix
 from memat.model.suffix import SuffixRow, prepare_suffixes, prepare_trees, run_suffixes
-from small_models import SHAPES, TOLERANCE, small_model
+from small_models import SHAPES, TOLERANCE, WINDOWED, small_model
 
 # common beginnings, prefixes of every length down to none, suffixes of several lengths
 ROWS = [
@@ -14,6 +14,7 @@ ROWS = [
     SuffixRow((5, 6, 7, 8), (11,)),
     SuffixRow((), (12, 13)),
     SuffixRow((), (14, 13, 5, 6)),
+    SuffixRow((5, 6, 7, 8, 9, 10), (11, 12, 13)),  # longer than the windows
 ]
 
 
@@ -23,7 +24,7 @@ def whole(row: SuffixRow) -> torch.Tensor:
 
 @pytest.mark.parametrize("nodes", [1, 5, 100])
 @pytest.mark.parametrize("first_layer", [0, 1, 2])
-@pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.parametrize("name", sorted(SHAPES | WINDOWED))
 def test_suffixes_end_as_in_the_whole_row(name, first_layer, nodes, monkeypatch):
     monkeypatch.setattr(suffix, "tree_budget", lambda _model: nodes)
     model, tolerance = small_model(name), TOLERANCE.get(name, 1e-9)
@@ -41,7 +42,7 @@ def test_suffixes_end_as_in_the_whole_row(name, first_layer, nodes, monkeypatch)
 
 
 @pytest.mark.parametrize("first_layer", [0, 2])
-@pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.parametrize("name", sorted(SHAPES | WINDOWED))
 def test_trees_entered_at_a_block_end_as_the_whole_row(name, first_layer):
     model, tolerance = small_model(name), TOLERANCE.get(name, 1e-9)
     rows = [row.prefix + row.suffix for row in ROWS]

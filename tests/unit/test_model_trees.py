@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from memat.model.trees import grow_tree, run_tree, tree_batches
-from small_models import SHAPES, TOLERANCE, small_model
+from small_models import SHAPES, TOLERANCE, WINDOWED, small_model
 
-ROWS = [(5, 6, 7, 8), (5, 6, 9), (5, 6, 7, 8, 10), (11, 6, 7), (5,)]
+ROWS = [(5, 6, 7, 8), (5, 6, 9), (5, 6, 7, 8, 10), (11, 6, 7), (5,), (5, 6, 7, 8, 10, 12, 13, 14)]
 
 
-@pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.parametrize("name", sorted(SHAPES | WINDOWED))
 def test_every_node_is_as_in_its_row_alone(name):
     model, tolerance = small_model(name), TOLERANCE.get(name, 1e-9)
     tree = grow_tree(ROWS)
@@ -23,7 +23,7 @@ def test_every_node_is_as_in_its_row_alone(name):
 def test_common_beginnings_are_kept_once():
     tree = grow_tree(ROWS)
     beginnings = {row[: i + 1] for row in ROWS for i in range(len(row))}
-    assert len(tree.tokens) == len(beginnings) == 9
+    assert len(tree.tokens) == len(beginnings) == 12
     for row, path in zip(ROWS, tree.paths, strict=True):
         assert tuple(tree.tokens[node] for node in path) == row
         assert [tree.depths[node] for node in path] == list(range(len(row)))

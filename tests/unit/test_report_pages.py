@@ -257,7 +257,7 @@ def test_the_first_page_holds_table_sentences_model_and_settings():
         schema={n: FUNNEL_SCHEMA[n] for n in list(FUNNEL_SCHEMA)[:7]},
         orient="row",
     )
-    manifest = {"source": {"kind": "hub", "repo": "a/b", "revision": "12", "licence": EVIL}}
+    manifest = {"source": {"kind": "hub", "repo": "a/b", "revision": "12", "license": EVIL}}
     manifest["model_type"] = "llama"
     settings = {"facts": {"path": EVIL, "url": None}, "edit": {"layers": [1, 2]}}
     told, notes = headlines(SUMMARY, DIFFERENCES, NAMES), ["A note."]
@@ -280,10 +280,10 @@ def test_the_first_page_holds_table_sentences_model_and_settings():
     assert "facts.csv" in found.links
 
 
-def test_a_model_without_a_licence_is_said_to_have_none_given():
+def test_a_model_without_a_license_is_said_to_have_none_given():
     rows = dict(model_rows({"source": {"kind": "local", "path": "/x"}, "model_type": "opt"}))
     assert rows == {
-        "licence": "not given in the model&#x27;s file",
+        "license": "not given in the model&#x27;s file",
         "kind": "local",
         "path": "/x",
         "type": "opt",

@@ -30,7 +30,7 @@ def test_the_page_is_the_library_with_one_fact():
     exec(page(), names)
 
     request = EditRequest(0, PROMPT, SUBJECT, TARGET)
-    values = optimise_values(model, [request], ["{}"], "{} is a", LAYERS[-1], SETTINGS, 512)
+    values = optimise_values(model, [request], ["{}"], "{} is a", LAYERS, SETTINGS, 512)
     z = names["value"](
         *(PROMPT, SUBJECT, TARGET, "{} is a", LAYERS[-1], SETTINGS.learning_rate, SETTINGS.steps),
         *(SETTINGS.clamp, SETTINGS.weight_decay, SETTINGS.kl_factor, SETTINGS.stop_loss),

@@ -44,6 +44,7 @@ blocks.donor | 4 | assign_blocks
 templates.count | 1 | make_templates
 covariance.temperature | 0.9 | sample_text estimate_covariance
 edit.layers | [0, 1] | estimate_covariance add_moments optimise_values
+values.spread | layerwise | optimise_values solve_deltas
 values.steps | 7 | optimise_values
 values.stop_loss | 0.1 | optimise_values draw_losses
 values.pmet.learning_rate | 0.1 |

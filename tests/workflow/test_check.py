@@ -295,20 +295,39 @@ def test_prepared_model_is_compared_with_its_manifest(project, config, damage):
 
 @pytest.mark.parametrize(
     ("model_type", "part"),
-    [("gemma3_text", "normalises the MLP output"), ("mamba", "no architecture map; known: ")],
+    [("opt", "normalises the residual stream"), ("mamba", "no architecture map; known: ")],
 )
 def test_unsupported_architectures_are_refused_by_name(project, config, model_type, part):
     path = MODEL / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": model_type}))
+    changed = {"model_type": model_type, "do_layer_norm_before": False}
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     text = refusal(config, UnsupportedArchitecture)
     assert f"'{model_type}'" in text
     assert part in text
 
 
+WHEEL = """kind: wheel
+file: a
+file_sha256: b
+architecture: {model_type: llama}
+wheels:
+  - package: p
+    version: "1"
+    sha256: c
+    part: a
+"""
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ("kind: wheel\n", "kind: 'wheel' is unknown; allowed: hub, local, wheel-gguf"),
+        ("kind: gguf\n", "kind: 'gguf' is unknown; allowed: hub, local, wheel"),
+        (
+            "kind: wheel\nwheels: []\nfile: a\nfile_sha256: b\narchitecture: {a: b}\n",
+            "wheels: must be a list, found []",
+        ),
+        (WHEEL.replace("part: a\n", ""), "wheels[0].part: missing; a wheel needs it"),
+        (WHEEL.replace("part: a\n", "part: a\n    prat: b\n"), "wheels[0]: unknown key; 'prat'"),
         ("kind: local\n", "path: missing; a spec of kind local needs it"),
         ("kind: local\npath: x\nrevison: y\n", "unknown key; 'revison' is unknown"),
         ("- kind\n", "must be a mapping"),

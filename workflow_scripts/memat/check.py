@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
+from memat.edit.solver import DEFAULT
+from memat.edit.spread import solver_fault, spread_fault, spread_of
 from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.results_folder import layout_faults, results_faults
@@ -23,7 +25,7 @@ from memat.text.languages import apertium_pair, load_language
 
 
 def check_config(config: dict) -> list[str]:
-    """Sentences on the facts that a user should know before a run.
+    """Sentences on model and facts that a user should know before a run.
 
     config: the merged configuration; what it leaves out has its default.
     Raises ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
@@ -37,10 +39,11 @@ def check_config(config: dict) -> list[str]:
     _raise_all(chain(experiment_faults(config), study_faults(config)))
     into = translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
-    _raise_all(_size_faults(config, spec))
+    _raise_all(chain(_size_faults(config, spec), _spread_faults(config, spec)))
     _check_named_files(config, into)
     check_prepared_model(spec)
-    return check_facts(config)
+    license_notice = spec.license_notice()
+    return [*([license_notice] if license_notice else []), *check_facts(config)]
 
 
 def _raise_all(faults: Iterator[str]) -> None:
@@ -91,6 +94,16 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
                 f"{key}: {k} is out of range; {spec.name} has {n_heads} heads"
                 f" ({spec.n_layers} layers of {spec.n_heads})"
             )
+
+
+def _spread_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
+    """A way of spreading values that is not for the model or for a solver."""
+    spread = spread_of(config["values"]["spread"], spec.architecture)
+    if fault := spread_fault(spread, spec.architecture):
+        yield f"values.spread: {fault} for {spec.name}"
+    for i, row in enumerate(plan_study(config).main.rows):
+        if fault := solver_fault(spread, row.spec.get("solver", DEFAULT)):
+            yield f"experiments[{i}] ({row.name}).solver: {fault} as {spec.name} is edited here"
 
 
 def translations(config: dict) -> dict[str, dict]:

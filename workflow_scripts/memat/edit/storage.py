@@ -85,7 +85,8 @@ def edited_by(model: EditableModel, paths: Sequence[str]) -> Iterator[EditableMo
 def stack_values(paths: Sequence[str], n_facts: int) -> tuple[torch.Tensor, list[int]]:
     """z of the first `n_facts` of the shards of a block and their case ids in order.
 
-    z: (n_facts, d_model), or (n_languages, n_facts, d_model) of joint values.
+    z: (n_facts, d_model), or (n_languages, n_facts, d_model) of joint values; n_layers come
+    before that where values are layerwise.
     """
     parts = [read_tensors(path)[0] for path in paths]
     values = torch.cat([part["z"] for part in parts], dim=-2)

@@ -13,7 +13,8 @@ import torch
 
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.requests import named_cases
-from memat.edit.solver import DEFAULT, load_solver, load_values_solver
+from memat.edit.solver import DEFAULT, load_solver
+from memat.edit.spread import RESIDUAL, places_of
 from memat.errors import NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest
@@ -29,6 +30,7 @@ class DeltaSettings:
     residual: `updated` (keys and residual re-measured after every layer) or `frozen`
     (those of the unedited model in every layer, as in the released code).
     solver: one of `memat.edit.solvers`; own: the settings that it declares for itself.
+    spread: that of the values, `residual` or `layerwise` (`memat.edit.spread`).
     """
 
     covariance_weight: float
@@ -36,6 +38,7 @@ class DeltaSettings:
     residual: str = "updated"
     solver: str = DEFAULT
     own: Mapping[str, float] = field(default_factory=dict)
+    spread: str = RESIDUAL
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def spread(
 
     values: z, (n_facts, d_model). With residual R = z − (output of the value layer, as
     edited so far, where the solver wants z), each layer gets the solver's share of R, through
-    its keys: for MEMIT, layer i of L gets R/(L−i).
+    its keys: for MEMIT, layer i of L gets R/(L−i). Layerwise values are (n_layers, n_facts,
+    d_model): each layer gets all of z − (output of its own projection, as edited so far).
     Raises NonFiniteValue(layer, case id).
     """
     return spread_joint(
@@ -86,26 +90,29 @@ def spread_joint(
 ) -> dict[int, Delta]:
     """`spread` for one or more languages: each fact has a key and a residual in every one.
 
-    values: z, (n_languages, n_facts, d_model) or (n_facts, d_model). The factors of the
+    values: z, (n_languages, n_facts, d_model) or (n_facts, d_model), with n_layers before that
+    where they are layerwise. The factors of the
     deltas have n_languages · n_facts rows, language by language.
     Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
     """
     requests = [request for of_language in requests_by_language for request in of_language]
-    wanted = values.double().reshape(len(requests), model.d_model)
+    wanted = values.double().reshape(-1, len(requests), model.d_model)  # by written module
     weights = template_weights(len(contexts_by_language[0]), settings.key_templates)
     reader = KeyReader(model, requests_by_language, contexts_by_language, weights, token_budget)
     solver = load_solver(settings.solver)
-    written = load_values_solver(settings.solver).value_places(model, layers[-1]).written
+    places = places_of(model, layers, settings.solver, settings.spread)
     deltas: dict[int, Delta] = {}
     with restored(model, layers):
         for number, layer in enumerate(layers):
-            keys, outputs = reader.read(layer, written)
+            keys, outputs = reader.read(layer, places.written(number))
             _check(keys, "key", layer, requests)
-            residual = wanted - outputs
+            residual = wanted[number if places.layerwise else 0] - outputs
             _check(residual, "residual", layer, requests)
             size = float(residual.norm(dim=1).mean())
             log.info("layer %d: mean residual norm %.3f", layer, size)
-            share = solver.share(residual, len(layers) - number)
+            share = residual
+            if not places.layerwise:
+                share = solver.share(residual, len(layers) - number)
             right = _solve(keys, covariance[layer], settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":

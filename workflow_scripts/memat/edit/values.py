@@ -4,8 +4,9 @@ Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not
 interact: the loss of a batch is the sum of the facts' losses, every fact has its
 own δ, Adam state, norm bound and stop, so each follows the trajectory it would
 follow alone. PMET (Li et al. 2023) has two δs per fact, added in two places of the
-value layer; a joint δ (the paper's appendix H) serves the prompts of several
-languages. The plain one-fact loop is `tests/oracles.py`.
+value layer; layerwise values (`memat.edit.spread`) have one in every edit layer; a
+joint δ (the paper's appendix H) serves the prompts of several languages. The plain
+one-fact loop is `tests/oracles.py`.
 """
 
 import logging
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 import torch
 from tqdm import tqdm
 
+from memat.edit.factwise_adam import FactwiseAdam
 from memat.edit.places import ValuePlaces
 from memat.edit.requests import named_cases
-from memat.edit.solver import DEFAULT, can_be_joint, load_values_solver
+from memat.edit.solver import DEFAULT, can_be_joint
+from memat.edit.spread import RESIDUAL, places_of
 from memat.edit.value_rows import ValueBatch, value_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving
@@ -35,7 +38,7 @@ class ValueSettings:
     """Settings of the value optimisation (config section `values`).
 
     clamp: bound of each ‖δ‖ in units of the ‖h₀‖ of its place. stop_loss: a fact below it
-    is finished.
+    is finished. spread: `residual` or `layerwise` (`memat.edit.spread`).
     """
 
     learning_rate: float
@@ -44,12 +47,14 @@ class ValueSettings:
     weight_decay: float
     kl_factor: float
     stop_loss: float
+    spread: str = RESIDUAL
 
 
 @dataclass(frozen=True)
 class Values:
-    """z and h₀, (n_facts, d_model), or (n_languages, n_facts, d_model) where δ is joint;
-    float32, or float64 of a float64 model. losses: (n_facts, steps), NaN after a fact's stop."""
+    """z and h₀, (n_facts, d_model), with n_languages before that where δ is joint and n_layers
+    before all where spread is layerwise; float32, or float64 of a float64 model.
+    losses: (n_facts, steps), NaN after a fact's stop."""
 
     z: torch.Tensor
     initial: torch.Tensor
@@ -67,23 +72,26 @@ def optimise_values(
     requests: Sequence[EditRequest],
     contexts: Sequence[str],
     kl_prompt: str,
-    layer: int,
+    layers: Sequence[int],
     settings: ValueSettings,
     token_budget: int,
     solver: str = DEFAULT,
 ) -> Values:
-    """Optimise δ of every fact and return z = h₀ + δ at the value layer `layer`.
+    """Optimise δ of every fact and return z = h₀ + δ at the value layer, the last of `layers`.
 
+    With layerwise spread there is a δ in each of the layers, on the output u of its MLP
+    projection; z of a layer is that output in the forward pass with all δ in place, and u
+    under the plain template takes the place of h₀.
     contexts: templates with `{}` for the prompt; the first must be the plain "{}",
     whose row gives h₀. kl_prompt: "{} is a" in the language of the requests.
     solver: whose places δ is added to (`memat.edit.solvers`); where it has several, h₀, δ
     and z returned are those of the last, which alone is written.
-    Raises NonFiniteValue(case id), ConfigError (value layer is the model's last).
+    Raises NonFiniteValue(case id), ConfigError (value layer is the model's last, spread).
     """
     found = optimise_joint_values(
-        model, [requests], [contexts], [kl_prompt], layer, settings, token_budget, solver
+        model, [requests], [contexts], [kl_prompt], layers, settings, token_budget, solver
     )
-    return Values(found.z[0], found.initial[0], found.losses)
+    return Values(found.z[..., 0, :, :], found.initial[..., 0, :, :], found.losses)
 
 
 def optimise_joint_values(
@@ -91,7 +99,7 @@ def optimise_joint_values(
     requests_by_language: Sequence[Sequence[EditRequest]],
     contexts_by_language: Sequence[Sequence[str]],
     kl_prompts: Sequence[str],
-    layer: int,
+    layers: Sequence[int],
     settings: ValueSettings,
     token_budget: int,
     solver: str = DEFAULT,
@@ -100,11 +108,13 @@ def optimise_joint_values(
 
     The same facts in the same order in every language. NLL is averaged over all templates,
     KL over languages; ‖h₀‖ in clamp and weight decay is the mean over languages.
-    Returns z = h₀(language) + δ and h₀, (n_languages, n_facts, d_model).
-    Raises NonFiniteValue(case id), ConfigError (value layer, facts, a solver of one language).
+    Returns z = h₀(language) + δ and h₀, (n_languages, n_facts, d_model), or those of every
+    layer, (n_layers, n_languages, n_facts, d_model).
+    Raises NonFiniteValue(case id), ConfigError (value layer, facts, a solver of one language,
+    spread).
     """
-    _check_task(model, requests_by_language, layer, solver)
-    places = load_values_solver(solver).value_places(model, layer)
+    _check_task(model, requests_by_language, layers[-1], solver)
+    places = places_of(model, layers, solver, settings.spread)
     batches = value_batches(
         model,
         requests_by_language,
@@ -114,7 +124,7 @@ def optimise_joint_values(
         token_budget,
     )
     requests, n_languages = requests_by_language[0], len(requests_by_language)
-    initial = _plain_outputs(model, places, batches, n_languages, len(requests))
+    initial = _plain_outputs(model, places, batches, n_languages, len(requests), None)
     reference = _reference(model, batches, n_languages * len(requests))
     return _descend(model, places, batches, initial, reference, requests, settings)
 
@@ -133,10 +143,15 @@ def _check_task(model, requests_by_language, layer: int, solver: str) -> None:
 
 @torch.no_grad()
 def _plain_outputs(
-    model, places: ValuePlaces, batches: list[ValueBatch], n_languages: int, n_facts: int
+    model,
+    places: ValuePlaces,
+    batches: list[ValueBatch],
+    n_languages: int,
+    n_facts: int,
+    delta: torch.Tensor | None,
 ) -> torch.Tensor:
-    """h₀, (n_languages, n_facts, n_places, d_model): outputs at the subject's last token under
-    the plain template."""
+    """Outputs at the subject's last token under the plain template, with δ in place if it is
+    given: h₀ and z, (n_languages, n_facts, n_places, d_model)."""
     n_places, d_model = len(places.modules), model.d_model
     initial = batches[0].suffixes.hidden.new_zeros(n_languages * n_facts, n_places, d_model)
 
@@ -152,6 +167,8 @@ def _plain_outputs(
             continue
         plain = batch.keep(batch.plain)
         with ExitStack() as hooks:
+            if delta is not None:
+                hooks.enter_context(_shifted(places, delta[plain.fact]))
             for place, module in enumerate(places.modules):
                 hooks.enter_context(outputs_seen(module, store(plain.request, place)))
             hooks.enter_context(stopping_after(places.block))
@@ -178,15 +195,16 @@ def _reference(model, batches: list[ValueBatch], n_requests: int) -> torch.Tenso
 
 
 def _descend(
-    model, places, batches, initial, reference, requests, settings: ValueSettings
+    model, places, all_batches, initial, reference, requests, settings: ValueSettings
 ) -> Values:
     accurate = torch.promote_types(initial.dtype, torch.float32)
     initial = initial.to(accurate)
     norms = initial.norm(dim=-1).mean(0)
     delta = torch.zeros_like(initial[0], requires_grad=True)
-    adam = _FactwiseAdam(delta, settings.learning_rate)
+    adam = FactwiseAdam(delta, settings.learning_rate)
     active = torch.ones(len(requests), dtype=torch.bool, device=delta.device)
     losses = torch.full((len(requests), settings.steps), torch.nan, dtype=accurate)
+    batches = all_batches
     progress = tqdm(range(settings.steps), desc=f"values of {len(requests)} facts", mininterval=5)
     for step in progress:
         batches = without_finished(batches, active)
@@ -205,6 +223,11 @@ def _descend(
             size = delta.norm(dim=-1)
             outside = active[:, None] & (size > bound)
             delta[outside] *= (bound / size)[outside, None]
+    if places.layerwise:
+        # not u + δ: the δs below change what a layer is asked
+        shape = initial.shape[:2]
+        z = _plain_outputs(model, places, all_batches, *shape, delta.detach()).to(accurate)
+        return Values(*(part.permute(2, 0, 1, 3).cpu() for part in (z, initial)), losses)
     written = initial[:, :, -1]
     return Values((written + delta.detach()[:, -1]).cpu(), written.cpu(), losses)
 
@@ -222,7 +245,9 @@ def _loss_and_gradient(model, places, batches, delta, reference, norms, settings
         loss += part.detach()
 
     fitting = [part for batch in batches for part in run_halving(batch, add, ValueBatch.halves)]
-    decay = settings.weight_decay * (delta.norm(dim=-1) / norms**2).sum(1)
+    sizes = delta.norm(dim=-1) / norms**2
+    # as many δs as layers would make the decay most of the loss
+    decay = settings.weight_decay * (sizes.mean(1) if places.layerwise else sizes.sum(1))
     gradient += torch.autograd.grad(decay.sum(), delta)[0]
     return loss + decay.detach(), gradient, fitting
 
@@ -269,27 +294,3 @@ def _check_finite(loss, gradient, active, requests, step: int) -> None:
             f"value optimisation, step {step}: loss or gradient of case "
             f"{named_cases(requests, bad)} is not finite"
         )
-
-
-class _FactwiseAdam:
-    """Adam on the facts of one tensor, (n_facts, n_places, d_model); a finished fact keeps its δs.
-
-    All facts start together, so one step count serves all. Written out because the
-    library's Adam moves finished facts on by momentum. Same update as
-    `torch.optim.Adam` with its default betas and eps.
-    """
-
-    def __init__(self, delta: torch.Tensor, learning_rate: float, betas=(0.9, 0.999), eps=1e-8):
-        self.delta, self.learning_rate, self.betas, self.eps = delta, learning_rate, betas, eps
-        self.mean = torch.zeros_like(delta)
-        self.square = torch.zeros_like(delta)
-        self.count = 0
-
-    def step(self, gradient: torch.Tensor, active: torch.Tensor) -> None:
-        self.count += 1
-        first, second = self.betas
-        self.mean.lerp_(gradient, 1 - first)
-        self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        denominator = (self.square / (1 - second**self.count)).sqrt_() + self.eps
-        update = self.mean / denominator * (self.learning_rate / (1 - first**self.count))
-        self.delta -= update * active[:, None, None]

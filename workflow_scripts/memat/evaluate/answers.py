@@ -8,6 +8,7 @@ from transformers import DynamicCache
 
 from memat.model.batching import halve_rows, length_batches, pad, run_halving
 from memat.model.editable import EditableModel
+from memat.model.masks import row_mask
 
 MOST_TOKENS = 8
 # an end of a sentence after a word of three letters or more ("St. Louis" goes on), or of a line
@@ -58,11 +59,12 @@ def _continue(
     ids, mask = pad(rows, model.device)
     lengths = mask.sum(1)
     positions = torch.arange(ids.shape[1], device=model.device).expand_as(ids)
-    cache, last = DynamicCache(), lengths - 1
+    cache, last, keys = DynamicCache(), lengths - 1, positions
     found = []
     while True:
+        sees = row_mask(model.network, mask, positions, keys)
         hidden = model.last_hidden(
-            ids, mask, position_ids=positions, past_key_values=cache, use_cache=True
+            ids, sees, position_ids=positions, past_key_values=cache, use_cache=True
         )
         read = hidden[torch.arange(len(rows), device=model.device), last]
         found.append(model.network.get_output_embeddings()(read).argmax(-1))
@@ -71,6 +73,7 @@ def _continue(
         ids, last = found[-1][:, None], torch.zeros_like(last)
         mask = torch.cat([mask, torch.ones_like(ids)], 1)
         positions = (lengths + len(found) - 1)[:, None]
+        keys = torch.cat([keys, positions], 1)
 
 
 def _new_text(model: EditableModel, prompt: tuple[int, ...], new: list[int]) -> str:

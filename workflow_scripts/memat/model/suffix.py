@@ -18,6 +18,7 @@ from memat.model.batching import length_batches, pad
 from memat.model.budget import tree_budget
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, stopping_before
+from memat.model.masks import Mask, mask_among, row_mask
 from memat.model.trees import TokenTree, grow_tree, tree_batches, tree_inputs
 
 if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
@@ -48,13 +49,14 @@ class SuffixBatch:
     rows: row numbers, (n,). hidden: input of block `first_layer` at the suffix
     positions, (n, n_suffix, d_model); a token tree is one row of nodes with its own mask. cache: keys and values of the prefix for the
     blocks from `first_layer` on, each (n, kv_heads, n_prefix, head_dim), or None
-    where no row has a prefix. mask: (n, n_prefix + n_suffix). positions: (n, n_suffix).
+    where no row has a prefix. mask: of rows, (n, n_prefix + n_suffix), 0 at padding; of a tree,
+    among its nodes. positions: (n, n_suffix).
     """
 
     rows: torch.Tensor
     hidden: torch.Tensor
     cache: tuple[tuple[torch.Tensor, torch.Tensor], ...] | None
-    mask: torch.Tensor
+    mask: Mask
     positions: torch.Tensor
     first_layer: int
 
@@ -118,7 +120,7 @@ def prepare_trees(
     prepared = []
     for numbers in tree_batches(rows, tree_budget(model)):
         tree = grow_tree([rows[n] for n in numbers])
-        _ids, mask, positions = inputs = tree_inputs(tree, model.dtype, model.device)
+        _ids, mask, positions = inputs = tree_inputs(tree, model.network)
         batch = SuffixBatch(
             rows=torch.tensor(numbers, device=model.device),
             hidden=_entering(model, inputs, first_layer),
@@ -182,7 +184,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     Returns the input of block `first_layer`, (n_nodes, d_model), and per block from
     there on keys and values, each (kv_heads, n_nodes, head_dim).
     """
-    ids, mask, positions = inputs = tree_inputs(tree, model.dtype, model.device)
+    ids, mask, positions = inputs = tree_inputs(tree, model.network)
     hidden = _entering(model, inputs, first_layer)
     if not kept:
         return hidden[0], ()
@@ -191,7 +193,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     with entering_at(model, first_layer, hidden[:, nodes]):
         model.last_hidden(
             ids[:, nodes],
-            mask[:, :, nodes][..., nodes],
+            mask_among(mask, nodes),
             position_ids=positions[:, nodes],
             past_key_values=cache,
             use_cache=True,
@@ -256,11 +258,21 @@ def run_suffixes(model: EditableModel, batch: SuffixBatch, hidden: torch.Tensor)
     with entering_at(model, batch.first_layer, hidden):
         return model.last_hidden(
             ids,
-            batch.mask,
+            _mask_of(model, batch),
             position_ids=batch.positions,
             past_key_values=_cache_of(batch.cache, batch.first_layer) if batch.cache else None,
             use_cache=batch.cache is not None,
         )
+
+
+def _mask_of(model: EditableModel, batch: SuffixBatch) -> Mask:
+    """As the model's layers take it; what is padded between prefix and suffix has no position."""
+    if isinstance(batch.mask, dict) or batch.mask.ndim == 4:
+        return batch.mask
+    n_prefix = batch.mask.shape[1] - batch.positions.shape[1]
+    prefix = torch.arange(n_prefix, device=batch.mask.device).expand(len(batch.mask), -1)
+    keys = torch.cat([prefix, batch.positions], 1)
+    return row_mask(model.network, batch.mask, batch.positions, keys)
 
 
 def _cache_of(

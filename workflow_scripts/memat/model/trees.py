@@ -8,10 +8,15 @@ prompt and its variants (`toca el`, `toca la`) share most of their tokens.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from memat.model.editable import EditableModel
+from memat.model.masks import Mask, attention_mask
+
+if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -74,21 +79,20 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def tree_inputs(
-    tree: TokenTree, dtype: torch.dtype, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids (1, n_nodes), additive mask (1, 1, n_nodes, n_nodes) and positions (1, n_nodes)."""
+    tree: TokenTree, network: "PreTrainedModel"
+) -> tuple[torch.Tensor, Mask, torch.Tensor]:
+    """Ids (1, n_nodes), mask (`attention_mask`) among the nodes, and positions (1, n_nodes)."""
     n = len(tree.tokens)
     sees = torch.eye(n, dtype=torch.bool)
     for node, parent in enumerate(tree.parents):
         if parent >= 0:
             sees[node] |= sees[parent]
-    mask = torch.zeros(1, 1, n, n, dtype=dtype)
-    mask.masked_fill_(~sees, torch.finfo(dtype).min)
-    ids, depths = (torch.tensor([row], device=device) for row in (tree.tokens, tree.depths))
-    return ids, mask.to(device), depths
+    ids, depths = (torch.tensor([row], device=network.device) for row in (tree.tokens, tree.depths))
+    mask = attention_mask(network, sees[None].to(network.device), depths, depths)
+    return ids, mask, depths
 
 
 def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
     """Final normed hidden state of every node, (n_nodes, d_model)."""
-    ids, mask, positions = tree_inputs(tree, model.dtype, model.device)
+    ids, mask, positions = tree_inputs(tree, model.network)
     return model.last_hidden(ids, mask, position_ids=positions, use_cache=False)[0]

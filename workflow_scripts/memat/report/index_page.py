@@ -12,7 +12,7 @@ from memat.report.markdown import SECTIONS, legend, section_cells
 
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 # what a spec may tell of a model, in the order of the page
-MODEL_KEYS = ("description", "licence", "kind", "repo", "package", "path", "revision", "version")
+MODEL_KEYS = ("description", "license", "license_url", "kind", "repo", "path", "revision", "file")
 FILES = {
     "facts.csv": "every fact: what each model says, probabilities, kept or lost and why",
     "summary.csv": "every number of the table with its interval",
@@ -93,9 +93,12 @@ def results(summary: pl.DataFrame, confidence: float) -> Iterator[str]:
 
 
 def model_rows(manifest: Mapping) -> list[tuple[str, str]]:
-    """What is known of the model, as cells; a licence that the spec does not give is said to be."""
-    source = {"licence": "not given in the model's file"} | dict(manifest["source"])
+    """What is known of the model, as cells; a license that the spec does not give is said to be."""
+    source = {"license": "not given in the model's file"} | dict(manifest["source"])
     told = [(key, source[key]) for key in MODEL_KEYS if key in source]
+    if "wheels" in source:
+        wheels = (f"{wheel['package']} {wheel['version']}" for wheel in source["wheels"])
+        told.append(("wheels", ", ".join(wheels)))
     told.append(("type", manifest["model_type"]))
     return [(escaped(key), escaped(value)) for key, value in told]
 

@@ -70,12 +70,16 @@ class Edit(Section):
 class Values(Section):
     """The vector z of each fact, by gradient (Adam)."""
 
+    spread: Literal["auto", "residual", "layerwise"] = "auto"
+    """auto (layerwise for models with a norm behind the MLP: Gemma 2 and 3, OLMo 2 and 3, GLM 4;
+    residual for all others) | residual (one value at the last edit layer, each layer writes a
+    share) | layerwise (a value in every edit layer, each writes its own)"""
     learning_rate: Positive = 1.0
     """of Adam"""
     steps: Count = 16
     """at most"""
     clamp: Positive = 1.0
-    """largest norm of the change, in norms of the hidden state"""
+    """largest norm of the change, in norms of what it is added to"""
     weight_decay: Weight = 0.5
     """weight of the change's norm"""
     kl_factor: Weight = 0.0625

@@ -57,7 +57,7 @@ class WordVectors:
         """Hidden states of some rows of token ids, each (n_tokens, d)."""
         if self.causal:
             tree = grow_tree(rows)
-            ids, mask, positions = tree_inputs(tree, self.model.dtype, self.device)
+            ids, mask, positions = tree_inputs(tree, self.model)
             states = self._hidden(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
             return [states[path] for path in tree.paths]
         ids, mask = pad(rows, self.device)

@@ -1,7 +1,12 @@
-"""Gemma 2: refused, as a norm stands after the MLP."""
+"""Gemma 2: norms behind attention and MLP, every other layer sees a window only."""
 
-from memat.model.architecture import NORM_AFTER_MLP
+from memat.model.architecture import Architecture
 
-
-def refusal(config):
-    return NORM_AFTER_MLP
+ARCHITECTURE = Architecture(
+    blocks="model.layers",
+    mlp_output="mlp.down_proj",
+    attention_output="self_attn.o_proj",
+    attention_norm="post_attention_layernorm",
+    mlp_norm="post_feedforward_layernorm",
+    bias_config=(("attention_bias", True),),
+)

@@ -1,7 +1,14 @@
-"""GLM 4: refused, as a norm stands after the MLP."""
+"""GLM 4: norms behind attention and MLP; its attention projection cannot have a bias,
+those to queries, keys and values can."""
 
-from memat.model.architecture import NORM_AFTER_MLP
+from memat.model.architecture import Architecture
 
-
-def refusal(config):
-    return NORM_AFTER_MLP
+ARCHITECTURE = Architecture(
+    blocks="model.layers",
+    mlp_output="mlp.down_proj",
+    attention_output="self_attn.o_proj",
+    attention_norm="post_self_attn_layernorm",
+    mlp_norm="post_mlp_layernorm",
+    bias_config=(("attention_bias", True),),
+    value_bias="self_attn.v_proj",
+)

@@ -1,6 +1,6 @@
-"""OPT; its 350m model has norms after attention and MLP, and is refused."""
+"""OPT; its 350m model normalises the stream after attention and MLP, and is refused."""
 
-from memat.model.architecture import NORM_AFTER_MLP, Architecture
+from memat.model.architecture import Architecture
 
 ARCHITECTURE = Architecture(
     blocks="model.decoder.layers",
@@ -12,5 +12,8 @@ ARCHITECTURE = Architecture(
 
 def refusal(config):
     if config.get("do_layer_norm_before") is False:
-        return f"do_layer_norm_before is false: {NORM_AFTER_MLP}"
+        return (
+            "do_layer_norm_before is false: it normalises the residual stream itself, after the"
+            " MLP output is added"
+        )
     return None
