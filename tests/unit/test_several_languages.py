@@ -267,7 +267,7 @@ def test_subjects_are_told_apart_in_each_target_language():
     groups = {code: (sets["like"], sets["other"]) for code, sets in named.items()}
     trained = {"en": "memit_en", "es": "memit_en"}
     ways = transfer_frame(metrics, trained, "unedited", "en", groups, settings)
-    found = ways.filter(metric="ES").select("train_language", "eval_language", "n_alike").rows()
+    found = ways.filter(metric="ES").select("edit_language", "eval_language", "n_alike").rows()
     assert found == [("en", "ca", 6), ("en", "es", 9), ("es", "en", 9)]
 
 
