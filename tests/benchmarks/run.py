@@ -130,7 +130,7 @@ def _cases(model, records, few: int, many: int):
         "fact",
         few,
         many,
-        lambda: reference.values(model, new[:few], contexts, kl, LAYERS, VALUES),
+        lambda: reference.values(model, new[:few], contexts, kl, LAYERS[-1], VALUES),
         lambda: optimise_values(model, new, contexts, kl, LAYERS, VALUES, training).z,
         lambda a, b: _row_error(a, b[:few]),
     )
