@@ -11,7 +11,6 @@ from typing import TypeVar
 from memat.edit import solver as solvers
 
 SUM, JOINT = "sum", "joint"
-COMBINATIONS = (SUM, JOINT)
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ from memat.shards import n_shards
 from memat.study.baselines import with_baselines
 from memat.study.claims import PlannedClaim, claimed_rows, planned_claim
 from memat.study.models import Correction, Edit, EditedModel, Heads, distinct
-from memat.study.rows import Defaults, Row, defaults_of, expanded, made_row
+from memat.study.rows import Defaults, Row, defaults_of, expanded, language_code, made_row
 from memat.suggest import allowed_values
 
 MAIN = "results"  # the report of the config's own experiments
@@ -185,8 +185,7 @@ def can_recycle(blocks: dict) -> bool:
 
 
 def _report(spec: dict, axes: dict, defaults: Defaults) -> Report:
-    words = {"source": defaults.languages[0], "target": defaults.languages[1]}
-    asked = [words.get(word, word) for word in spec.get("asked_in") or []]
+    asked = [language_code(word, defaults.languages) for word in spec.get("asked_in") or []]
     drawing = {
         "title": spec["title"] or spec["name"],
         "axis": spec["axis"] or "",
@@ -206,9 +205,8 @@ def _rows(specs: list, grids: list, axes: dict, defaults: Defaults) -> tuple[Row
 
 def _placed(line: dict, defaults: Defaults) -> dict:
     """A line whose `x` may name one of its keys, and whose `series` may hold {keys}."""
-    words = {"source": defaults.languages[0], "target": defaults.languages[1]}
     shown = {
-        key: words.get(value, value) if isinstance(value, str) else value
+        key: language_code(value, defaults.languages) if isinstance(value, str) else value
         for key, value in line.items()
     }
     placed = dict(line)
