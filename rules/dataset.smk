@@ -1,4 +1,4 @@
-# Facts in, bilingual dataset out: read, translate, align, repair, pair, measure, cut in blocks.
+# Facts in, dataset in all languages out: read, translate, align, repair, pair, measure, make blocks.
 
 
 if config["facts"]["url"]:
@@ -138,7 +138,7 @@ else:
         script:
             "../workflow_scripts/align.py"
 
-    rule repair:
+    rule repair_structure:
         input:
             corrections=corrections_of_language,
             facts=FACTS,
@@ -148,9 +148,9 @@ else:
             repaired=REPAIRED,
             rejected=REPAIRED_REJECTED,
         log:
-            log_path("repair", "{language}"),
+            log_path("repair_structure", "{language}"),
         benchmark:
-            benchmark_path("repair", "{language}")
+            benchmark_path("repair_structure", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
         conda:
@@ -160,16 +160,16 @@ else:
             mem_mb=growing(4000),
             runtime=60,
         params:
-            **language_pair("repair"),
+            **language_pair("repair_structure"),
             language="{language}",
             cfg=LEAST_PROMPTS,
-            code=code_tag("repair.py"),
+            code=code_tag("repair_structure.py"),
         message:
             "Translations into {wildcards.language} cut into prompt, subject and target"
         script:
-            "../workflow_scripts/repair.py"
+            "../workflow_scripts/repair_structure.py"
 
-    rule gender:
+    rule duplicate_gender:
         input:
             repaired=REPAIRED,
             facts=FACTS,
@@ -177,9 +177,9 @@ else:
             paired=PAIRED,
             rejected=PAIRED_REJECTED,
         log:
-            log_path("gender", "{language}"),
+            log_path("duplicate_gender", "{language}"),
         benchmark:
-            benchmark_path("gender", "{language}")
+            benchmark_path("duplicate_gender", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
         conda:
@@ -189,15 +189,15 @@ else:
             mem_mb=growing(4000),
             runtime=30,
         params:
-            **language_pair("gender"),
+            **language_pair("duplicate_gender"),
             cfg=LEAST_PROMPTS,
-            code=code_tag("gender.py"),
+            code=code_tag("duplicate_gender.py"),
         message:
             "Two records a fact in {wildcards.language}, one for each target"
         script:
-            "../workflow_scripts/gender.py"
+            "../workflow_scripts/duplicate_gender.py"
 
-    rule review:
+    rule list_for_review:
         input:
             facts=FACTS,
             translations=translations_of_language,
@@ -207,9 +207,9 @@ else:
             review=f"{INTO}/review.csv",
             columns=f"{INTO}/review_columns.csv",
         log:
-            log_path("review", "{language}"),
+            log_path("list_for_review", "{language}"),
         benchmark:
-            benchmark_path("review", "{language}")
+            benchmark_path("list_for_review", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
         conda:
@@ -219,14 +219,14 @@ else:
             mem_mb=growing(2000),
             runtime=10,
         params:
-            **language_pair("review"),
+            **language_pair("list_for_review"),
             cfg=config["review"],
             seed=SEED,
-            code=code_tag("review.py"),
+            code=code_tag("list_for_review.py"),
         message:
             "Prompts in {wildcards.language} for a person to look at"
         script:
-            "../workflow_scripts/review.py"
+            "../workflow_scripts/list_for_review.py"
 
     if MEASURED:
 
@@ -284,7 +284,7 @@ rule join_languages:
         "../workflow_scripts/join_languages.py"
 
 
-rule funnel:
+rule count_funnel:
     input:
         facts=FACTS,
         bilingual=BILINGUAL,
@@ -296,9 +296,9 @@ rule funnel:
         edited_neighbours=f"{DATASET}/edited_neighbours.csv",
         rejected=f"{DATASET}/rejected.parquet",
     log:
-        log_path("funnel"),
+        log_path("count_funnel"),
     benchmark:
-        benchmark_path("funnel")
+        benchmark_path("count_funnel")
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -308,11 +308,11 @@ rule funnel:
     params:
         source=SOURCE,
         targets=TARGETS,
-        code=code_tag("funnel.py"),
+        code=code_tag("count_funnel.py"),
     message:
         "Records left after each step"
     script:
-        "../workflow_scripts/funnel.py"
+        "../workflow_scripts/count_funnel.py"
 
 
 rule list_lost:
@@ -340,7 +340,7 @@ rule list_lost:
         "../workflow_scripts/list_lost.py"
 
 
-rule overlap:
+rule measure_overlap:
     input:
         bilingual=BILINGUAL,
         manifest=MANIFEST,
@@ -350,9 +350,9 @@ rule overlap:
         same=f"{DATASET}/subset/same.parquet",
         different=f"{DATASET}/subset/different.parquet",
     log:
-        log_path("overlap"),
+        log_path("measure_overlap"),
     benchmark:
-        benchmark_path("overlap")
+        benchmark_path("measure_overlap")
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -363,11 +363,11 @@ rule overlap:
         cfg=config["overlap"],
         source=SOURCE,
         targets=TARGETS,
-        code=code_tag("overlap.py"),
+        code=code_tag("measure_overlap.py"),
     message:
         "Token overlap of {SOURCE} with {TARGETS}"
     script:
-        "../workflow_scripts/overlap.py"
+        "../workflow_scripts/measure_overlap.py"
 
 
 rule assign_blocks:

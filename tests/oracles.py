@@ -182,8 +182,8 @@ def oracle_nll(model, prompt, target, joined=False):
     with torch.no_grad():
         log_probs = model.network(torch.tensor([ids])).logits[0].double().log_softmax(-1)
     nll = [-float(log_probs[i - 1, ids[i]]) for i in range(n_prompt, len(ids))]
-    hit = all(int(log_probs[i - 1].argmax()) == ids[i] for i in range(n_prompt, len(ids)))
-    return sum(nll), len(nll), hit
+    is_greedy = all(int(log_probs[i - 1].argmax()) == ids[i] for i in range(n_prompt, len(ids)))
+    return sum(nll), len(nll), is_greedy
 
 
 def oracle_reference(model, request, kl_prompt):

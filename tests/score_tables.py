@@ -11,7 +11,7 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
     rng = np.random.default_rng(seed)
     rows = []
     for case_id in range(n_facts):
-        for kind, count in prompts.items():
+        for prompt_type, count in prompts.items():
             # every third fact has fewer prompts, as after dropped translations
             for index in range(max(1, count - (case_id % 3 == 0))):
                 for role in ("target_new", "target_true"):
@@ -25,11 +25,11 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
                             "block": block,
                             "language": language,
                             "role": role,
-                            "kind": kind,
+                            "prompt_type": prompt_type,
                             "index": index,
                             "nll": float(nll),
                             "n_tokens": n_tokens,
-                            "hit": bool(rng.random() < 0.3),
+                            "is_greedy": bool(rng.random() < 0.3),
                         }
                     )
     return pl.DataFrame(rows)

@@ -93,10 +93,13 @@ def untranslated(facts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = [
         dict.fromkeys(REPAIRED_SCHEMA)
         | {key: fact[key] for key in ("case_id", "relation_id", "split")}
-        | {key: getattr(sentence.prompt, key) for key in ("kind", "index", "subject")}
+        | {key: getattr(sentence.prompt, key) for key in ("prompt_type", "index", "subject")}
         | {"role": sentence.role, "source": sentence.source, "prompt": sentence.prompt.text}
         | {"target": sentence.target, "plain_target": sentence.target, "joined": False}
-        | {"template": fact["prompt"] if sentence.prompt.kind == "rewrite" else None, "flags": []}
+        | {
+            "template": fact["prompt"] if sentence.prompt.prompt_type == "rewrite" else None,
+            "flags": [],
+        }
         for fact, sentences in fact_sentences(facts)
         for sentence in sentences
     ]
@@ -108,7 +111,9 @@ def demo_pairs(count: int) -> list[tuple[str, str]]:
     """English rewrite sentences of the demo with their reference translation."""
     facts, _ = read_facts(DEMO / "demo.json")
     reference = read_two_record(DEMO / "demo_reference_ca.json")
-    prompts = {(r["case_id"], r["role"]): r for r in reference.filter(kind="rewrite").to_dicts()}
+    prompts = {
+        (r["case_id"], r["role"]): r for r in reference.filter(prompt_type="rewrite").to_dicts()
+    }
     pairs = []
     for fact in facts.head(count).to_dicts():
         other = prompts[fact["case_id"], "target_true"]
@@ -186,11 +191,11 @@ def check_invariants(prompts, rejected, facts_height=None):
         if "reviewed" not in row["flags"]:
             assert sentence == without_final_punctuation(row["translation"]), row
         assert row["prompt"] == row["prompt"].rstrip()
-        assert (row["kind"] == "rewrite") == (row["template"] is not None)
+        assert (row["prompt_type"] == "rewrite") == (row["template"] is not None)
         if row["template"] is not None:
             assert row["template"].count("{}") == 1
             assert row["template"].replace("{}", row["subject"]) == row["prompt"]
             assert len(occurrences(row["prompt"], row["subject"])) == 1
-    assert prompts.select("case_id", "role", "kind", "index").is_duplicated().sum() == 0
+    assert prompts.select("case_id", "role", "prompt_type", "index").is_duplicated().sum() == 0
     assert rejected["reason"].null_count() == 0
     assert rejected.filter(pl.col("reason") == "").is_empty()

@@ -11,7 +11,7 @@ from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
 
-COLUMNS = ("case_id", "block", "language", "role", "kind", "index")
+COLUMNS = ("case_id", "block", "language", "role", "prompt_type", "index")
 
 
 def main(stage: Stage) -> str:
@@ -37,7 +37,9 @@ def main(stage: Stage) -> str:
     frame = pl.concat(scored or [scored_rows(model, rows.clear())])
     frame = frame.with_columns(pl.lit(params.block).alias("block"))
     io.write_table(
-        stage.outputs.scores, frame.select(*COLUMNS, "nll", "n_tokens", "hit"), stage.provenance
+        stage.outputs.scores,
+        frame.select(*COLUMNS, "nll", "n_tokens", "is_greedy"),
+        stage.provenance,
     )
     answers = pl.concat([pl.DataFrame(schema=ANSWER_SCHEMA), *answers])
     io.write_table(stage.outputs.answers, answers, stage.provenance)

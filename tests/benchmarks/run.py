@@ -40,7 +40,7 @@ from memat.heads.activations import dump_activations  # noqa: E402
 from memat.heads.corrections import CorrectionSettings, fit_corrections  # noqa: E402
 from memat.heads.probes import ProbeSettings, split_sentences, train_probes  # noqa: E402
 from memat.io import write_csv  # noqa: E402
-from memat.model.budget import token_budget, tree_budget  # noqa: E402
+from memat.model.budget import token_budget, trie_budget  # noqa: E402
 from memat.model.load import load_model  # noqa: E402
 from memat.model.sentences import EditRequest  # noqa: E402
 
@@ -178,7 +178,7 @@ def _cases(model, records, few: int, many: int):
         few,
         many,
         lambda: reference.scores(model, rows[:few]),
-        lambda: score_prompts(model, flat, tree_budget(model)).nll,
+        lambda: score_prompts(model, flat, trie_budget(model)).nll,
         lambda a, b: float(((a - b[: len(a)]).abs() / a.abs()).max()),
     )
 

@@ -40,7 +40,7 @@ class Deltas(Section):
 SETTINGS = {{"deltas": Deltas}}
 
 
-def value_places(model, layer):
+def value_hook_points(model, layer):
     raise NotImplementedError
 
 

@@ -62,9 +62,9 @@ def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
         {
             "case_id": 1,
             "role": "target_new",
-            "kind": "rewrite",
+            "prompt_type": "rewrite",
             "index": 0,
-            "stage": "repair",
+            "stage": "repair_structure",
             "reason": "target_not_final",
             "detail": "-- {}",
             "source": f"{FORMULA} lies in {SCRIPT}",
@@ -73,7 +73,7 @@ def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
     nothing = pl.DataFrame(
         schema={"flags": pl.List(pl.String), "template": pl.String}
         | dict.fromkeys(("case_id", "index"), pl.Int64)
-        | dict.fromkeys(("role", "kind", "prompt", "relation_id"), pl.String)
+        | dict.fromkeys(("role", "prompt_type", "prompt", "relation_id"), pl.String)
     )
     review = review_table(nothing, rejected, sample=0, seed=0)
     corrected = review.with_columns(
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_csv_of_the_columns_is_named(tmp_path):
     with pytest.raises(CorrectionsFileError, match=r"c\.csv: cannot be read"):
         read_csv_rows(path, COLUMNS, CorrectionsFileError)
     path.write_text("case_id,role\n1,target_new\n")
-    with pytest.raises(CorrectionsFileError, match="no column 'kind'"):
+    with pytest.raises(CorrectionsFileError, match="no column 'prompt_type'"):
         read_csv_rows(path, COLUMNS, CorrectionsFileError)
     path.write_text("a,b\n1\n1,2,3\n")
     rows = read_csv_rows(path, ["a"], CorrectionsFileError)

@@ -36,7 +36,13 @@ def folder(tmp_path, monkeypatch):
     for script in (optimise_values, solve_deltas):
         monkeypatch.setattr(script, "model_for", lambda _manifest, _compute: model)
     rows = [
-        {"language": code, "role": "target_new", "kind": "rewrite", "index": 0, **vars(request)}
+        {
+            "language": code,
+            "role": "target_new",
+            "prompt_type": "rewrite",
+            "index": 0,
+            **vars(request),
+        }
         for code, (requests, _, _) in zip(CODES, LANGUAGES["joint"], strict=True)
         for request in requests
     ]

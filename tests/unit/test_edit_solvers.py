@@ -27,7 +27,7 @@ def test_a_solver_has_what_a_leaf_needs(name):
     values = load_solver(leaf.VALUES)
     assert leaf.VALUES == values.VALUES, "values come from a solver that has its own"
     assert isinstance(values.JOINT, bool)
-    assert callable(values.value_places)
+    assert callable(values.value_hook_points)
     for section, settings in leaf.SETTINGS.items():
         assert issubclass(settings, Section)
         assert getattr(getattr(Config(), section), name) == settings()

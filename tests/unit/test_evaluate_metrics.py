@@ -16,7 +16,7 @@ from score_tables import PROMPTS, random_scores
 def metrics_by_loop(scores, probability):
     """The definitions of eq. 7, 8 and 13, one prompt after the other."""
     table = {
-        (row["case_id"], row["kind"], row["index"], row["role"]): row
+        (row["case_id"], row["prompt_type"], row["index"], row["role"]): row
         for row in scores.iter_rows(named=True)
     }
     wanted = {"rewrite": "target_new", "paraphrase": "target_new", "neighborhood": "target_true"}
@@ -26,17 +26,17 @@ def metrics_by_loop(scores, probability):
         return exp(-row["nll"] / (row["n_tokens"] if probability == "geometric" else 1))
 
     found = {}
-    for letter, kind in {"E": "rewrite", "P": "paraphrase", "N": "neighborhood"}.items():
+    for letter, prompt_type in {"E": "rewrite", "P": "paraphrase", "N": "neighborhood"}.items():
         for case_id in {key[0] for key in table}:
             pairs = [
                 (row, table[case, k, index, other[role]])
                 for (case, k, index, role), row in table.items()
-                if case == case_id and k == kind and role == wanted[kind]
+                if case == case_id and k == prompt_type and role == wanted[prompt_type]
             ]
             if pairs:
                 found[case_id, f"{letter}S"] = fmean(p(a) > p(b) for a, b in pairs)
                 found[case_id, f"{letter}M"] = fmean(p(a) - p(b) for a, b in pairs)
-                found[case_id, f"{letter}A"] = fmean(a["hit"] for a, b in pairs)
+                found[case_id, f"{letter}A"] = fmean(a["is_greedy"] for a, b in pairs)
     return found
 
 
@@ -74,7 +74,8 @@ def test_swapped_targets_mirror_success_and_magnitude():
 
 def test_neighborhood_wants_the_true_target_and_the_others_the_new_one():
     scores = random_scores().with_columns(
-        nll=pl.when(role="target_new").then(0.1).otherwise(5.0), hit=pl.col("role") == "target_new"
+        nll=pl.when(role="target_new").then(0.1).otherwise(5.0),
+        is_greedy=pl.col("role") == "target_new",
     )
     values = fact_metrics(scores).group_by("metric").agg(pl.col("value").unique())
     by_metric = dict(values.iter_rows())
@@ -90,7 +91,14 @@ def test_a_tie_is_no_success_on_either_side():
 
 
 def test_geometric_probability_forgives_length_and_joint_does_not():
-    row = {"case_id": 1, "block": 0, "language": "ca", "kind": "rewrite", "index": 0, "hit": False}
+    row = {
+        "case_id": 1,
+        "block": 0,
+        "language": "ca",
+        "prompt_type": "rewrite",
+        "index": 0,
+        "is_greedy": False,
+    }
     scores = pl.DataFrame(
         [
             row | {"role": "target_new", "nll": 3.0, "n_tokens": 3},
@@ -112,7 +120,9 @@ def test_success_survives_probabilities_that_underflow():
 
 
 def test_a_fact_without_a_kind_of_prompt_lacks_those_metrics_only():
-    scores = random_scores().filter(~((pl.col("case_id") == 4) & (pl.col("kind") == "paraphrase")))
+    scores = random_scores().filter(
+        ~((pl.col("case_id") == 4) & (pl.col("prompt_type") == "paraphrase"))
+    )
     found = as_dict(fact_metrics(scores))
     missing = {(4, "PS"), (4, "PM"), (4, "PA")}
     expected = {(case_id, name) for case_id in range(12) for name in FACT_METRICS}
@@ -133,7 +143,7 @@ def test_several_blocks_and_languages_in_one_table_do_not_mix():
 @pytest.mark.parametrize("spoil", ["missing", "twice"])
 def test_an_unpaired_prompt_is_refused_by_name(spoil):
     scores = random_scores(prompts=PROMPTS)
-    fact = (pl.col("case_id") == 5) & (pl.col("kind") == "rewrite")
+    fact = (pl.col("case_id") == 5) & (pl.col("prompt_type") == "rewrite")
     rows = fact & (pl.col("role") == "target_true")
     bad = scores.filter(~rows) if spoil == "missing" else pl.concat([scores, scores.filter(rows)])
     with pytest.raises(DamagedFile, match="fact 5, en rewrite prompt 0"):
@@ -142,7 +152,7 @@ def test_an_unpaired_prompt_is_refused_by_name(spoil):
 
 @pytest.mark.parametrize("value", [nan, inf, None])
 def test_a_score_that_is_no_number_is_refused_by_name(value):
-    bad = (pl.col("case_id") == 7) & (pl.col("kind") == "rewrite")
+    bad = (pl.col("case_id") == 7) & (pl.col("prompt_type") == "rewrite")
     scores = random_scores().with_columns(nll=pl.when(bad).then(value).otherwise(pl.col("nll")))
     with pytest.raises(NonFiniteValue, match="fact 7, en rewrite prompt 0, target_new"):
         fact_metrics(scores)

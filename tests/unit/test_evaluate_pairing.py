@@ -18,7 +18,7 @@ from oracles import oracle_nll
 from small_models import small_model
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
-# kind: numbers of its prompts; a dropped translation leaves a gap
+# prompt_type: numbers of its prompts; a dropped translation leaves a gap
 PROMPTS = {"rewrite": [0], "paraphrase": [0, 2, 3], "neighborhood": [0, 1, 3, 4]}
 NAMES = ["Toko Yasuda", "Miles Davis", "Jimi Hendrix", "Anna", "Marie Curie"]
 FORMS = {"target_new": ("toca el", "piano", False), "target_true": ("toca l'", "orgue", True)}
@@ -28,11 +28,17 @@ def catalan_rows():
     """Two facts: each prompt once a record, `toca el` + `piano` and `toca l'` + `orgue`."""
     return pl.DataFrame(
         [
-            {"case_id": case_id, "language": "ca", "role": role, "kind": kind, "index": index}
+            {
+                "case_id": case_id,
+                "language": "ca",
+                "role": role,
+                "prompt_type": prompt_type,
+                "index": index,
+            }
             | {"prompt": f"{NAMES[index + case_id]} {form}", "target": target, "joined": joined}
             for case_id in (0, 1)
             for role, (form, target, joined) in FORMS.items()
-            for kind, indices in PROMPTS.items()
+            for prompt_type, indices in PROMPTS.items()
             for index in indices[: 3 if case_id else None]
         ]
     )
@@ -48,10 +54,10 @@ def english_rows():
 
 
 def released_pairs(rows):
-    """{(case_id, kind): [(row of o*, row of o^c)]}: one list, targets in turn, neighbours."""
+    """{(case_id, type): [(row of o*, row of o^c)]}: one list, targets in turn, neighbours."""
     pairs = {}
-    for case_id, kind in rows.select("case_id", "kind").unique().iter_rows():
-        own = rows.filter(case_id=case_id, kind=kind).sort("index")
+    for case_id, prompt_type in rows.select("case_id", "prompt_type").unique().iter_rows():
+        own = rows.filter(case_id=case_id, prompt_type=prompt_type).sort("index")
         prompts = [
             (row["prompt"], row["joined"])
             for role in ("target_true", "target_new")
@@ -59,19 +65,19 @@ def released_pairs(rows):
         ]
         targets = [FORMS["target_new"][1], FORMS["target_true"][1]]
         scored = [(p, targets[place % 2], joined) for place, (p, joined) in enumerate(prompts)]
-        pairs[case_id, kind] = list(zip(scored[::2], scored[1::2], strict=True))
+        pairs[case_id, prompt_type] = list(zip(scored[::2], scored[1::2], strict=True))
     return pairs
 
 
 def pairs_by_prompt(rows):
-    """{(case_id, kind): [(row of o*, row of o^c)]}: the same prompt of the two records."""
+    """{(case_id, prompt_type): [(row of o*, row of o^c)]}: the same prompt of the two records."""
     pairs = {}
-    for case_id, kind in rows.select("case_id", "kind").unique().iter_rows():
-        own = rows.filter(case_id=case_id, kind=kind).sort("index")
+    for case_id, prompt_type in rows.select("case_id", "prompt_type").unique().iter_rows():
+        own = rows.filter(case_id=case_id, prompt_type=prompt_type).sort("index")
         new, true = (
             own.filter(role=role).select("prompt", "target", "joined").rows() for role in FORMS
         )
-        pairs[case_id, kind] = list(zip(new, true, strict=True))
+        pairs[case_id, prompt_type] = list(zip(new, true, strict=True))
     return pairs
 
 
@@ -93,8 +99,8 @@ def test_a_single_prompt_takes_the_target_of_the_other_record():
 def metrics_of(model, pairs):
     """ES … NA of each fact, pair by pair with one forward pass a row."""
     found = {}
-    for (case_id, kind), own in pairs.items():
-        letter = {"rewrite": "E", "paraphrase": "P", "neighborhood": "N"}[kind]
+    for (case_id, prompt_type), own in pairs.items():
+        letter = {"rewrite": "E", "paraphrase": "P", "neighborhood": "N"}[prompt_type]
         wanted, sign = (1, -1) if letter == "N" else (0, 1)
         scored = [[oracle_nll(model, *row) for row in pair] for pair in own]
         p = [[exp(-nll / n_tokens) for nll, n_tokens, _ in pair] for pair in scored]

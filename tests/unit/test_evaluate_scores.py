@@ -25,9 +25,9 @@ def test_scores_equal_one_pass_per_row(name, budget):
     model = small_model(name)
     scores = score_prompts(model, ROWS, budget)
     for i, row in enumerate(ROWS):
-        nll, n_tokens, hit = oracle_nll(model, row.prompt, row.target, row.joined)
+        nll, n_tokens, is_greedy = oracle_nll(model, row.prompt, row.target, row.joined)
         assert float(scores.nll[i]) == pytest.approx(nll, rel=TOLERANCE.get(name, 1e-9))
-        assert (int(scores.n_tokens[i]), bool(scores.hit[i])) == (n_tokens, hit)
+        assert (int(scores.n_tokens[i]), bool(scores.is_greedy[i])) == (n_tokens, is_greedy)
 
 
 def test_some_targets_here_have_several_tokens_and_some_rows_repeat():

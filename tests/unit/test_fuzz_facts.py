@@ -69,7 +69,7 @@ class InOrder:
 
 
 def run_dataset_stages(facts: pl.DataFrame, rejected: pl.DataFrame, engine) -> None:
-    """Translate, align, repair, gender and what follows, as the workflow's rules do."""
+    """Translate, align, repair, pair and what follows, as the workflow's rules do."""
     translations = translate_facts(facts, engine, ENGLISH, CATALAN)
     alignments = align_translations(translations, InOrder())
     repaired, lost = repair_facts(facts, translations, alignments, CATALAN)
@@ -224,7 +224,7 @@ def test_files_of_reviewed_corrections(tmp_path, few_facts):
     translations = translate_facts(few_facts, Echo(whole_sources=False), ENGLISH, CATALAN)
     alignments = align_translations(translations, InOrder())
     rows = [
-        ["case_id", "role", "kind", "index", "prompt", "target", "subject"],
+        ["case_id", "role", "prompt_type", "index", "prompt", "target", "subject"],
         ["7", "target_new", "rewrite", "0", "{} toca el", "piano", "Toko Yasuda"],
         ["3", "target_true", "neighborhood", "1", "Keith va néixer a", "Roma", ""],
         ["3", "target_true", "paraphrase", "0", "", "", ""],

@@ -39,7 +39,7 @@ PROBES = ProbeSettings(c=1.0, train=0.6, validation=0.2)
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_activations_are_the_projection_inputs_of_each_sentence_alone(name, monkeypatch):
     model = small_model(name)
-    monkeypatch.setattr("memat.heads.activations.tree_budget", lambda _model: 20)
+    monkeypatch.setattr("memat.heads.activations.trie_budget", lambda _model: 20)
     found = dump_activations(model, REQUESTS, [1] * len(REQUESTS))
     for i, request in enumerate(REQUESTS):
         sentence = request_sentence(model.tokenizer, request)
@@ -69,19 +69,19 @@ def planted(n_facts=60, seed=0):
     return HeadActivations(values, labels, cases, torch.ones(2 * n_facts, dtype=torch.bool))
 
 
-def test_activations_halve_their_trees_on_out_of_memory(monkeypatch, caplog):
+def test_activations_halve_their_tries_on_out_of_memory(monkeypatch, caplog):
     from memat.heads import activations as module
 
     model = small_model("llama")
     expected = dump_activations(model, REQUESTS, [0] * len(REQUESTS))
-    whole = module.run_tree
+    whole = module.run_trie
 
-    def small_only(model, tree):
-        if len(tree.paths) > 1:
+    def small_only(model, trie):
+        if len(trie.paths) > 1:
             raise torch.OutOfMemoryError("as if")
-        return whole(model, tree)
+        return whole(model, trie)
 
-    monkeypatch.setattr(module, "run_tree", small_only)
+    monkeypatch.setattr(module, "run_trie", small_only)
     found = dump_activations(model, REQUESTS, [0] * len(REQUESTS))
     torch.testing.assert_close(found.values, expected.values)
     assert found.predicted.equal(expected.predicted)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from memat.model import suffix
-from memat.model.suffix import SuffixRow, prepare_suffixes, prepare_trees, run_suffixes
+from memat.model.suffix import SuffixRow, prepare_suffixes, prepare_tries, run_suffixes
 from small_models import SHAPES, TOLERANCE, WINDOWED, small_model
 
 # common beginnings, prefixes of every length down to none, suffixes of several lengths
@@ -26,7 +26,7 @@ def whole(row: SuffixRow) -> torch.Tensor:
 @pytest.mark.parametrize("first_layer", [0, 1, 2])
 @pytest.mark.parametrize("name", sorted(SHAPES | WINDOWED))
 def test_suffixes_end_as_in_the_whole_row(name, first_layer, nodes, monkeypatch):
-    monkeypatch.setattr(suffix, "tree_budget", lambda _model: nodes)
+    monkeypatch.setattr(suffix, "trie_budget", lambda _model: nodes)
     model, tolerance = small_model(name), TOLERANCE.get(name, 1e-9)
     seen = set()
     with torch.no_grad():
@@ -43,11 +43,11 @@ def test_suffixes_end_as_in_the_whole_row(name, first_layer, nodes, monkeypatch)
 
 @pytest.mark.parametrize("first_layer", [0, 2])
 @pytest.mark.parametrize("name", sorted(SHAPES | WINDOWED))
-def test_trees_entered_at_a_block_end_as_the_whole_row(name, first_layer):
+def test_tries_entered_at_a_block_end_as_the_whole_row(name, first_layer):
     model, tolerance = small_model(name), TOLERANCE.get(name, 1e-9)
     rows = [row.prefix + row.suffix for row in ROWS]
     with torch.no_grad():
-        for batch, paths in prepare_trees(model, rows, first_layer):
+        for batch, paths in prepare_tries(model, rows, first_layer):
             hidden = run_suffixes(model, batch, batch.hidden)[0]
             for number, path in zip(batch.rows.tolist(), paths, strict=True):
                 expected = model.last_hidden(whole(ROWS[number]))[0]

@@ -27,7 +27,7 @@ PROVENANCE = Provenance(stage="draw", settings={"cfg": {"a": 1}}, code="0123")
 
 
 def summary(without=""):
-    run = [(name, table.filter(pl.col("kind") != without)) for name, table in random_run()]
+    run = [(name, table.filter(pl.col("prompt_type") != without)) for name, table in random_run()]
     metrics = metrics_frame(run, EXPERIMENTS, "geometric")
     return summary_frame(metrics, EXPERIMENTS, LANGUAGES, BootstrapSettings(resamples=50))
 
@@ -70,7 +70,7 @@ def funnel():
     steps = steps.with_columns(language=pl.lit(None, pl.String))
     rejected = pl.DataFrame(
         {
-            "kind": ["record", "paraphrase", "paraphrase", "neighborhood"],
+            "prompt_type": ["record", "paraphrase", "paraphrase", "neighborhood"],
             "reason": ["subject_not_found", "target_not_final", "target_not_final", "empty"],
         }
     )
@@ -217,7 +217,7 @@ def test_overlap_counts_facts_of_the_subsets_by_the_subject():
 
 def test_reasons_are_counted_by_kind_commonest_first():
     counts = count_reasons(funnel()[1])
-    assert counts.select("reason", "kind", "count").rows() == [
+    assert counts.select("reason", "prompt_type", "count").rows() == [
         ("target_not_final", "paraphrase", 2),
         ("empty", "neighborhood", 1),
         ("subject_not_found", "record", 1),

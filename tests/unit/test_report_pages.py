@@ -146,7 +146,7 @@ def bilingual_rows(case_id):
         ("ca", "toca", ("el piano", "la guitarra")),
     ):
         for role, target in zip(("target_new", "target_true"), targets, strict=True):
-            row = {"case_id": case_id, "language": language, "role": role, "kind": "rewrite"}
+            row = {"case_id": case_id, "language": language, "role": role, "prompt_type": "rewrite"}
             yield dict.fromkeys(BILINGUAL_SCHEMA) | row | {
                 "subject": f"S{case_id}", "prompt": f"S{case_id} {prompt}", "target": target,
             }  # fmt: skip
@@ -162,8 +162,8 @@ def facts():
     blocks = pl.DataFrame({"case_id": [1, 3], "block": ["0", "donor"]})
     rejected = rejected_table(
         [
-            Rejection(2, "repair", "record", "target_not_final"),
-            Rejection(1, "repair", "paraphrase", "target_not_final", 0, "target_new"),
+            Rejection(2, "repair_structure", "record", "target_not_final"),
+            Rejection(1, "repair_structure", "paraphrase", "target_not_final", 0, "target_new"),
         ]
     )
     return fact_table(source, bilingual, blocks, rejected, ["en", "ca"])
@@ -195,7 +195,7 @@ def test_models_stand_beside_the_facts_they_were_asked(facts):
             (1, "en", "target_true", "rewrite", 1.0, 1),
             (1, "en", "target_new", "paraphrase", 9.0, 1),
         ],
-        schema=["case_id", "language", "role", "kind", "nll", "n_tokens"],
+        schema=["case_id", "language", "role", "prompt_type", "nll", "n_tokens"],
         orient="row",
     )
     answers = pl.DataFrame({"case_id": [1], "language": ["en"], "answer": ["piano."]})
@@ -252,7 +252,7 @@ def test_the_first_page_holds_table_sentences_model_and_settings():
     funnel = pl.DataFrame(
         [
             ("source", None, 25, 0, "{}", 0, "{}"),
-            ("repair", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}"),
+            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}"),
         ],
         schema={n: FUNNEL_SCHEMA[n] for n in list(FUNNEL_SCHEMA)[:7]},
         orient="row",

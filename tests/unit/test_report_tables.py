@@ -70,7 +70,7 @@ def test_values_are_means_over_facts_in_percent_inside_their_interval(blocks):
 
 
 def test_n_facts_counts_the_facts_that_have_the_metric():
-    without = (pl.col("case_id") < 5) & (pl.col("kind") == "paraphrase")
+    without = (pl.col("case_id") < 5) & (pl.col("prompt_type") == "paraphrase")
     run = [(name, table.filter(~without)) for name, table in random_run()]
     _, summary, differences = summarise(run)
     for table in (summary, differences):
@@ -169,7 +169,9 @@ def test_bold_is_the_best_edited_experiment_of_every_column(tables):
 
 
 def test_a_metric_nobody_has_is_an_empty_cell_and_not_a_number():
-    run = [(name, table.filter(pl.col("kind") != "paraphrase")) for name, table in random_run()]
+    run = [
+        (name, table.filter(pl.col("prompt_type") != "paraphrase")) for name, table in random_run()
+    ]
     _, summary, _ = summarise(run)
     assert summary.filter(metric="PS")["value"].null_count() == len(EXPERIMENTS) * len(LANGUAGES)
     row = next(line for line in markdown_table(summary, 0.95).splitlines() if "memit-en" in line)

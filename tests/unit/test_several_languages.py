@@ -41,10 +41,10 @@ PROVENANCE = Provenance(stage="test", settings={}, code="0")
 SURVIVES = {1: ("ca", "es"), 2: ("ca",), 3: ("es",), 4: ()}
 REJECTED = rejected_table(
     [
-        Rejection(2, "gender", "record", "too_few_paraphrases", language="es"),
-        Rejection(3, "repair", "record", "target_not_final", language="ca"),
-        Rejection(4, "repair", "record", "target_not_final", language="ca"),
-        Rejection(4, "gender", "record", "targets_equal", language="es"),
+        Rejection(2, "duplicate_gender", "record", "too_few_paraphrases", language="es"),
+        Rejection(3, "repair_structure", "record", "target_not_final", language="ca"),
+        Rejection(4, "repair_structure", "record", "target_not_final", language="ca"),
+        Rejection(4, "duplicate_gender", "record", "targets_equal", language="es"),
     ]
 )
 
@@ -64,10 +64,14 @@ def translated(facts, code):
     rows = [
         dict.fromkeys(BILINGUAL_SCHEMA)
         | {key: fact[key] for key in ("case_id", "relation_id", "split")}
-        | {key: getattr(sentence.prompt, key) for key in ("kind", "index", "subject")}
+        | {key: getattr(sentence.prompt, key) for key in ("prompt_type", "index", "subject")}
         | {"language": code, "role": sentence.role, "prompt": f"{code} {sentence.prompt.text}"}
         | {"target": f"{sentence.target}{code}", "joined": False}
-        | {"template": f"{code} {fact['prompt']}" if sentence.prompt.kind == "rewrite" else None}
+        | {
+            "template": f"{code} {fact['prompt']}"
+            if sentence.prompt.prompt_type == "rewrite"
+            else None
+        }
         for fact, sentences in fact_sentences(facts)
         if code in SURVIVES[fact["case_id"]]
         for sentence in sentences
@@ -100,13 +104,15 @@ def test_the_funnel_has_a_row_for_each_step_and_language(facts, bilingual, block
     drawn = drawn_rows(bilingual, blocks, REJECTED, "en", CODES[1:])
     funnel = funnel_table(facts, REJECTED, CODES[1:], drawn)
     assert funnel.select("step", "language", "records").rows() == [
-        *(("source", None, 4), ("facts", None, 4)),
-        *(("repair", "ca", 2), ("gender", "ca", 2), ("repair", "es", 4), ("gender", "es", 2)),
-        *(("blocks", None, 3), ("blocks", "ca", 2), ("blocks", "es", 2)),
+        *(("given", None, 4), ("accepted", None, 4)),
+        *(("translated", "ca", 2), ("paired", "ca", 2)),
+        *(("translated", "es", 4), ("paired", "es", 2)),
+        *(("used", None, 3), ("used", "ca", 2), ("used", "es", 2)),
     ]
     assert funnel["neighbours"].to_list()[-3:] == [6, 4, 4]
     assert json.loads(funnel["reasons"][5]) == {"targets_equal": 1, "too_few_paraphrases": 1}
-    assert step_names(funnel)[2:7] == ["repair ca", "gender ca", "repair es", "gender es", "blocks"]
+    of_languages = ["translated ca", "paired ca", "translated es", "paired es"]
+    assert step_names(funnel)[2:7] == [*of_languages, "used"]
     draw_funnel(funnel, REJECTED)
 
 
@@ -188,9 +194,9 @@ def test_every_target_language_is_paired_as_the_setting_says(bilingual, blocks):
     paired = rows_to_score(rows, CODES[1:], "concatenated")
     assert paired.filter(language="en").equals(rows.filter(language="en"))
     for code in CODES[1:]:
-        kinds = paired.filter(language=code, kind="paraphrase", case_id=1)
-        assert kinds["index"].value_counts().sort("index").rows() == [(0, 2), (1, 2)]
-        assert set(kinds["target"]) == {f"piano{code}", f"guitar{code}"}
+        paraphrases = paired.filter(language=code, prompt_type="paraphrase", case_id=1)
+        assert paraphrases["index"].value_counts().sort("index").rows() == [(0, 2), (1, 2)]
+        assert set(paraphrases["target"]) == {f"piano{code}", f"guitar{code}"}
     assert paired.height == rows.height
 
 

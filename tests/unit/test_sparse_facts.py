@@ -84,16 +84,18 @@ def dataset(tmp_path):
 
 def test_what_a_record_leaves_out_loses_no_fact(dataset):
     bilingual, rejected = dataset
-    assert rejected.select("case_id", "kind", "index", "reason").rows() == [
+    assert rejected.select("case_id", "prompt_type", "index", "reason").rows() == [
         (NO_TRUE, "neighborhood", 0, "no_true_target"),
         (NO_TRUE, "neighborhood", 1, "no_true_target"),
     ]
     for code in LANGUAGES:
         rows = bilingual.filter(language=code)
-        counted = rows.group_by("case_id", "role", "kind").len().rows_by_key(["case_id", "role"])
-        kinds = {key: dict(found) for key, found in counted.items()}
+        counted = (
+            rows.group_by("case_id", "role", "prompt_type").len().rows_by_key(["case_id", "role"])
+        )
+        types = {key: dict(found) for key, found in counted.items()}
         both = {"rewrite": 1, "paraphrase": 1, "neighborhood": 2}
-        assert kinds == {
+        assert types == {
             (FULL, "target_new"): both,
             (FULL, "target_true"): both,
             (NO_TRUE, "target_new"): {"rewrite": 1, "paraphrase": 1},
@@ -222,7 +224,7 @@ def test_a_lost_target_of_a_known_fact_is_still_damage(inputs, tmp_path):
     scores = io.read_table(path)
     true = (pl.col("role") == "target_true") & (pl.col("case_id") == FULL)
     with pytest.raises(DamagedFile, match="fact 1, en paraphrase prompt 0 has the targets"):
-        fact_metrics(scores.filter(~(true & (pl.col("kind") == "paraphrase"))))
+        fact_metrics(scores.filter(~(true & (pl.col("prompt_type") == "paraphrase"))))
     with pytest.raises(DamagedFile, match="fact 1, en neighborhood prompt 0 has the targets"):
         fact_metrics(scores.filter(~true))
 
@@ -257,8 +259,10 @@ def test_the_bilingual_form_may_leave_out_the_record_of_an_unknown_target(tmp_pa
     two_record = read_two_record(path, CATALAN.elided_endings)
     bilingual, lost = imported_facts(facts, two_record, ENGLISH, CATALAN, LeastPrompts())
     assert lost.is_empty()
-    assert bilingual.select("language", "role", "kind").rows() == [
-        (code, "target_new", kind) for code in LANGUAGES for kind in ("rewrite", "paraphrase")
+    assert bilingual.select("language", "role", "prompt_type").rows() == [
+        (code, "target_new", prompt_type)
+        for code in LANGUAGES
+        for prompt_type in ("rewrite", "paraphrase")
     ]
     known = json.loads(json.dumps(item))
     known["requested_rewrite"]["target_true"] = {"str": "guitar"}
@@ -290,7 +294,9 @@ def test_the_documented_files_are_read_as_the_page_says(documented):
     bilingual, lost = imported_facts(facts, two_record, ENGLISH, CATALAN, LeastPrompts())
     assert rejected.is_empty()
     assert lost.is_empty()
-    organ = bilingual.filter(language="ca", kind="paraphrase", role="target_new").row(0, named=True)
+    organ = bilingual.filter(language="ca", prompt_type="paraphrase", role="target_new").row(
+        0, named=True
+    )
     assert (organ["prompt"], organ["target"]) == ("L'instrument de Pau Casals és l'", "orgue")
     assert organ["joined"]
     assert bilingual["case_id"].unique().to_list() == [1, 2]

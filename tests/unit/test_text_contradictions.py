@@ -55,7 +55,7 @@ def test_dropped_contradictions_are_announced_and_rejected(tmp_path):
     assert "case_id 15: record 0 (case_id 4) makes it 'piano'" in notice
     facts, rejected = read_facts(path, contradictions="drop")
     assert facts["case_id"].to_list() == [4, 8]
-    assert rejected.select("case_id", "kind", "reason").rows() == [
+    assert rejected.select("case_id", "prompt_type", "reason").rows() == [
         (15, "record", "contradicts_earlier_fact")
     ]
 

@@ -21,13 +21,15 @@ from text_samples import (
     repaired,
 )
 
-KEYS = ["case_id", "role", "kind", "index"]
+KEYS = ["case_id", "role", "prompt_type", "index"]
 LEAST = LeastPrompts(1, 1)
 
 
 def corrections(tmp_path, *lines):
     path = tmp_path / "corrections.csv"
-    path.write_text("case_id,role,kind,index,prompt,target\n" + "\n".join(lines) + "\n", "utf-8")
+    path.write_text(
+        "case_id,role,prompt_type,index,prompt,target\n" + "\n".join(lines) + "\n", "utf-8"
+    )
     return path
 
 
@@ -42,7 +44,7 @@ def save_as_spreadsheet(path, rows, separator=";"):
 
 
 class Run:
-    """Repair and gender over made-up translations, again and again as the user calls them."""
+    """Repair and pairing of made-up translations, again and again as the user calls them."""
 
     def __init__(self, tmp_path, *records, catalan=INSTRUMENTS):
         self.folder, self.records, self.catalan = tmp_path, records, catalan
@@ -87,15 +89,15 @@ WALLED |= {"The instrument of": "L'instrument de"}
 def test_a_subject_corrected_in_one_row_is_corrected_in_all_and_the_fact_stays(tmp_path):
     run = Run(tmp_path, wall(), record(2), catalan=WALLED)
     run.run()
-    assert set(run.of(case_id=1, kind="rewrite")["subject"]) == {"Emmurallar"}
-    run.edit({"subject": "Larry Wall"}, case_id=1, role="target_new", kind="rewrite")
+    assert set(run.of(case_id=1, prompt_type="rewrite")["subject"]) == {"Emmurallar"}
+    run.edit({"subject": "Larry Wall"}, case_id=1, role="target_new", prompt_type="rewrite")
     before = run.bilingual
     run.run(corrected=True)
     assert run.bilingual.select(KEYS).equals(before.select(KEYS))
     for role in ("target_new", "target_true"):
         prompts = run.of(role, case_id=1)
         assert not prompts.filter(pl.col("prompt").str.contains("Emmurallar")).height
-        own = prompts.filter(pl.col("kind") != "neighborhood")
+        own = prompts.filter(pl.col("prompt_type") != "neighborhood")
         assert own.filter(pl.col("prompt").str.contains("Larry Wall", literal=True)).height == 3
         assert set(own["subject"]) == {"Larry Wall"}
         assert any(prompt.startswith("L'instrument de Larry Wall") for prompt in own["prompt"])
@@ -119,16 +121,19 @@ def test_a_new_subject_remakes_elisions_and_the_first_capital(tmp_path, new, exp
     one = record(subject="Iron", paraphrases=["The instrument of Iron is the"], neighbours=["A b"])
     catalan = INSTRUMENTS | {"The instrument of": "L'instrument de", " is the": " és el"}
     run = Run(tmp_path, one, catalan=catalan).run()
-    run.edit({"subject": new}, role="target_true", kind="rewrite")
+    run.edit({"subject": new}, role="target_true", prompt_type="rewrite")
     run.run(corrected=True)
-    prompts = run.repaired.filter(pl.col("kind") != "neighborhood", role="target_new")
+    prompts = run.repaired.filter(pl.col("prompt_type") != "neighborhood", role="target_new")
     assert set(prompts["prompt"]) == expected
 
 
 def test_a_target_corrected_in_one_row_takes_its_article_along_in_all_of_its_role(tmp_path):
     run = Run(tmp_path, record(1, new="lyre")).run()
     edited = run.edit(
-        {"prompt": "{} toca la", "target": "lira"}, case_id=1, role="target_new", kind="rewrite"
+        {"prompt": "{} toca la", "target": "lira"},
+        case_id=1,
+        role="target_new",
+        prompt_type="rewrite",
     )
     assert edited["subject"] == "Toko Yasuda"
     run.run(corrected=True)
@@ -149,11 +154,11 @@ def test_a_target_whose_article_nobody_knows_stays_and_is_flagged(tmp_path):
     one = record(1, paraphrases=["Toko Yasuda loves", "Toko Yasuda performs on the"])
     run = Run(tmp_path, one, catalan=INSTRUMENTS | {"loves": "estima"}).run()
     changes = {"target": "flauta"}
-    run.edit(changes, role="target_new", kind="paraphrase", index=0)
+    run.edit(changes, role="target_new", prompt_type="paraphrase", index=0)
     run.run(corrected=True)
     assert set(run.of("target_new")["target"]) == {"flauta"}
     flagged = run.repaired.filter(pl.col("flags").list.contains("article_unsure"))
-    assert set(flagged["kind"]) == {"rewrite", "paraphrase", "neighborhood"}
+    assert set(flagged["prompt_type"]) == {"rewrite", "paraphrase", "neighborhood"}
     assert flagged.height == 4
 
 
@@ -162,7 +167,7 @@ def test_the_unchanged_review_table_changes_nothing(tmp_path):
     catalan = {"John sells the guitar.": "De guitarra ven John."} | INSTRUMENTS
     run = Run(tmp_path, *records, catalan=catalan).run()
     before = run.repaired, run.rejected
-    run.edit({}, case_id=1, role="target_new", kind="rewrite")
+    run.edit({}, case_id=1, role="target_new", prompt_type="rewrite")
     run.run(corrected=True)
     assert (run.repaired.equals(before[0]), run.rejected.equals(before[1])) == (True, True)
 
@@ -170,18 +175,18 @@ def test_the_unchanged_review_table_changes_nothing(tmp_path):
 def test_the_table_reviewed_again_keeps_the_corrections(tmp_path):
     """The review of a corrected run, saved as it is, holds the same corrections."""
     run = Run(tmp_path, wall(), catalan=WALLED).run()
-    run.edit({"subject": "Larry Wall"}, role="target_new", kind="rewrite")
+    run.edit({"subject": "Larry Wall"}, role="target_new", prompt_type="rewrite")
     once = run.run(corrected=True).bilingual
-    run.edit({}, role="target_new", kind="rewrite")
+    run.edit({}, role="target_new", prompt_type="rewrite")
     assert run.run(corrected=True).bilingual.equals(once)
 
 
 def test_a_prompt_emptied_by_a_person_is_dropped_for_both_targets_and_announced(tmp_path):
     run = Run(tmp_path, record(1)).run()
-    run.edit({"prompt": "", "target": ""}, role="target_true", kind="paraphrase", index=0)
+    run.edit({"prompt": "", "target": ""}, role="target_true", prompt_type="paraphrase", index=0)
     run.run(corrected=True)
     assert run.of().height == 4
-    dropped = run.rejected.select("role", "kind", "index", "reason", "detail").rows()
+    dropped = run.rejected.select("role", "prompt_type", "index", "reason", "detail").rows()
     place = f"{run.path}: line "
     assert [row[:4] for row in dropped] == [
         (role, "paraphrase", 0, "dropped_by_correction") for role in ("target_new", "target_true")
@@ -192,18 +197,18 @@ def test_a_prompt_emptied_by_a_person_is_dropped_for_both_targets_and_announced(
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason", "detail"),
+    ("prompt_type", "reason", "detail"),
     [
         ("rewrite", "dropped_by_correction", "rewrite_lost"),
         ("neighborhood", "lost_by_correction", "too_few_neighborhood: 0 of at least 1"),
     ],
 )
-def test_a_fact_lost_by_a_correction_is_named_with_the_line(tmp_path, kind, reason, detail):
+def test_a_fact_lost_by_a_correction_is_named_with_the_line(tmp_path, prompt_type, reason, detail):
     run = Run(tmp_path, record(7, neighbours=["Jimi Hendrix plays the"]), record(8)).run()
-    run.edit({"prompt": "", "target": ""}, case_id=7, role="target_new", kind=kind)
+    run.edit({"prompt": "", "target": ""}, case_id=7, role="target_new", prompt_type=prompt_type)
     run.run(corrected=True)
     assert set(run.bilingual["case_id"]) == {8}
-    (lost,) = run.rejected.filter(kind="record").to_dicts()
+    (lost,) = run.rejected.filter(prompt_type="record").to_dicts()
     assert (lost["case_id"], lost["reason"]) == (7, reason)
     assert "corrections.csv: line " in lost["detail"]
     assert detail in lost["detail"]
@@ -213,9 +218,9 @@ def test_a_fact_lost_by_a_correction_is_named_with_the_line(tmp_path, kind, reas
 def test_a_target_that_becomes_the_other_target_loses_the_fact_by_name(tmp_path):
     run = Run(tmp_path, record(1)).run()
     changes = {"prompt": "{} toca la", "target": "guitarra"}
-    run.edit(changes, role="target_new", kind="rewrite")
+    run.edit(changes, role="target_new", prompt_type="rewrite")
     run.run(corrected=True)
-    (lost,) = run.rejected.filter(kind="record").to_dicts()
+    (lost,) = run.rejected.filter(prompt_type="record").to_dicts()
     assert lost["reason"] == "lost_by_correction"
     assert "targets_equal" in lost["detail"]
 
@@ -259,7 +264,7 @@ def test_a_correction_brings_a_lost_record_back(tmp_path):
     [
         ("9,target_new,rewrite,0,{} a,b", "line 2: case_id 9 is not among the facts"),
         ("1,target,rewrite,0,{} a,b", "role 'target' is unknown; allowed: target_new"),
-        ("1,target_new,prompt,0,{} a,b", "kind 'prompt' is unknown"),
+        ("1,target_new,prompt,0,{} a,b", "prompt_type 'prompt' is unknown"),
         ("1,target_new,paraphrase,2,a,b", "has 2 paraphrase prompts, no index 2"),
         ("1,target_new,rewrite,0,a,b", "exactly one '{}'"),
         ("1,target_new,paraphrase,0,{} a,b", "no '{}'"),
@@ -295,18 +300,20 @@ def test_all_faults_of_a_file_are_named_at_once(tmp_path):
 
 def test_a_subject_that_does_not_stand_in_the_prompt_is_refused(tmp_path):
     run = Run(tmp_path, wall(), catalan=WALLED).run()
-    row = run.edit({"subject": "Larry Wall"}, role="target_new", kind="paraphrase", index=0)
+    row = run.edit({"subject": "Larry Wall"}, role="target_new", prompt_type="paraphrase", index=0)
     with pytest.raises(CorrectionsFileError, match="the subject 'Larry Wall' does not stand in"):
         read_corrections(run.path, run.facts)
     fixed = {"prompt": row["prompt"].replace("Emmurallar", "Larry Wall")}
-    run.edit(fixed | {"subject": "Larry Wall"}, role="target_new", kind="paraphrase", index=0)
+    run.edit(
+        fixed | {"subject": "Larry Wall"}, role="target_new", prompt_type="paraphrase", index=0
+    )
     run.run(corrected=True)
-    assert set(run.of(case_id=1, kind="rewrite")["subject"]) == {"Larry Wall"}
+    assert set(run.of(case_id=1, prompt_type="rewrite")["subject"]) == {"Larry Wall"}
 
 
 def test_two_new_forms_of_one_subject_contradict_each_other(tmp_path):
     run = Run(tmp_path, wall(), catalan=WALLED).run()
-    header = "case_id,role,kind,index,prompt,target,subject\n"
+    header = "case_id,role,prompt_type,index,prompt,target,subject\n"
     run.path.write_text(
         f"{header}1,target_new,rewrite,0,{{}} toca el,piano,Larry Wall\n"
         "1,target_true,rewrite,0,{} toca la,guitarra,Larry Mur\n"
@@ -317,7 +324,7 @@ def test_two_new_forms_of_one_subject_contradict_each_other(tmp_path):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_the_separators_of_spreadsheets_are_understood(tmp_path, separator):
-    row = {"case_id": 1, "role": "target_new", "kind": "rewrite", "index": 0}
+    row = {"case_id": 1, "role": "target_new", "prompt_type": "rewrite", "index": 0}
     rows = [row | {"prompt": "{} és, ai;", "target": "x"}]
     path = save_as_spreadsheet(tmp_path / "c.csv", rows, separator)
     found = read_corrections(path, facts_of(tmp_path, record(1)))
@@ -327,5 +334,5 @@ def test_the_separators_of_spreadsheets_are_understood(tmp_path, separator):
 def test_a_corrections_file_without_its_columns_is_refused(tmp_path):
     path = tmp_path / "corrections.csv"
     path.write_text("case_id,role\n1,target_new\n")
-    with pytest.raises(CorrectionsFileError, match="has no column 'kind'"):
+    with pytest.raises(CorrectionsFileError, match="has no column 'prompt_type'"):
         read_corrections(path, facts_of(tmp_path, record(1)))

@@ -45,12 +45,12 @@ def trial(tmp_path):
 
 def scored(rows, stays):
     """Scores of a model that says the new target where it was edited, and where nothing stays."""
-    asked = pl.col("kind") == "neighborhood"
+    asked = pl.col("prompt_type") == "neighborhood"
     kept = asked & pl.col("subject").is_in(stays)
     likely = pl.when(kept).then(pl.col("role") == "target_true")
     likely = likely.otherwise(pl.col("role") == "target_new")
     return rows.with_columns(
-        block=pl.lit("0"), nll=likely.cast(pl.Float64) * -4 + 5, n_tokens=1, hit=likely
+        block=pl.lit("0"), nll=likely.cast(pl.Float64) * -4 + 5, n_tokens=1, is_greedy=likely
     )
 
 
@@ -62,16 +62,16 @@ def test_the_trial_of_eight_relations(trial):
     assert set(edited["reason"]) == {"neighbour_is_edited"}
     for language in ("en", "ca"):
         rows = facts_of_block(bilingual, blocks, "0", language)
-        neighbours = rows.filter(kind="neighborhood", role="target_true")
+        neighbours = rows.filter(prompt_type="neighborhood", role="target_true")
         unedited = {f"Land {n} c" for n in RELATIONS} | {"Land 6 b", "Land 7 b"}
         # the edit leaves 7 of the 16 other neighbours as they were
         stays = ["Land 0 c", "Land 1 c", "Land 2 c", "Land 6 b"]
         left = without_prompts(rows, edited)
-        asked = left.filter(kind="neighborhood", role="target_true")["subject"].to_list()
+        asked = left.filter(prompt_type="neighborhood", role="target_true")["subject"].to_list()
         assert (len(neighbours), len(asked)) == (28, 16)
         assert set(asked) <= unedited
-        assert left.filter(pl.col("kind") != "neighborhood").height == 14 * 4
-        assert left.filter(kind="neighborhood").height == 2 * 16
+        assert left.filter(pl.col("prompt_type") != "neighborhood").height == 14 * 4
+        assert left.filter(prompt_type="neighborhood").height == 2 * 16
 
         def success(frame, stays=stays):
             values = fact_metrics(scored(frame, stays)).filter(metric="NS")["value"]
@@ -89,11 +89,13 @@ def test_sets_do_not_edit_each_others_neighbours_and_nested_ones_follow_the_whol
     edited = edited_neighbours(bilingual, blocks, "en")
     assert sorted(edited["case_id"].to_list()) == [4, 5]
     rows = without_prompts(facts_of_block(bilingual, blocks, "1-first-2", "ca"), edited)
-    assert rows.filter(kind="neighborhood", role="target_new").rows_by_key("case_id").keys() == {
+    assert rows.filter(prompt_type="neighborhood", role="target_new").rows_by_key(
+        "case_id"
+    ).keys() == {
         1,
         4,
     }
-    assert rows.filter(kind="neighborhood", case_id=4, role="target_new").height == 1
+    assert rows.filter(prompt_type="neighborhood", case_id=4, role="target_new").height == 1
 
 
 def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
@@ -103,7 +105,7 @@ def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
     drawn = drawn_rows(bilingual, blocks, edited, "en", ["ca"])
     last = funnel_table(facts, edited, ["ca"], drawn).row(-1, named=True)
     assert last == {
-        "step": "blocks",
+        "step": "used",
         "language": None,
         "records": 14,
         "dropped": 10,
@@ -112,7 +114,7 @@ def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
         "prompt_reasons": '{"neighbour_is_edited": 12}',
         "neighbours": 16,
     }
-    alone = bilingual.filter(pl.col("kind") != "neighborhood")
+    alone = bilingual.filter(pl.col("prompt_type") != "neighborhood")
     (row,) = drawn_rows(alone, blocks, rejected_table([]), "en", ["ca"])
     assert row["neighbours"] == 0
 
@@ -154,9 +156,9 @@ def test_counterfact_records_lose_edited_neighbours_too(tmp_path):
     assert edited.rows(named=True) == [
         {
             "case_id": 1,
-            "stage": "blocks",
+            "stage": "assign_blocks",
             "language": None,
-            "kind": "neighborhood",
+            "prompt_type": "neighborhood",
             "index": 1,
             "role": None,
             "reason": "neighbour_is_edited",

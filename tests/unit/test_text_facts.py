@@ -152,9 +152,9 @@ def test_a_paraphrase_without_its_subject_is_a_rejected_row(tmp_path):
     assert rejected.rows(named=True) == [
         {
             "case_id": 4,
-            "stage": "facts",
+            "stage": "read_facts",
             "language": None,
-            "kind": "paraphrase",
+            "prompt_type": "paraphrase",
             "index": 0,
             "role": None,
             "reason": "subject_not_in_prompt",
@@ -319,7 +319,7 @@ def two_record_entry():
 def test_the_two_record_form_gives_one_row_a_prompt_and_target(tmp_path):
     frame = read_two_record(write_records(tmp_path, two_record_entry()))
     assert frame.height == 6
-    rewrites = {r["role"]: r for r in frame.filter(kind="rewrite").iter_rows(named=True)}
+    rewrites = {r["role"]: r for r in frame.filter(prompt_type="rewrite").iter_rows(named=True)}
     assert rewrites["target_new"]["prompt"] == "Toko Yasuda toca el"
     assert rewrites["target_new"]["joined"] is False
     assert rewrites["target_true"]["target"] == "arpa"

@@ -24,18 +24,18 @@ PROMPTS = (
 )
 
 
-def row(role, kind, index, name, target, article="el", **changes):
+def row(role, prompt_type, index, name, target, article="el", **changes):
     prompt = f"{name} toca {article}"
     return dict.fromkeys(REPAIRED_SCHEMA) | {
         "case_id": 1,
         "relation_id": "P1303",
         "split": "report",
         "role": role,
-        "kind": kind,
+        "prompt_type": prompt_type,
         "index": index,
         "source": "",
         "translation": f"{prompt} {target}.",
-        "template": f"{{}} toca {article}" if kind == "rewrite" else None,
+        "template": f"{{}} toca {article}" if prompt_type == "rewrite" else None,
         "subject": name,
         "prompt": prompt,
         "target": target,
@@ -59,14 +59,14 @@ def paired(tmp_path, rows, least=LeastPrompts(1, 1), target=None):  # noqa: B008
 
 def check_invariants(bilingual):
     assert dict(bilingual.schema) == BILINGUAL_SCHEMA
-    keys = ["case_id", "language", "kind", "index"]
+    keys = ["case_id", "language", "prompt_type", "index"]
     roles = bilingual.group_by(keys).agg(pl.col("role").sort())
     assert roles["role"].to_list() == [["target_new", "target_true"]] * roles.height
     forms = bilingual.group_by("case_id", "language", "role").agg(pl.col("target").n_unique())
     assert set(forms["target"].to_list()) <= {1}
     languages = bilingual.group_by("case_id").agg(pl.col("language").n_unique())
     assert set(languages["language"].to_list()) <= {2}
-    rewrites = bilingual.filter(kind="rewrite")
+    rewrites = bilingual.filter(prompt_type="rewrite")
     assert rewrites.height == 4 * bilingual["case_id"].n_unique()
     for item in rewrites.iter_rows(named=True):
         assert item["template"].replace("{}", item["subject"]) == item["prompt"]
@@ -81,7 +81,7 @@ def test_both_languages_and_roles_come_out_complete(tmp_path):
     assert english.filter(role="target_new")["prompt"].to_list() == (
         english.filter(role="target_true")["prompt"].to_list()
     )
-    catalan = bilingual.filter(language="ca", kind="rewrite")
+    catalan = bilingual.filter(language="ca", prompt_type="rewrite")
     assert catalan["template"].to_list() == ["{} toca el", "{} toca la"]
 
 
@@ -94,7 +94,7 @@ def test_another_ending_of_the_target_is_repaired_with_its_article(tmp_path):
     bilingual, rejected = paired(tmp_path, rows, target=catalan)
     check_invariants(bilingual)
     assert rejected.is_empty()
-    fixed = bilingual.filter(language="ca", role="target_new", kind="paraphrase", index=0)
+    fixed = bilingual.filter(language="ca", role="target_new", prompt_type="paraphrase", index=0)
     assert fixed.select("prompt", "target").row(0) == ("Toko Yasuda toca el", "piano")
 
 
@@ -103,9 +103,11 @@ def test_another_word_is_dropped_for_both_targets_with_reasons(tmp_path):
     rows[3] |= {"target": "clavicèmbal"}
     bilingual, rejected = paired(tmp_path, rows)
     check_invariants(bilingual)
-    assert bilingual.filter(language="ca", kind="neighborhood")["index"].unique().to_list() == [1]
-    assert bilingual.filter(language="en", kind="neighborhood").height == 4
-    reasons = rejected.select("role", "kind", "index", "reason").rows()
+    assert bilingual.filter(language="ca", prompt_type="neighborhood")[
+        "index"
+    ].unique().to_list() == [1]
+    assert bilingual.filter(language="en", prompt_type="neighborhood").height == 4
+    reasons = rejected.select("role", "prompt_type", "index", "reason").rows()
     assert sorted(reasons) == [
         ("target_new", "neighborhood", 0, "target_form_differs"),
         ("target_true", "neighborhood", 0, "other_target_lost"),
@@ -123,24 +125,26 @@ def test_another_word_is_dropped_for_both_targets_with_reasons(tmp_path):
     ],
 )
 def test_a_fact_without_enough_prompts_is_a_rejected_record(tmp_path, lost, least, reason):
-    rows = [item for item in table() if item["kind"] not in lost or item["role"] == "target_true"]
+    rows = [
+        item for item in table() if item["prompt_type"] not in lost or item["role"] == "target_true"
+    ]
     bilingual, rejected = paired(tmp_path, rows, least)
     assert bilingual.is_empty()
-    assert rejected.filter(kind="record").select("case_id", "reason").rows() == [(1, reason)]
+    assert rejected.filter(prompt_type="record").select("case_id", "reason").rows() == [(1, reason)]
 
 
 def test_targets_that_become_equal_are_rejected(tmp_path):
     rows = [item | {"target": "piano", "plain_target": "piano"} for item in table()]
     bilingual, rejected = paired(tmp_path, rows)
     assert bilingual.is_empty()
-    assert rejected.filter(kind="record")["reason"].to_list() == ["targets_equal"]
+    assert rejected.filter(prompt_type="record")["reason"].to_list() == ["targets_equal"]
 
 
 def test_without_duplication_prompts_that_depend_on_the_target_are_dropped(tmp_path):
     plain = dataclasses.replace(language("ca"), duplicate_by_target=False)
     bilingual, rejected = paired(tmp_path, table(), target=plain)
     assert bilingual.is_empty()
-    assert set(rejected.filter(pl.col("kind") != "record")["reason"]) == {"prompts_differ"}
+    assert set(rejected.filter(pl.col("prompt_type") != "record")["reason"]) == {"prompts_differ"}
     rows = table()[:5] + [row("target_true", *prompt, "llaüt") for prompt in PROMPTS]
     bilingual, rejected = paired(tmp_path, rows, target=plain)
     assert bilingual.height == 20
@@ -157,7 +161,7 @@ def test_a_reviewed_form_is_never_replaced(tmp_path):
     check_invariants(bilingual)
     new = bilingual.filter(language="ca", role="target_new")
     assert new["target"].unique().to_list() == ["piana"]
-    assert new.filter(kind="rewrite")["prompt"].to_list() == ["Toko Yasuda toca el"]
+    assert new.filter(prompt_type="rewrite")["prompt"].to_list() == ["Toko Yasuda toca el"]
 
 
 @pytest.mark.parametrize(

@@ -91,22 +91,22 @@ def test_translate(tmp_path):
 def test_repair(tmp_path):
     facts = facts_of(tmp_path, record(1))
     translations = translated(facts, *languages_for("translate"))
-    languages = languages_for("repair")
+    languages = languages_for("repair_structure")
     row = Correction("De {} és la", "flauta", "Anna", line=2)
     reviewed = Reviewed("mine.csv", {1: {("target_new", "rewrite", 0): row}})
     repair_facts(facts, translations, alignments_of(translations), *languages, reviewed)
-    assert_all_asked("repair", languages)
+    assert_all_asked("repair_structure", languages)
 
 
 def test_review(tmp_path):
     facts = facts_of(tmp_path, record(1))
     translations = translated(facts, *languages_for("translate"))
     repaired, _ = repair_facts(
-        facts, translations, alignments_of(translations), *languages_for("repair")
+        facts, translations, alignments_of(translations), *languages_for("repair_structure")
     )
-    languages = languages_for("review")
+    languages = languages_for("list_for_review")
     suspicion_table(facts, translations, repaired, *languages)
-    assert_all_asked("review", languages)
+    assert_all_asked("list_for_review", languages)
 
 
 def two_forms():
@@ -117,11 +117,11 @@ def two_forms():
 
 
 def test_gender(tmp_path):
-    facts, languages = facts_of(tmp_path, record(1)), languages_for("gender")
+    facts, languages = facts_of(tmp_path, record(1)), languages_for("duplicate_gender")
     repaired = pl.DataFrame(two_forms(), schema=REPAIRED_SCHEMA)
     bilingual, _ = paired_facts(facts, repaired, *languages, LeastPrompts(1, 1))
     assert "Toko Yasuda toca el" in set(bilingual.filter(target="francès")["prompt"])
-    assert_all_asked("gender", languages)
+    assert_all_asked("duplicate_gender", languages)
 
 
 def test_import_bilingual(tmp_path):

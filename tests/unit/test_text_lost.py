@@ -30,12 +30,18 @@ PROVENANCE = Provenance(stage="test", settings={}, code="0")
 REJECTED = rejected_table(
     [
         Rejection(
-            3, "repair", "paraphrase", "target_not_final", 1, "target_true", "el guitarra és"
+            3,
+            "repair_structure",
+            "paraphrase",
+            "target_not_final",
+            1,
+            "target_true",
+            "el guitarra és",
         ),
-        Rejection(2, "gender", "record", "too_few_paraphrases", detail="0 of at least 1"),
-        Rejection(1, "repair", "record", "subject_not_found", role="target_new"),
-        Rejection(1, "repair", "rewrite", "subject_not_found", 0, "target_new"),
-        Rejection(4, "gender", "record", "too_few_paraphrases", detail="0 of at least 1"),
+        Rejection(2, "duplicate_gender", "record", "too_few_paraphrases", detail="0 of at least 1"),
+        Rejection(1, "repair_structure", "record", "subject_not_found", role="target_new"),
+        Rejection(1, "repair_structure", "rewrite", "subject_not_found", 0, "target_new"),
+        Rejection(4, "duplicate_gender", "record", "too_few_paraphrases", detail="0 of at least 1"),
     ]
 )
 
@@ -74,7 +80,7 @@ def test_lost_facts_come_first_with_sentence_and_reason_in_words(tmp_path):
         "language": None,
         "prompt_type": "paraphrase",
         "target_role": "target_true",
-        "stage": "repair",
+        "stage": "repair_structure",
         "reason": "target_not_final",
         "why": REASONS["target_not_final"],
         "sentence": "Toko Yasuda is good at the guitar.",
@@ -85,7 +91,7 @@ def test_lost_facts_come_first_with_sentence_and_reason_in_words(tmp_path):
 
 def test_a_loss_without_a_fact_or_a_target_is_listed_all_the_same(tmp_path):
     source = read_format(write_records(tmp_path, record(1)), "counterfact")
-    rejected = rejected_table([Rejection(77, "facts", "record", "not_in_keep_ids")])
+    rejected = rejected_table([Rejection(77, "read_facts", "record", "not_in_keep_ids")])
     assert lost_table(source, rejected).select("case_id", "sentence", "subject").row(0) == (
         *(77, None),
         None,
@@ -144,7 +150,9 @@ def test_the_list_is_a_csv(tmp_path):
 def test_stages_before_the_blocks_take_an_empty_table(tmp_path):
     """So that funnel and list are on disk when the run stops for want of facts."""
     facts, repaired = facts_of(tmp_path, record(1)), pl.DataFrame(schema=REPAIRED_SCHEMA)
-    lost = rejected_table([Rejection(1, "repair", "record", "target_not_final", language="ca")])
+    lost = rejected_table(
+        [Rejection(1, "repair_structure", "record", "target_not_final", language="ca")]
+    )
     languages = language("en"), language("ca")
     bilingual, rejected = bilingual_facts(facts, repaired, *languages, LeastPrompts())
     assert bilingual.is_empty()

@@ -15,7 +15,7 @@ def test_prompt_and_target_are_the_translated_sentence(tmp_path):
     check_invariants(prompts, rejected)
     assert rejected.is_empty()
     assert prompts.height == 2 * 10
-    rows = {(r["case_id"], r["role"], r["kind"]): r for r in prompts.iter_rows(named=True)}
+    rows = {(r["case_id"], r["role"], r["prompt_type"]): r for r in prompts.iter_rows(named=True)}
     assert rows[1, "target_new", "rewrite"]["template"] == "{} toca el"
     assert rows[1, "target_true", "rewrite"]["template"] == "{} toca la"
     assert rows[1, "target_true", "rewrite"]["target"] == "guitarra"
@@ -23,7 +23,7 @@ def test_prompt_and_target_are_the_translated_sentence(tmp_path):
 
 def test_an_elided_article_stays_in_the_prompt_and_joins_the_target(tmp_path):
     prompts, _ = repaired(tmp_path, record(2, new="organ"))
-    row = prompts.filter(kind="rewrite", role="target_new").row(0, named=True)
+    row = prompts.filter(prompt_type="rewrite", role="target_new").row(0, named=True)
     assert (row["prompt"], row["target"], row["joined"]) == ("Toko Yasuda toca l'", "orgue", True)
 
 
@@ -35,7 +35,7 @@ def test_an_elided_preposition_before_the_subject_stays_in_the_template(tmp_path
     )
     prompts, rejected = repaired(tmp_path, one, catalan=catalan)
     check_invariants(prompts, rejected)
-    row = prompts.filter(kind="rewrite", role="target_new").row(0, named=True)
+    row = prompts.filter(prompt_type="rewrite", role="target_new").row(0, named=True)
     assert row["template"] == "L'instrument d'{} és el"
 
 
@@ -44,10 +44,10 @@ def test_every_prompt_is_either_repaired_or_rejected(tmp_path):
     catalan = {"John sells the guitar.": "De guitarra ven John."} | INSTRUMENTS
     prompts, rejected = repaired(tmp_path, *records, catalan=catalan)
     check_invariants(prompts, rejected)
-    single = rejected.filter(pl.col("kind") != "record")
-    lost_records = rejected.filter(kind="record")["case_id"].to_list()
+    single = rejected.filter(pl.col("prompt_type") != "record")
+    lost_records = rejected.filter(prompt_type="record")["case_id"].to_list()
     assert lost_records == [3]
-    assert rejected.filter(kind="record")["reason"].to_list() == ["target_not_final"]
+    assert rejected.filter(prompt_type="record")["reason"].to_list() == ["target_not_final"]
     assert single["role"].to_list() == ["target_true"]
     assert prompts["case_id"].unique().to_list() == [1, 2]
 
@@ -55,7 +55,7 @@ def test_every_prompt_is_either_repaired_or_rejected(tmp_path):
 def test_known_forms_settle_a_sentence_whose_alignment_slips(tmp_path):
     prompts, rejected = repaired(tmp_path, record(1), wrong=["performs"])
     assert rejected.is_empty()
-    fixed = prompts.filter(kind="paraphrase", index=0)
+    fixed = prompts.filter(prompt_type="paraphrase", index=0)
     assert fixed["target"].to_list() == ["piano", "guitarra"]
     assert all("target_by_form" in flags for flags in fixed["flags"])
 
@@ -80,7 +80,7 @@ def test_a_lost_rewrite_is_a_rejected_record_with_its_reason(tmp_path, translate
     one = record(5, prompt="{} blows the")
     prompts, rejected = repaired(tmp_path, one, catalan=catalan | INSTRUMENTS)
     assert prompts.is_empty()
-    assert rejected.filter(kind="record").select("case_id", "reason").rows() == [(5, reason)]
+    assert rejected.filter(prompt_type="record").select("case_id", "reason").rows() == [(5, reason)]
 
 
 def test_a_subject_that_stands_twice_is_ambiguous(tmp_path):
@@ -89,7 +89,7 @@ def test_a_subject_that_stands_twice_is_ambiguous(tmp_path):
         for n in ("John", "Peter", "Toko Yasuda")
     }
     _, rejected = repaired(tmp_path, record(5, prompt="{} blows the"), catalan=catalan)
-    assert "subject_ambiguous" in rejected.filter(kind="record")["reason"].to_list()
+    assert "subject_ambiguous" in rejected.filter(prompt_type="record")["reason"].to_list()
 
 
 NAMES = st.text(alphabet="abAÉ '.,-", min_size=1, max_size=10)

@@ -31,7 +31,9 @@ def test_noise_before_the_sentence_is_told_apart(tmp_path):
     paraphrases = [f"{noise}Toko Yasuda performs on the" for noise in noises]
     found = sentences(tmp_path, record(paraphrases=paraphrases))
     cores = [
-        s.prompt.core for s in found if s.prompt.kind == "paraphrase" and s.role == "target_new"
+        s.prompt.core
+        for s in found
+        if s.prompt.prompt_type == "paraphrase" and s.role == "target_new"
     ]
     assert cores == [len(noise) for noise in noises]
 
@@ -39,7 +41,7 @@ def test_noise_before_the_sentence_is_told_apart(tmp_path):
 def test_a_question_before_the_target_belongs_to_the_sentence(tmp_path):
     prompt = "It rained. What does Toko Yasuda play? It is the"
     found = sentences(tmp_path, record(paraphrases=[prompt]))
-    core = next(s.prompt.core for s in found if s.prompt.kind == "paraphrase")
+    core = next(s.prompt.core for s in found if s.prompt.prompt_type == "paraphrase")
     assert prompt[core:] == "What does Toko Yasuda play? It is the"
 
 
@@ -47,7 +49,7 @@ def test_noise_without_a_full_stop_ends_where_a_known_template_begins(tmp_path):
     clean = [record(i, paraphrases=["It rained. Toko Yasuda is heard on the"]) for i in (1, 2)]
     glued = record(3, paraphrases=["Category:Music Toko Yasuda is heard on the"])
     found = [s.prompt for s in sentences(tmp_path, *clean, glued) if s.prompt.case_id == 3]
-    prompt = next(p for p in found if p.kind == "paraphrase")
+    prompt = next(p for p in found if p.prompt_type == "paraphrase")
     assert prompt.text[prompt.core :] == "Toko Yasuda is heard on the"
 
 
@@ -58,7 +60,7 @@ def test_the_subject_of_a_neighbour_is_what_a_template_leaves_over(tmp_path):
         "the B-52's is good at the",
     ]
     found = sentences(tmp_path, record(neighbours=neighbours))
-    names = [s.prompt.subject for s in found if s.prompt.kind == "neighborhood"][:3]
+    names = [s.prompt.subject for s in found if s.prompt.prompt_type == "neighborhood"][:3]
     assert names == ["Jimi Hendrix", "Who of Bath", "the B-52's"]
 
 
@@ -66,7 +68,7 @@ def test_a_neighbour_of_no_template_falls_back_to_its_capitalised_name(tmp_path)
     found = sentences(
         tmp_path, record(neighbours=["everyone saw Pau Casals with a", "nobody had a"])
     )
-    names = [s.prompt.subject for s in found if s.prompt.kind == "neighborhood"][:2]
+    names = [s.prompt.subject for s in found if s.prompt.prompt_type == "neighborhood"][:2]
     assert names == ["Pau Casals", None]
 
 

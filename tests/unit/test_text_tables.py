@@ -30,16 +30,18 @@ def test_the_funnel_adds_up(tmp_path):
     facts = facts_of(tmp_path, *[record(i) for i in range(7)])
     rejected = rejected_table(
         [
-            Rejection(90, "facts", "record", "not_in_keep_ids"),
-            Rejection(1, "repair", "record", "target_not_final", **CA),
-            Rejection(1, "repair", "rewrite", "target_not_final", 0, "target_new", **CA),
-            Rejection(2, "repair", "record", "subject_not_found", **CA),
-            Rejection(3, "gender", "paraphrase", "target_form_differs", 1, "target_true", **CA),
-            Rejection(4, "gender", "record", "too_few_paraphrases", **CA),
+            Rejection(90, "read_facts", "record", "not_in_keep_ids"),
+            Rejection(1, "repair_structure", "record", "target_not_final", **CA),
+            Rejection(1, "repair_structure", "rewrite", "target_not_final", 0, "target_new", **CA),
+            Rejection(2, "repair_structure", "record", "subject_not_found", **CA),
+            Rejection(
+                3, "duplicate_gender", "paraphrase", "target_form_differs", 1, "target_true", **CA
+            ),
+            Rejection(4, "duplicate_gender", "record", "too_few_paraphrases", **CA),
         ]
     )
     funnel = funnel_table(facts, rejected, ["ca"])
-    assert funnel["step"].to_list() == ["source", "facts", "repair", "gender"]
+    assert funnel["step"].to_list() == ["given", "accepted", "translated", "paired"]
     assert funnel["records"].to_list() == [8, 7, 5, 4]
     for row in funnel.iter_rows(named=True):
         assert sum(json.loads(row["reasons"]).values()) == row["dropped"]
@@ -50,7 +52,11 @@ def test_the_funnel_adds_up(tmp_path):
 def reference_of(*rows):
     return pl.DataFrame(
         [
-            dict(zip(("role", "kind", "index", "prompt", "target", "joined"), row, strict=True))
+            dict(
+                zip(
+                    ("role", "prompt_type", "index", "prompt", "target", "joined"), row, strict=True
+                )
+            )
             | {"case_id": 1, "relation_id": "P1303", "subject": "Toko Yasuda", "template": None}
             for row in rows
         ],
@@ -90,7 +96,7 @@ def repaired_rows(count):
             | {
                 "case_id": i,
                 "role": "target_new",
-                "kind": "paraphrase",
+                "prompt_type": "paraphrase",
                 "index": 0,
                 "prompt": f"p{i}",
                 "target": "t",
@@ -105,8 +111,10 @@ def repaired_rows(count):
 def test_the_review_holds_all_suspicious_all_dropped_and_a_fixed_sample():
     rejected = rejected_table(
         [
-            Rejection(70, "repair", "paraphrase", "target_not_final", 0, "target_new", "text"),
-            Rejection(71, "repair", "record", "target_not_final"),
+            Rejection(
+                70, "repair_structure", "paraphrase", "target_not_final", 0, "target_new", "text"
+            ),
+            Rejection(71, "repair_structure", "record", "target_not_final"),
         ]
     )
     review = review_table(repaired_rows(20), rejected, sample=3, seed=1)
@@ -155,7 +163,7 @@ def bilingual(*facts):
                         "split": split,
                         "language": code,
                         "role": role,
-                        "kind": "rewrite",
+                        "prompt_type": "rewrite",
                         "index": 0,
                         "subject": subject,
                         "template": "{} is" if code == "en" else "{} és",

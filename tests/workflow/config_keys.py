@@ -19,7 +19,7 @@ from tiny import CITIES, COMPANIES, tiny_records
 # key | another value | stages that read it
 ROWS = """
 results | elsewhere | read_facts write_study
-seed | 1 | sample_text assign_blocks review train_probes fit_corrections summarise
+seed | 1 | sample_text assign_blocks list_for_review train_probes fit_corrections summarise
 compute.dtype | float64 | make_templates sample_text score
 compute.memory_mb | 1500 |
 compute.batch_facts | 2 | optimise_values dump_activations score
@@ -35,10 +35,10 @@ translate.apertium.pair | eng-spa |
 translate.table.path | resources/cache/tiny/copy.csv | translate
 translate.by_language | {ca: {batch_size: 16}} | translate
 align.method | itermax | align
-repair.min_paraphrases | 0 | repair gender
-repair.corrections | resources/cache/tiny/reviewed.csv | repair
-review.sample | 2 | review
-overlap.same | 0.9 | overlap draw_overlap
+repair.min_paraphrases | 0 | repair_structure duplicate_gender
+repair.corrections | resources/cache/tiny/reviewed.csv | repair_structure
+review.sample | 2 | list_for_review
+overlap.same | 0.9 | measure_overlap draw_overlap
 blocks.subset | same | assign_blocks
 blocks.donor | 4 | assign_blocks
 templates.count | 1 | make_templates
@@ -115,7 +115,7 @@ def write_other_inputs(folder: Path) -> None:
     templates = {"P740": {"rewrite": "{} was founded in", "paraphrases": ["{} began in"]}}
     (folder / "triples.templates.yaml").write_text(yaml.safe_dump(templates))
     _write_csv(
-        folder / "reviewed.csv", ("case_id", "role", "kind", "index", "prompt", "target"), []
+        folder / "reviewed.csv", ("case_id", "role", "prompt_type", "index", "prompt", "target"), []
     )
 
 

@@ -37,8 +37,8 @@ def test_dry_run_plans_every_stage(planned):
         "read_facts": 1,
         "translate": 4,
         "align": 1,
-        "repair": 1,
-        "gender": 1,
+        "repair_structure": 1,
+        "duplicate_gender": 1,
         "prepare_model": 1,
         "make_templates": 2,
         "estimate_covariance": 1,
@@ -123,13 +123,13 @@ def test_the_workflow_edits_in_spanish(falcon):
     assert facts["prompt"].str.contains("|".join(SPANISH.values())).all()
     # all facts that donor and tuning facts leave are one block, uncut
     assert pl.read_parquet(falcon / "dataset/blocks.parquet").filter(block="0").height == N_FACTS
-    surprise = {
+    nll = {
         model: pl.read_parquet(falcon / f"scores/{model}/block_0/scores_0.parquet")
-        .filter(language="es", role="target_new", kind="rewrite")["nll"]
+        .filter(language="es", role="target_new", prompt_type="rewrite")["nll"]
         .mean()
         for model in ("unedited", "memit-es")
     }
-    assert surprise["memit-es"] < surprise["unedited"] - 0.1
+    assert nll["memit-es"] < nll["unedited"] - 0.1
     assert "memit_es" in (falcon / "table.md").read_text(encoding="utf-8")
 
 

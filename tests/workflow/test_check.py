@@ -180,7 +180,7 @@ def test_config_faults_name_key_and_what_is_allowed(project, config, path, value
 
 def test_faulty_corrections_are_refused_with_their_lines_before_any_stage(project, config):
     Path("mine.csv").write_text(
-        "case_id;role;kind;index;prompt;target\n99999;target_new;rewrite;0;{} és;x\n"
+        "case_id;role;prompt_type;index;prompt;target\n99999;target_new;rewrite;0;{} és;x\n"
         "0;target_new;rewrite;0;és;x\n",
         encoding="utf-8-sig",
     )

@@ -51,7 +51,9 @@ def test_edit_makes_the_new_targets_likelier_than_the_true_ones(finished):
     def ahead(name: str) -> float:
         """How much likelier the new targets are than the true ones, in nats."""
         path = f"results-tiny/scores/{EXPERIMENTS[name]}/block_0/scores_0.parquet"
-        scores = pl.read_parquet(finished.folder / path).filter(language="ca", kind="rewrite")
+        scores = pl.read_parquet(finished.folder / path).filter(
+            language="ca", prompt_type="rewrite"
+        )
         new, true = (scores.filter(role=f"target_{role}")["nll"].mean() for role in ("new", "true"))
         return true - new
 
@@ -160,10 +162,10 @@ ACTIVATIONS = {"dump_activations": 1, **PROBES}
 DELTAS = {"solve_deltas": 1, **ACTIVATIONS, "score": 3}
 COVARIANCE = {"estimate_covariance": 1, "add_moments": 1, **DELTAS}
 VALUES = {"optimise_values": 2, **DELTAS}
-BLOCKS = {"assign_blocks": 1, "funnel": 1, "draw_funnel": 1, **VALUES, "score": 4}
-BILINGUAL = {"overlap": 1, "draw_overlap": 1, **BLOCKS}
-GENDER = {"gender": 1, "join_languages": 1, "list_lost": 1, **BILINGUAL}
-REPAIR = {"repair": 1, "review": 1, **GENDER}
+BLOCKS = {"assign_blocks": 1, "count_funnel": 1, "draw_funnel": 1, **VALUES, "score": 4}
+BILINGUAL = {"measure_overlap": 1, "draw_overlap": 1, **BLOCKS}
+GENDER = {"duplicate_gender": 1, "join_languages": 1, "list_lost": 1, **BILINGUAL}
+REPAIR = {"repair_structure": 1, "list_for_review": 1, **GENDER}
 ALIGN = {"align": 1, **REPAIR}
 
 # how many jobs of each rule; which rules any other key starts is in workflow/config_keys.py

@@ -1,8 +1,8 @@
-"""The door between a Snakemake rule and the library.
+"""What runs a library function as the script of a Snakemake rule.
 
 A script defines `main(stage)`, which returns one line on what it made, and ends with
-`run_stage(snakemake, main)`. The stage object holds the rule's files and settings as plain data, so that `main`
-can be called from a test with a `Stage` made by hand.
+`run_stage(snakemake, main)`. The stage object holds the rule's files and settings as plain data,
+so that `main` can be called from a test with a `Stage` made by hand.
 """
 
 import logging

@@ -4,7 +4,7 @@ import torch
 
 
 class FactwiseAdam:
-    """Adam on the facts of one tensor, (n_facts, n_places, d_model); a finished fact keeps its δs.
+    """Adam on the facts of one tensor, (n_facts, n_points, d_model); a finished fact keeps its δs.
 
     All facts start together, so one step count serves all. Written out because the
     library's Adam moves finished facts on by momentum. Same update as

@@ -91,16 +91,16 @@ class KeyReader:
         return batches
 
     @torch.no_grad()
-    def read(self, layer: int, written: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys at `layer`, (n_requests, d_ff), and outputs of `written`, a module that runs with
-        or after it, under the plain template, (n_requests, d_model); both float64 on the
-        processor."""
+    def read(self, layer: int, target_module: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys at `layer`, (n_requests, d_ff), and outputs of `target_module` under the plain
+        template, (n_requests, d_model); both float64 on the processor. The module must run with
+        or after the layer's MLP projection."""
         d_ff = self.model.mlp_matrix(layer).shape[1]
         keys = torch.zeros(len(self.weights) * self.n_requests, d_ff, dtype=torch.float64)
         outputs = torch.zeros(self.n_requests, self.model.d_model, dtype=torch.float64)
 
         def read_plain(batch: _Batch) -> None:
-            found = self._run(batch, layer, written)
+            found = self._run(batch, layer, target_module)
             keys[batch.rows], outputs[batch.rows] = found["key"], found["output"]
 
         def read_other(batch: _Batch) -> None:
@@ -111,7 +111,9 @@ class KeyReader:
         by_context = keys.view(len(self.weights), self.n_requests, d_ff)
         return torch.einsum("c,cfd->fd", self.weights, by_context), outputs
 
-    def _run(self, batch: _Batch, layer: int, written: nn.Module | None) -> dict[str, torch.Tensor]:
+    def _run(
+        self, batch: _Batch, layer: int, target_module: nn.Module | None
+    ) -> dict[str, torch.Tensor]:
         model, seen = self.model, {}
         everyone = torch.arange(len(batch.rows), device=model.device)
 
@@ -129,11 +131,11 @@ class KeyReader:
         with ExitStack() as hooks:
             hooks.enter_context(inputs_seen(model.blocks[layer], keep_entry))
             hooks.enter_context(inputs_seen(model.mlp_output(layer), at_last("key")))
-            if written is None:
+            if target_module is None:
                 hooks.enter_context(stopping_before(model.mlp_output(layer)))
             else:
-                hooks.enter_context(outputs_seen(written, at_last("output")))
-                hooks.enter_context(stopping_after(written))
+                hooks.enter_context(outputs_seen(target_module, at_last("output")))
+                hooks.enter_context(stopping_after(target_module))
             if batch.entry is None:
                 model.last_hidden(batch.ids, batch.mask)
             else:

@@ -34,12 +34,14 @@ def facts_of_block(
     if rows.is_empty():
         needed = "', '".join(dict.fromkeys([language, *held]))
         raise NotEnoughFacts(f"block {block} has no fact in language '{needed}'")
-    return rows.sort("order", "role", "kind", "index", maintain_order=True).drop("order")
+    return rows.sort("order", "role", "prompt_type", "index", maintain_order=True).drop("order")
 
 
 def without_prompts(rows: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """The rows but for prompts of the rejected table, with whatever target, in their order."""
-    return rows.join(rejected, on=["case_id", "kind", "index"], how="anti", maintain_order="left")
+    return rows.join(
+        rejected, on=["case_id", "prompt_type", "index"], how="anti", maintain_order="left"
+    )
 
 
 def asked_of_block(
@@ -66,7 +68,7 @@ def with_both_targets(rows: pl.DataFrame) -> pl.DataFrame:
 
 def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
     """One `EditRequest` per fact, from its rewrite prompt with the target of `role`."""
-    wanted = rows.filter((pl.col("kind") == "rewrite") & (pl.col("role") == role))
+    wanted = rows.filter((pl.col("prompt_type") == "rewrite") & (pl.col("role") == role))
     columns = ("case_id", "template", "subject", "target", "joined")
     return [EditRequest(*row) for row in wanted.select(columns).iter_rows()]
 

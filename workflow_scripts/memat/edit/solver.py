@@ -46,14 +46,14 @@ def can_be_joint(name: str) -> bool:
 
 def leaves_of_values(name: str) -> tuple[Leaf, ...]:
     """What a job that optimises the solver's values uses of the leaves."""
-    return (_part(values_solver(name), "VALUES", "JOINT", "value_places"),)
+    return (_part(values_solver(name), "VALUES", "JOINT", "value_hook_points"),)
 
 
 def leaves_of_deltas(name: str) -> tuple[Leaf, ...]:
     """What a job that solves for the solver's deltas uses of the leaves."""
     return (
         _part(name, "VALUES", "share", "solve"),
-        _part(values_solver(name), "VALUES", "value_places"),
+        _part(values_solver(name), "VALUES", "value_hook_points"),
     )
 
 

@@ -9,7 +9,7 @@ and the stream prevents; the second asks nothing of what follows the projection.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from memat.edit.places import ValuePlaces
+from memat.edit.hook_points import HookPoints
 from memat.edit.solver import DEFAULT, load_values_solver, values_solver
 from memat.errors import ConfigError
 from memat.model.architecture import Architecture
@@ -45,9 +45,9 @@ def solver_fault(spread: str, solver: str) -> str | None:
     return None
 
 
-def places_of(
+def hook_points_of(
     model: "EditableModel", layers: Sequence[int], solver: str, spread: str
-) -> ValuePlaces:
+) -> HookPoints:
     """The δs of an edit in these layers (ascending; of `residual` the last alone matters).
 
     Raises ConfigError (spread or solver not for each other or the model).
@@ -56,6 +56,6 @@ def places_of(
     if fault:
         raise ConfigError(f"values.spread: {fault}")
     if spread == RESIDUAL:
-        return load_values_solver(solver).value_places(model, layers[-1])
+        return load_values_solver(solver).value_hook_points(model, layers[-1])
     modules = tuple(model.mlp_output(layer) for layer in layers)
-    return ValuePlaces(modules, model.blocks[layers[-1]], layers[0], layerwise=True)
+    return HookPoints(modules, model.blocks[layers[-1]], layers[0], layerwise=True)

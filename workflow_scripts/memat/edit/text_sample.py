@@ -31,7 +31,7 @@ def sample_text(
 ) -> list[str]:
     """Texts of about `tokens` tokens in all, sampled from the unedited model.
 
-    Openers take turns as beginnings, so several languages share the text evenly.
+    Openers take turns at the start, so several languages share the text evenly.
     Raises NonFiniteValue(text).
     """
     torch.manual_seed(seed)

@@ -14,7 +14,7 @@ import torch
 from memat.edit.keys import KeyReader, template_weights
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, load_solver
-from memat.edit.spread import RESIDUAL, places_of
+from memat.edit.spread import RESIDUAL, hook_points_of
 from memat.errors import NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest
@@ -96,22 +96,22 @@ def spread_joint(
     Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
     """
     requests = [request for of_language in requests_by_language for request in of_language]
-    wanted = values.double().reshape(-1, len(requests), model.d_model)  # by written module
+    wanted = values.double().reshape(-1, len(requests), model.d_model)  # by target module
     weights = template_weights(len(contexts_by_language[0]), settings.key_templates)
     reader = KeyReader(model, requests_by_language, contexts_by_language, weights, token_budget)
     solver = load_solver(settings.solver)
-    places = places_of(model, layers, settings.solver, settings.spread)
+    points = hook_points_of(model, layers, settings.solver, settings.spread)
     deltas: dict[int, Delta] = {}
     with restored(model, layers):
         for number, layer in enumerate(layers):
-            keys, outputs = reader.read(layer, places.written(number))
+            keys, outputs = reader.read(layer, points.target_module(number))
             _check(keys, "key", layer, requests)
-            residual = wanted[number if places.layerwise else 0] - outputs
+            residual = wanted[number if points.layerwise else 0] - outputs
             _check(residual, "residual", layer, requests)
             size = float(residual.norm(dim=1).mean())
             log.info("layer %d: mean residual norm %.3f", layer, size)
             share = residual
-            if not places.layerwise:
+            if not points.layerwise:
                 share = solver.share(residual, len(layers) - number)
             right = _solve(keys, covariance[layer], settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())

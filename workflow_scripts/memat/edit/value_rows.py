@@ -34,10 +34,10 @@ class ValueRow:
 
 @dataclass(frozen=True)
 class ValueBatch:
-    """A batch of rows and the spots whose next-token distribution enters a loss.
+    """A batch of rows and the read positions, whose next-token distributions enter a loss.
 
-    request, fact, plain: of each row, (n_rows,). row, position: where to read, (n_spots,).
-    token: wanted next token, or -1 for a KL spot, (n_spots,). weight: (n_spots,).
+    request, fact, plain: of each row, (n_rows,). row, position: of each read position, (n_reads,).
+    token: wanted next token, or -1 where the KL term reads, (n_reads,). weight: (n_reads,).
     """
 
     suffixes: SuffixBatch
@@ -50,7 +50,7 @@ class ValueBatch:
     weight: torch.Tensor
 
     def keep(self, stays: torch.Tensor) -> "ValueBatch":
-        """The rows where `stays`, (n_rows,) bool, and their spots."""
+        """The rows where `stays`, (n_rows,) bool, and their read positions."""
         wanted = stays[self.row]
         renumber = stays.cumsum(0) - 1
         return ValueBatch(
@@ -103,7 +103,7 @@ def _rows(model, requests_by_language, contexts_by_language, kl_prompts) -> list
     for language, (requests, contexts, kl_prompt) in enumerate(languages):
         for fact, request in enumerate(requests):
             number = language * len(requests) + fact
-            for place, context in enumerate(contexts):
+            for template, context in enumerate(contexts):
                 sentence = request_sentence(model.tokenizer, request, context)
                 start, targets = edit_position(sentence), sentence.target_ids
                 rows.append(
@@ -114,7 +114,7 @@ def _rows(model, requests_by_language, contexts_by_language, kl_prompts) -> list
                         targets=targets,
                         first_target=sentence.target_start - 1 - start,
                         weight=1.0 / (n_contexts * len(targets)),
-                        plain=place == 0,
+                        plain=template == 0,
                     )
                 )
             kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
@@ -125,11 +125,11 @@ def _rows(model, requests_by_language, contexts_by_language, kl_prompts) -> list
 
 
 def _batch(suffixes: SuffixBatch, rows: Sequence[ValueRow]) -> ValueBatch:
-    spots = []
-    for place, row in enumerate(rows):
+    reads = []
+    for number, row in enumerate(rows):
         for i, token in enumerate(row.targets or (-1,)):
-            spots.append((place, row.first_target + i, token, row.weight))
-    row, position, token, weight = zip(*spots, strict=True)
+            reads.append((number, row.first_target + i, token, row.weight))
+    row, position, token, weight = zip(*reads, strict=True)
     device, dtype = suffixes.hidden.device, suffixes.hidden.dtype
     of_rows = zip(*((r.request, r.fact, r.plain) for r in rows), strict=True)
     return ValueBatch(

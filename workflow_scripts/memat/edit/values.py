@@ -3,7 +3,7 @@
 Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not
 interact: the loss of a batch is the sum of the facts' losses, every fact has its
 own δ, Adam state, norm bound and stop, so each follows the trajectory it would
-follow alone. PMET (Li et al. 2023) has two δs per fact, added in two places of the
+follow alone. PMET (Li et al. 2023) has two δs per fact, added at two hook points of the
 value layer; layerwise values (`memat.edit.spread`) have one in every edit layer; a
 joint δ (the paper's appendix H) serves the prompts of several languages. The plain
 one-fact loop is `tests/oracles.py`.
@@ -18,10 +18,10 @@ import torch
 from tqdm import tqdm
 
 from memat.edit.factwise_adam import FactwiseAdam
-from memat.edit.places import ValuePlaces
+from memat.edit.hook_points import HookPoints
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, can_be_joint
-from memat.edit.spread import RESIDUAL, places_of
+from memat.edit.spread import RESIDUAL, hook_points_of
 from memat.edit.value_rows import ValueBatch, value_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving
@@ -37,7 +37,7 @@ log = logging.getLogger("memat")
 class ValueSettings:
     """Settings of the value optimisation (config section `values`).
 
-    clamp: bound of each ‖δ‖ in units of the ‖h₀‖ of its place. stop_loss: a fact below it
+    clamp: bound of each ‖δ‖ in units of the ‖h₀‖ at its hook point. stop_loss: a fact below it
     is finished. spread: `residual` or `layerwise` (`memat.edit.spread`).
     """
 
@@ -84,8 +84,8 @@ def optimise_values(
     under the plain template takes the place of h₀.
     contexts: templates with `{}` for the prompt; the first must be the plain "{}",
     whose row gives h₀. kl_prompt: "{} is a" in the language of the requests.
-    solver: whose places δ is added to (`memat.edit.solvers`); where it has several, h₀, δ
-    and z returned are those of the last, which alone is written.
+    solver: at whose hook points δ is added (`memat.edit.solvers`); where it has several, h₀, δ
+    and z returned are those of the last, the target module.
     Raises NonFiniteValue(case id), ConfigError (value layer is the model's last, spread).
     """
     found = optimise_joint_values(
@@ -114,19 +114,19 @@ def optimise_joint_values(
     spread).
     """
     _check_task(model, requests_by_language, layers[-1], solver)
-    places = places_of(model, layers, solver, settings.spread)
+    points = hook_points_of(model, layers, solver, settings.spread)
     batches = value_batches(
         model,
         requests_by_language,
         contexts_by_language,
         kl_prompts,
-        places.first_layer,
+        points.first_layer,
         token_budget,
     )
     requests, n_languages = requests_by_language[0], len(requests_by_language)
-    initial = _plain_outputs(model, places, batches, n_languages, len(requests), None)
+    initial = _plain_outputs(model, points, batches, n_languages, len(requests), None)
     reference = _reference(model, batches, n_languages * len(requests))
-    return _descend(model, places, batches, initial, reference, requests, settings)
+    return _descend(model, points, batches, initial, reference, requests, settings)
 
 
 def _check_task(model, requests_by_language, layer: int, solver: str) -> None:
@@ -144,21 +144,21 @@ def _check_task(model, requests_by_language, layer: int, solver: str) -> None:
 @torch.no_grad()
 def _plain_outputs(
     model,
-    places: ValuePlaces,
+    points: HookPoints,
     batches: list[ValueBatch],
     n_languages: int,
     n_facts: int,
     delta: torch.Tensor | None,
 ) -> torch.Tensor:
     """Outputs at the subject's last token under the plain template, with δ in place if it is
-    given: h₀ and z, (n_languages, n_facts, n_places, d_model)."""
-    n_places, d_model = len(places.modules), model.d_model
-    initial = batches[0].suffixes.hidden.new_zeros(n_languages * n_facts, n_places, d_model)
+    given: h₀ and z, (n_languages, n_facts, n_points, d_model)."""
+    n_points, d_model = len(points.modules), model.d_model
+    initial = batches[0].suffixes.hidden.new_zeros(n_languages * n_facts, n_points, d_model)
 
-    def store(requests: torch.Tensor, place: int):
+    def store(requests: torch.Tensor, point: int):
         def keep(hidden):
             # some blocks add to this tensor in place later on: what is kept must be a copy
-            initial[requests, place] = hidden.reshape(len(requests), -1, d_model)[:, 0]
+            initial[requests, point] = hidden.reshape(len(requests), -1, d_model)[:, 0]
 
         return keep
 
@@ -168,12 +168,12 @@ def _plain_outputs(
         plain = batch.keep(batch.plain)
         with ExitStack() as hooks:
             if delta is not None:
-                hooks.enter_context(_shifted(places, delta[plain.fact]))
-            for place, module in enumerate(places.modules):
-                hooks.enter_context(outputs_seen(module, store(plain.request, place)))
-            hooks.enter_context(stopping_after(places.block))
+                hooks.enter_context(_shifted(points, delta[plain.fact]))
+            for point, module in enumerate(points.modules):
+                hooks.enter_context(outputs_seen(module, store(plain.request, point)))
+            hooks.enter_context(stopping_after(points.block))
             run_suffixes(model, plain.suffixes, plain.suffixes.hidden)
-    return initial.view(n_languages, n_facts, n_places, d_model)
+    return initial.view(n_languages, n_facts, n_points, d_model)
 
 
 @torch.no_grad()
@@ -195,7 +195,7 @@ def _reference(model, batches: list[ValueBatch], n_requests: int) -> torch.Tenso
 
 
 def _descend(
-    model, places, all_batches, initial, reference, requests, settings: ValueSettings
+    model, points, all_batches, initial, reference, requests, settings: ValueSettings
 ) -> Values:
     accurate = torch.promote_types(initial.dtype, torch.float32)
     initial = initial.to(accurate)
@@ -209,7 +209,7 @@ def _descend(
     for step in progress:
         batches = without_finished(batches, active)
         loss, gradient, batches = _loss_and_gradient(
-            model, places, batches, delta, reference, norms, settings
+            model, points, batches, delta, reference, norms, settings
         )
         _check_finite(loss, gradient, active, requests, step)
         losses[active.cpu(), step] = loss[active].cpu()
@@ -223,40 +223,40 @@ def _descend(
             size = delta.norm(dim=-1)
             outside = active[:, None] & (size > bound)
             delta[outside] *= (bound / size)[outside, None]
-    if places.layerwise:
+    if points.layerwise:
         # not u + δ: the δs below change what a layer is asked
         shape = initial.shape[:2]
-        z = _plain_outputs(model, places, all_batches, *shape, delta.detach()).to(accurate)
+        z = _plain_outputs(model, points, all_batches, *shape, delta.detach()).to(accurate)
         return Values(*(part.permute(2, 0, 1, 3).cpu() for part in (z, initial)), losses)
-    written = initial[:, :, -1]
-    return Values((written + delta.detach()[:, -1]).cpu(), written.cpu(), losses)
+    of_target = initial[:, :, -1]
+    return Values((of_target + delta.detach()[:, -1]).cpu(), of_target.cpu(), losses)
 
 
-def _loss_and_gradient(model, places, batches, delta, reference, norms, settings: ValueSettings):
-    """Loss of every fact, (n_facts,), its gradient in δ, (n_facts, n_places, d_model), and the
+def _loss_and_gradient(model, points, batches, delta, reference, norms, settings: ValueSettings):
+    """Loss of every fact, (n_facts,), its gradient in δ, (n_facts, n_points, d_model), and the
     batches as they fitted into memory."""
     loss = norms.new_zeros(len(norms))
     gradient = torch.zeros_like(delta)
 
     def add(batch):
         nonlocal loss, gradient
-        part = _batch_loss(model, places, batch, delta, reference, settings.kl_factor)
+        part = _batch_loss(model, points, batch, delta, reference, settings.kl_factor)
         gradient += torch.autograd.grad(part.sum(), delta)[0]
         loss += part.detach()
 
     fitting = [part for batch in batches for part in run_halving(batch, add, ValueBatch.halves)]
     sizes = delta.norm(dim=-1) / norms**2
     # as many δs as layers would make the decay most of the loss
-    decay = settings.weight_decay * (sizes.mean(1) if places.layerwise else sizes.sum(1))
+    decay = settings.weight_decay * (sizes.mean(1) if points.layerwise else sizes.sum(1))
     gradient += torch.autograd.grad(decay.sum(), delta)[0]
     return loss + decay.detach(), gradient, fitting
 
 
 def _batch_loss(
-    model, places, batch: ValueBatch, delta, reference, kl_factor: float
+    model, points, batch: ValueBatch, delta, reference, kl_factor: float
 ) -> torch.Tensor:
     """This batch's share of every fact's loss, (n_facts,)."""
-    with _shifted(places, delta[batch.fact]):
+    with _shifted(points, delta[batch.fact]):
         hidden = run_suffixes(model, batch.suffixes, batch.suffixes.hidden)
     now = model.log_probabilities(hidden[batch.row, batch.position])
     kl, fact = batch.token < 0, batch.fact[batch.row]
@@ -269,11 +269,11 @@ def _batch_loss(
 
 
 @contextmanager
-def _shifted(places: ValuePlaces, shift: torch.Tensor) -> Iterator[None]:
-    """Add each place's δ, shift: (n_rows, n_places, d_model), at the subject's last token."""
+def _shifted(points: HookPoints, shift: torch.Tensor) -> Iterator[None]:
+    """Add each hook point's δ, shift: (n_rows, n_points, d_model), at the subject's last token."""
     with ExitStack() as hooks:
-        for place, module in enumerate(places.modules):
-            hooks.enter_context(output_changed(module, _adder(shift[:, place])))
+        for point, module in enumerate(points.modules):
+            hooks.enter_context(output_changed(module, _adder(shift[:, point])))
         yield
 
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from memat.evaluate.answers import greedy_answers
 from memat.evaluate.scores import PromptTarget, score_prompts
-from memat.model.budget import CPU_TOKENS, tree_budget
+from memat.model.budget import CPU_TOKENS, trie_budget
 from memat.model.editable import EditableModel
 
 ANSWER_SCHEMA = {
@@ -16,13 +16,13 @@ ANSWER_SCHEMA = {
 
 
 def scored_rows(model: EditableModel, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with nll, n_tokens and hit of their target after their prompt."""
+    """The rows with nll, n_tokens and is_greedy of their target after their prompt."""
     prompts = [PromptTarget(*row) for row in rows.select("prompt", "target", "joined").iter_rows()]
-    scores = score_prompts(model, prompts, tree_budget(model))
+    scores = score_prompts(model, prompts, trie_budget(model))
     return rows.with_columns(
         pl.Series("nll", scores.nll.numpy()),
         pl.Series("n_tokens", scores.n_tokens.numpy()),
-        pl.Series("hit", scores.hit.numpy()),
+        pl.Series("is_greedy", scores.is_greedy.numpy()),
     )
 
 
@@ -32,7 +32,7 @@ def answered_rows(model: EditableModel, rows: pl.DataFrame, block: str) -> pl.Da
     rows: of the bilingual table; where the targets have prompts of their own, that of
     target_new is asked.
     """
-    asked = rows.filter(kind="rewrite", role="target_new")
+    asked = rows.filter(prompt_type="rewrite", role="target_new")
     answers = greedy_answers(model, asked["prompt"].to_list(), CPU_TOKENS)
     return asked.select(
         "case_id",

@@ -12,69 +12,77 @@ import polars as pl
 
 from memat.errors import ConfigError, DamagedFile, NonFiniteValue
 
-KINDS = {"E": "rewrite", "P": "paraphrase", "N": "neighborhood"}
+PROMPT_TYPES = {"E": "rewrite", "P": "paraphrase", "N": "neighborhood"}
 FAMILIES = {"S": "success", "M": "magnitude", "A": "accuracy"}
-FACT_METRICS = tuple(kind + family for family in FAMILIES for kind in KINDS)
+FACT_METRICS = tuple(letter + family for family in FAMILIES for letter in PROMPT_TYPES)
 SCORE = "S"
 SCORE_PARTS = ("ES", "PS", "NS")
 METRICS = (*SCORE_PARTS, SCORE, *(name for name in FACT_METRICS if name not in SCORE_PARTS))
 PROBABILITIES = ("geometric", "joint")
 
-_PROMPT = ["case_id", "block", "language", "kind", "index"]
+_PROMPT = ["case_id", "block", "language", "prompt_type", "index"]
 
 
 def fact_metrics(scores: pl.DataFrame, probability: str = "geometric") -> pl.DataFrame:
     """Nine metrics per fact: case_id, block, language, metric, value (fraction).
 
-    scores: case_id, block, language, role, kind, index, nll (sum over the target's
-    tokens, nats), n_tokens, hit; both roles of every (case_id, kind, index), but of a fact
-    whose true target is unknown target_new alone.
+    scores: case_id, block, language, role, prompt_type, index, nll (sum over the target's
+    tokens, nats), n_tokens, is_greedy; both roles of every (case_id, prompt_type, index), but of
+    a fact whose true target is unknown target_new alone.
     probability: "geometric" is P = exp(-nll / n_tokens), "joint" is P = exp(-nll).
 
     The wanted target is target_new on rewrite and paraphrase prompts, target_true on
     neighborhood prompts. Success is strict: equal probabilities are no success. A
-    fact without prompts of a kind has no row for the metrics of that kind, and one without
+    fact without prompts of a type has no row for the metrics of that type, and one without
     a true target none for success and magnitude.
     Raises DamagedFile if a prompt lacks a role or has one twice, NonFiniteValue(case_id).
     """
     pairs = prompt_pairs(scores, probability)
-    wanted_new = pl.col("kind") != KINDS["N"]
+    wanted_new = pl.col("prompt_type") != PROMPT_TYPES["N"]
     wanted, other = (
-        pl.when(wanted_new).then(pl.col(f"surprise_{a}")).otherwise(pl.col(f"surprise_{b}"))
+        pl.when(wanted_new).then(pl.col(f"nll_{a}")).otherwise(pl.col(f"nll_{b}"))
         for a, b in (("target_new", "target_true"), ("target_true", "target_new"))
     )
-    hit = pl.when(wanted_new).then(pl.col("hit_target_new")).otherwise(pl.col("hit_target_true"))
+    greedy = (
+        pl.when(wanted_new)
+        .then(pl.col("is_greedy_target_new"))
+        .otherwise(pl.col("is_greedy_target_true"))
+    )
     prompts = pairs.with_columns(
         # compared as NLL: exp() of a long target's joint NLL underflows to 0 = 0
         S=(wanted < other).cast(pl.Float64),
         M=(-wanted).exp() - (-other).exp(),
-        A=hit.cast(pl.Float64),
+        A=greedy.cast(pl.Float64),
     )
-    facts = prompts.group_by("case_id", "block", "language", "kind", maintain_order=True).agg(
-        pl.col(*FAMILIES).mean()
-    )
-    letter = {kind: letter for letter, kind in KINDS.items()}
+    facts = prompts.group_by(
+        "case_id", "block", "language", "prompt_type", maintain_order=True
+    ).agg(pl.col(*FAMILIES).mean())
+    letter = {name: letter for letter, name in PROMPT_TYPES.items()}
     order = pl.Enum(FACT_METRICS)
     return (
         facts.unpivot(
             on=list(FAMILIES),
-            index=["case_id", "block", "language", "kind"],
+            index=["case_id", "block", "language", "prompt_type"],
             variable_name="family",
             value_name="value",
         )
         .drop_nulls("value")
-        .with_columns(metric=(pl.col("kind").replace_strict(letter) + pl.col("family")).cast(order))
+        .with_columns(
+            metric=(pl.col("prompt_type").replace_strict(letter) + pl.col("family")).cast(order)
+        )
         .sort("language", "block", "case_id", "metric")
         .select("case_id", "block", "language", pl.col("metric").cast(pl.String), "value")
     )
 
 
 def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.DataFrame:
-    """One row per prompt: surprise (-log P, nats) and hit of target_new and target_true.
+    """One row per prompt: nll (-log P, nats) and is_greedy of target_new and target_true.
+
+    P is `probability`: nll is the mean over the target's tokens if geometric, their sum if joint.
 
     The source pairs two targets after one prompt, a target language the same prompt of the two
-    records (it may differ in gender or article): both share (case_id, kind, index). Of a
-    fact without a true target, its surprise and hit are null.
+    records (it may differ in gender or article): both share (case_id, prompt_type, index). Of a
+    fact without a true target, its nll and is_greedy are null.
     """
     if probability not in PROBABILITIES:
         raise ConfigError(f"summary.probability: {probability!r} is none of {PROBABILITIES}")
@@ -83,8 +91,8 @@ def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
     sides = [
         scores.filter(role=role).select(
             *_PROMPT,
-            (pl.col("nll") / tokens).alias(f"surprise_{role}"),
-            pl.col("hit").alias(f"hit_{role}"),
+            (pl.col("nll") / tokens).alias(f"nll_{role}"),
+            pl.col("is_greedy").alias(f"is_greedy_{role}"),
         )
         for role in ("target_new", "target_true")
     ]
@@ -107,7 +115,7 @@ def _refuse_non_finite(scores: pl.DataFrame) -> None:
     if bad.height:
         row = bad.row(0, named=True)
         raise NonFiniteValue(
-            f"scores: fact {row['case_id']}, {row['language']} {row['kind']} prompt "
+            f"scores: fact {row['case_id']}, {row['language']} {row['prompt_type']} prompt "
             f"{row['index']}, {row['role']}: nll {row['nll']} over {row['n_tokens']} tokens"
         )
 
@@ -118,7 +126,7 @@ def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
     roles = scores.with_columns(known=known).group_by(_PROMPT, maintain_order=True)
     roles = roles.agg(pl.col("role").sort(), pl.col("known").first())
     # a neighbour's answer is the true target: without one there is none
-    alone = ~pl.col("known") & (pl.col("kind") != KINDS["N"])
+    alone = ~pl.col("known") & (pl.col("prompt_type") != PROMPT_TYPES["N"])
     wanted = (
         pl.when(alone).then(pl.lit(["target_new"])).otherwise(pl.lit(["target_new", "target_true"]))
     )
@@ -127,6 +135,6 @@ def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _in_words(odd: dict) -> str:
     return (
-        f"scores: fact {odd['case_id']}, {odd['language']} {odd['kind']} prompt {odd['index']} "
-        f"has the targets {odd['role']}; exactly one target_new and one target_true are needed"
+        f"scores: fact {odd['case_id']}, {odd['language']} {odd['prompt_type']} prompt "
+        f"{odd['index']} has the targets {odd['role']}; exactly one target_new and one target_true are needed"
     )

@@ -18,8 +18,8 @@ NEW, TRUE = "target_new", "target_true"
 def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows to score of a target language, its targets where the released code has them.
 
-    rows: case_id, role, kind, index, prompt, target, joined, …, both roles of every prompt. Of
-    a kind with m prompts a record, places 0 … m−1 of the list are those of `target_true`, the
+    rows: case_id, role, prompt_type, index, prompt, target, joined, …, both roles of every prompt.
+    Of a type with m prompts a record, places 0 … m−1 of the list are those of `target_true`, the
     next m those of `target_new`; o* at place 2j and o^c at place 2j+1 are pair j. In the
     result `role` is that of the target and `index` counts pairs, so that scores are compared
     as ever. Whether a target is joined to a prompt is up to the prompt. A fact without a true
@@ -39,7 +39,7 @@ def rows_to_score(asked: pl.DataFrame, targets: Sequence[str], pairing: str) -> 
 
 
 def _concatenated(rows: pl.DataFrame) -> pl.DataFrame:
-    prompts = ["case_id", "kind"]
+    prompts = ["case_id", "prompt_type"]
     number = pl.col("index").rank("dense").over(prompts).cast(pl.Int64) - 1
     count = pl.col("index").n_unique().over(prompts).cast(pl.Int64)
     place = number + pl.when(role=NEW).then(count).otherwise(0)

@@ -1,6 +1,6 @@
 """Scoring prompts: NLL of a target under teacher forcing, and whether it is the argmax.
 
-Prompts and targets run as token trees (`memat.model.trees`): what several rows begin
+Prompts and targets run as prefix tries (`memat.model.prefix_trie`): what several rows begin
 with runs once, and the output head runs at scored positions only.
 """
 
@@ -13,9 +13,9 @@ from tqdm import tqdm
 from memat.errors import NonFiniteValue
 from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
+from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import Sentence, tokenise
 from memat.model.targets import read_targets
-from memat.model.trees import grow_tree, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,12 @@ class PromptTarget:
 
 @dataclass(frozen=True)
 class Scores:
-    """Per row: nll, summed over target tokens in nats (n,) float64; n_tokens (n,); hit (n,) bool."""
+    """Of each target: nll, the sum over its tokens in nats, (n,) float64; n_tokens, (n,);
+    is_greedy, (n,) bool: every token of it is the argmax."""
 
     nll: torch.Tensor
     n_tokens: torch.Tensor
-    hit: torch.Tensor
+    is_greedy: torch.Tensor
 
 
 @torch.no_grad()
@@ -47,23 +48,23 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
         torch.ones(len(sentences), dtype=torch.bool),
     )
     # the last target token predicts nothing that is scored
-    batches = tree_batches([s.ids[:-1] for s in sentences], token_budget)
+    batches = trie_batches([s.ids[:-1] for s in sentences], token_budget)
     with tqdm(total=len(sentences), desc="scored targets", mininterval=5) as progress:
         for batch in batches:
             run_halving(batch, lambda part: _score_part(model, sentences, part, scores), halve_rows)
             progress.update(len(batch))
     _check(scores.nll, list(distinct))
     index = torch.tensor([distinct[row] for row in rows], dtype=torch.long)
-    return Scores(scores.nll[index], scores.n_tokens[index], scores.hit[index])
+    return Scores(scores.nll[index], scores.n_tokens[index], scores.is_greedy[index])
 
 
 def _score_part(model, sentences: list[Sentence], part: list[int], scores: Scores) -> None:
     rows = [sentences[number] for number in part]
-    tree = grow_tree([sentence.ids[:-1] for sentence in rows])
-    read = read_targets(model, tree, run_tree(model, tree), rows)
+    trie = build_trie([sentence.ids[:-1] for sentence in rows])
+    read = read_targets(model, trie, run_trie(model, trie), rows)
     numbers = torch.tensor(part)
     scores.nll.index_add_(0, numbers[read.row], -read.log_probability.double())
-    scores.hit[numbers[read.row[~read.hit]]] = False
+    scores.is_greedy[numbers[read.row[~read.is_greedy]]] = False
 
 
 def _check(nll: torch.Tensor, rows: list[PromptTarget]) -> None:

@@ -9,12 +9,12 @@ from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
 from memat.model.batching import halve_rows, run_halving
-from memat.model.budget import tree_budget
+from memat.model.budget import trie_budget
 from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
+from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import EditRequest, request_sentence
 from memat.model.targets import read_targets
-from memat.model.trees import grow_tree, run_tree, tree_batches
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ def dump_activations(
     predicted = torch.ones(len(requests), dtype=torch.bool)
 
     def dump(part: list[int]) -> None:
-        tree = grow_tree([rows[number] for number in part])
-        last = torch.tensor([path[-1] for path in tree.paths], device=model.device)
+        trie = build_trie([rows[number] for number in part])
+        last = torch.tensor([path[-1] for path in trie.paths], device=model.device)
         with ExitStack() as hooks:
             for layer in range(model.n_layers):
                 keep = _keeper(values, part, layer, last)
                 hooks.enter_context(inputs_seen(model.attention_output(layer), keep))
-            hidden = run_tree(model, tree)
-        read = read_targets(model, tree, hidden, [sentences[number] for number in part])
-        predicted[torch.tensor(part)[read.row[~read.hit]]] = False
+            hidden = run_trie(model, trie)
+        read = read_targets(model, trie, hidden, [sentences[number] for number in part])
+        predicted[torch.tensor(part)[read.row[~read.is_greedy]]] = False
 
-    batches = tree_batches(rows, tree_budget(model))
+    batches = trie_batches(rows, trie_budget(model))
     for batch in tqdm(batches, desc="head activations", mininterval=5):
         run_halving(batch, dump, halve_rows)
     _check(values, requests)

@@ -3,7 +3,7 @@
 ω starts at zero; Adam over all facts in batches. Under `position: last` ω acts at
 the last token of the prompt and the following target positions while training, so
 everything before that token and below the first corrected layer is computed once.
-Under `position: all` it acts everywhere, as deployed, and rows run as token trees.
+Under `position: all` it acts everywhere, as deployed, and rows run as prefix tries.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from memat.model.suffix import (
     SuffixBatch,
     SuffixRow,
     prepare_suffixes,
-    prepare_trees,
+    prepare_tries,
     run_suffixes,
 )
 
@@ -54,11 +54,11 @@ class CorrectionSettings:
 
 @dataclass(frozen=True)
 class _Pass:
-    """One forward pass of the optimisation and the spots that its losses read.
+    """One forward pass of the optimisation and the read positions of its losses.
 
-    sentences: numbers of those it runs. row, position: spots in the layout of `batch`, (n_spots,). fact: whose loss, (n_spots,).
-    token: wanted next token, or -1 at the end of a KL prompt. plain: bool, whether a spot is
-    the end of the fact's plain prompt, which gives head₋₁.
+    sentences: numbers of those it runs. row, position: read positions in the layout of `batch`,
+    (n_reads,). fact: whose loss, (n_reads,). token: wanted next token, or -1 at the end of a KL
+    prompt. plain: bool, whether it is the end of the fact's plain prompt, which gives head₋₁.
     """
 
     sentences: list[int]
@@ -74,13 +74,13 @@ class _Pass:
 class _Sentences:
     """What the facts of one update read: prompts with target under every context, KL prompts.
 
-    ids: token ids of each. starts: where ω begins to act under `position: last`. spots: of each
-    sentence, (position, fact, token, plain) as in `_Pass`.
+    ids: token ids of each. starts: where ω begins to act under `position: last`. reads: of each
+    sentence, its read positions (position, fact, token, plain) as in `_Pass`.
     """
 
     ids: list[tuple[int, ...]]
     starts: list[int]
-    spots: list[list[tuple[int, int, int, bool]]]
+    reads: list[list[tuple[int, int, int, bool]]]
 
 
 @dataclass(frozen=True)
@@ -167,20 +167,20 @@ def _prepare(
 def _sentences(model, requests, contexts, kl_prompt) -> _Sentences:
     found = _Sentences([], [], [])
 
-    def add(ids, start: int, spots) -> None:
+    def add(ids, start: int, reads) -> None:
         found.ids.append(ids)
         found.starts.append(start)
-        found.spots.append(spots)
+        found.reads.append(reads)
 
     for fact, request in enumerate(requests):
         for number, context in enumerate(contexts):
             sentence = request_sentence(model.tokenizer, request, context)
             end = sentence.target_start - 1
-            spots = [
+            reads = [
                 (end + i, fact, token, number == 0 and i == 0)
                 for i, token in enumerate(sentence.target_ids)
             ]
-            add(sentence.ids[:-1], end, spots)
+            add(sentence.ids[:-1], end, reads)
         kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
         last = len(kl.ids) - 1
         add(kl.ids, last, [(last, fact, -1, False)])
@@ -193,19 +193,19 @@ def _passes(
     """The sentences of these numbers, laid out for the configured position."""
     rows = [sentences.ids[number] for number in numbers]
     if settings.position == "all":
-        laid_out = _as_trees(model, rows, first_layer)
+        laid_out = _as_tries(model, rows, first_layer)
     else:
         starts = [sentences.starts[number] for number in numbers]
         laid_out = _as_suffixes(model, rows, starts, first_layer, token_budget)
     passes = []
-    for batch, places in laid_out:
+    for batch, positions in laid_out:
         found = [
-            (*places[row][position], *rest)
-            for row in places
-            for position, *rest in sentences.spots[numbers[row]]
+            (*positions[row][position], *rest)
+            for row in positions
+            for position, *rest in sentences.reads[numbers[row]]
         ]
         columns = (torch.tensor(c, device=model.device) for c in zip(*found, strict=True))
-        passes.append(_Pass([numbers[row] for row in places], batch, *columns))
+        passes.append(_Pass([numbers[row] for row in positions], batch, *columns))
     return passes
 
 
@@ -241,11 +241,11 @@ def _share_first(parts: list[_Part], heads: Heads, settings: CorrectionSettings)
     return parts
 
 
-Places = dict[int, dict[int, tuple[int, int]]]
+Positions = dict[int, dict[int, tuple[int, int]]]
 
 
-def _as_trees(model, rows, first_layer: int) -> list[tuple[SuffixBatch, Places]]:
-    """ω acts everywhere: every distinct beginning of a row is run once in each step."""
+def _as_tries(model, rows, first_layer: int) -> list[tuple[SuffixBatch, Positions]]:
+    """ω acts everywhere: every distinct prefix of a row is run once in each step."""
     return [
         (
             batch,
@@ -254,21 +254,21 @@ def _as_trees(model, rows, first_layer: int) -> list[tuple[SuffixBatch, Places]]
                 for row, path in zip(batch.rows.tolist(), paths, strict=True)
             },
         )
-        for batch, paths in prepare_trees(model, rows, first_layer)
+        for batch, paths in prepare_tries(model, rows, first_layer)
     ]
 
 
 def _as_suffixes(
     model, rows, starts, first_layer: int, token_budget: int
-) -> list[tuple[SuffixBatch, Places]]:
+) -> list[tuple[SuffixBatch, Positions]]:
     """ω acts from `start` on: what comes before is computed once."""
     split = [SuffixRow.split(row, start) for row, start in zip(rows, starts, strict=True)]
     return [
         (
             batch,
             {
-                row: {p: (place, p - starts[row]) for p in range(starts[row], len(rows[row]))}
-                for place, row in enumerate(batch.rows.tolist())
+                row: {p: (number, p - starts[row]) for p in range(starts[row], len(rows[row]))}
+                for number, row in enumerate(batch.rows.tolist())
             },
         )
         for batch in prepare_suffixes(model, split, first_layer, token_budget)
@@ -321,9 +321,9 @@ def _accumulate(
             hidden = run_suffixes(model, step.batch, step.batch.hidden)
         now = model.log_probabilities(hidden[step.row, step.position])
         kl = step.token < 0
-        surprise = -now[~kl].gather(1, step.token[~kl, None]).sum() / n_contexts
+        nll = -now[~kl].gather(1, step.token[~kl, None]).sum() / n_contexts
         divergence = (now[kl].exp() * (now[kl] - part.reference[step.fact[kl]])).sum()
-        loss = surprise + settings.kl_weight * divergence
+        loss = nll + settings.kl_weight * divergence
         (loss / part.n_facts).backward()  # ω's gradient is added to at its very end
         total += float(loss.detach())
 

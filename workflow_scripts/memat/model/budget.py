@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
 
 # on a processor larger batches leave the caches: 1.5 times slower at 4,096 tokens
 CPU_TOKENS = 1024
-# a token tree attends to itself with a full mask, whose cost grows with the square of its nodes;
+# a prefix trie attends to itself with a full mask, whose cost grows with the square of its nodes;
 # each thread takes its share of them
 CPU_NODES_PER_THREAD = 256
 NODES = 2048  # at most
@@ -38,8 +38,8 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
     return min(tokens, CPU_TOKENS) if model.device.type == "cpu" else tokens
 
 
-def tree_budget(model: "EditableModel | PreTrainedModel") -> int:
-    """Nodes of one token tree (`memat.model.trees`), by the model's device and the threads."""
+def trie_budget(model: "EditableModel | PreTrainedModel") -> int:
+    """Nodes of one `memat.model.prefix_trie.PrefixTrie`, by the model's device and the threads."""
     if model.device.type == "cpu":
         return min(CPU_NODES_PER_THREAD * torch.get_num_threads(), NODES)
     return NODES

@@ -1,4 +1,4 @@
-"""A causal language model with the doors that editing needs."""
+"""A causal language model, and the modules and weights that editing reads and changes."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

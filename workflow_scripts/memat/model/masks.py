@@ -1,7 +1,7 @@
 """Which keys each position may see, in the form that a model's layers take.
 
 Layers of some models see a window only: the last `sliding_window` positions, their own
-included. The library counts them by place in the batch; where rows share beginnings or
+included. The library counts them by place in the batch; where rows share prefixes or
 have gaps, place and position differ, and the mask is made here, by position.
 """
 

@@ -15,11 +15,11 @@ import torch
 from tqdm import tqdm
 
 from memat.model.batching import length_batches, pad
-from memat.model.budget import tree_budget
+from memat.model.budget import trie_budget
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, stopping_before
 from memat.model.masks import Mask, mask_among, row_mask
-from memat.model.trees import TokenTree, grow_tree, tree_batches, tree_inputs
+from memat.model.prefix_trie import PrefixTrie, build_trie, trie_batches, trie_inputs
 
 if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
     from transformers import DynamicCache
@@ -47,10 +47,10 @@ class SuffixBatch:
     """Rows with what stays fixed while they are optimised.
 
     rows: row numbers, (n,). hidden: input of block `first_layer` at the suffix
-    positions, (n, n_suffix, d_model); a token tree is one row of nodes with its own mask. cache: keys and values of the prefix for the
-    blocks from `first_layer` on, each (n, kv_heads, n_prefix, head_dim), or None
-    where no row has a prefix. mask: of rows, (n, n_prefix + n_suffix), 0 at padding; of a tree,
-    among its nodes. positions: (n, n_suffix).
+    positions, (n, n_suffix, d_model); a prefix trie is one row of nodes with its own mask.
+    cache: keys and values of the prefix for the blocks from `first_layer` on, each
+    (n, kv_heads, n_prefix, head_dim), or None where no row has a prefix. mask: of rows,
+    (n, n_prefix + n_suffix), 0 at padding; of a trie, among its nodes. positions: (n, n_suffix).
     """
 
     rows: torch.Tensor
@@ -76,8 +76,8 @@ class SuffixBatch:
 
 
 @dataclass(frozen=True)
-class _Beginnings:
-    """What is computed once for all rows, on the nodes of their token trees.
+class _TrieStates:
+    """What is computed once for all rows, on the nodes of their prefix tries.
 
     hidden: input of block `first_layer` at every node, (n_nodes, d_model). cache: keys
     and values of every node for the blocks from `first_layer` on, each (kv_heads,
@@ -98,29 +98,29 @@ def prepare_suffixes(
     token_budget: padded suffix tokens a batch may have; a prefix token, of which only keys
     and values are kept, counts as a part of one.
     """
-    beginnings = _run_beginnings(model, rows, first_layer)
+    states = _run_prefix_tries(model, rows, first_layer)
     batches = []
     for numbers in _groups(rows):
         sizes = [len(rows[n].prefix) + len(rows[n].suffix) * PREFIX_SHARE for n in numbers]
         for batch in length_batches(sizes, token_budget * PREFIX_SHARE):
             part = [numbers[i] for i in batch]
-            batches.append(_batch(rows, part, beginnings, first_layer))
+            batches.append(_batch(rows, part, states, first_layer))
     return batches
 
 
 @torch.no_grad()
-def prepare_trees(
+def prepare_tries(
     model: EditableModel, rows: Sequence[Sequence[int]], first_layer: int
 ) -> list[tuple[SuffixBatch, list[list[int]]]]:
-    """Whole rows as token trees, for changes that are the same at every position.
+    """Whole rows as prefix tries, for changes that are the same at every position.
 
-    Each batch is one tree, laid out as a single row of nodes, and comes with the path of
+    Each batch is one trie, laid out as a single row of nodes, and comes with the path of
     each of its rows: the nodes of its tokens.
     """
     prepared = []
-    for numbers in tree_batches(rows, tree_budget(model)):
-        tree = grow_tree([rows[n] for n in numbers])
-        _ids, mask, positions = inputs = tree_inputs(tree, model.network)
+    for numbers in trie_batches(rows, trie_budget(model)):
+        trie = build_trie([rows[n] for n in numbers])
+        _ids, mask, positions = inputs = trie_inputs(trie, model.network)
         batch = SuffixBatch(
             rows=torch.tensor(numbers, device=model.device),
             hidden=_entering(model, inputs, first_layer),
@@ -129,7 +129,7 @@ def prepare_trees(
             positions=positions,
             first_layer=first_layer,
         )
-        prepared.append((batch, tree.paths))
+        prepared.append((batch, trie.paths))
     return prepared
 
 
@@ -150,41 +150,41 @@ def _groups(rows: Sequence[SuffixRow]) -> list[list[int]]:
     return groups
 
 
-def _run_beginnings(
+def _run_prefix_tries(
     model: EditableModel, rows: Sequence[SuffixRow], first_layer: int
-) -> _Beginnings:
-    """Every distinct beginning of a row once: prompts share their contexts, facts their relations."""
+) -> _TrieStates:
+    """Every distinct prefix of a row once: prompts share their contexts, facts their relations."""
     whole = [row.prefix + row.suffix for row in rows]
     hidden, caches, paths = [], [], [[] for _ in rows]
     n_nodes, has_prefix = 0, any(row.prefix for row in rows)
     for part in tqdm(
-        tree_batches(whole, tree_budget(model)), desc="common beginnings", mininterval=5
+        trie_batches(whole, trie_budget(model)), desc="common prefixes", mininterval=5
     ):
-        tree = grow_tree([whole[n] for n in part])
+        trie = build_trie([whole[n] for n in part])
         prefixes: set[int] = set()
-        for number, path in zip(part, tree.paths, strict=True):
+        for number, path in zip(part, trie.paths, strict=True):
             paths[number] = [n_nodes + node for node in path]
             prefixes.update(path[: len(rows[number].prefix)])
-        # a tree without prefixes still gives tensors of the right shape, from its first node
+        # a trie without prefixes still gives tensors of the right shape, from its first node
         kept = sorted(prefixes or {0}) if has_prefix else []
-        entering, cache = _run_part(model, tree, kept, first_layer)
+        entering, cache = _run_part(model, trie, kept, first_layer)
         hidden.append(entering)
         caches.append(cache)
-        n_nodes += len(tree.tokens)
+        n_nodes += len(trie.tokens)
     cache = tuple(
         tuple(torch.cat(parts, 1) for parts in zip(*layer, strict=True))
         for layer in zip(*caches, strict=True)
     )
-    return _Beginnings(torch.cat(hidden), cache if has_prefix else None, paths)
+    return _TrieStates(torch.cat(hidden), cache if has_prefix else None, paths)
 
 
-def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_layer: int):
-    """One tree: all nodes below `first_layer`, the `kept` nodes (prefixes) above it.
+def _run_part(model: EditableModel, trie: PrefixTrie, kept: list[int], first_layer: int):
+    """One trie: all nodes below `first_layer`, the `kept` nodes (prefixes) above it.
 
     Returns the input of block `first_layer`, (n_nodes, d_model), and per block from
     there on keys and values, each (kv_heads, n_nodes, head_dim).
     """
-    ids, mask, positions = inputs = tree_inputs(tree, model.network)
+    ids, mask, positions = inputs = trie_inputs(trie, model.network)
     hidden = _entering(model, inputs, first_layer)
     if not kept:
         return hidden[0], ()
@@ -202,7 +202,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
     for layer in cache.layers[first_layer:]:
         pair = []
         for tensor in (layer.keys, layer.values):
-            at_nodes = tensor.new_zeros(tensor.shape[1], len(tree.tokens), tensor.shape[3])
+            at_nodes = tensor.new_zeros(tensor.shape[1], len(trie.tokens), tensor.shape[3])
             at_nodes[:, nodes] = tensor[0]
             pair.append(at_nodes)
         filled.append(tuple(pair))
@@ -212,7 +212,7 @@ def _run_part(model: EditableModel, tree: TokenTree, kept: list[int], first_laye
 def _entering(
     model: EditableModel, inputs: tuple[torch.Tensor, ...], first_layer: int
 ) -> torch.Tensor:
-    """Input of block `first_layer` at every node, (1, n_nodes, d_model); inputs: `tree_inputs`."""
+    """Input of block `first_layer` at every node, (1, n_nodes, d_model); inputs: `trie_inputs`."""
     ids, mask, positions = inputs
     seen: list[torch.Tensor] = []
     first = model.blocks[first_layer]
@@ -222,11 +222,11 @@ def _entering(
 
 
 def _batch(
-    rows: Sequence[SuffixRow], numbers: list[int], beginnings: _Beginnings, first_layer: int
+    rows: Sequence[SuffixRow], numbers: list[int], states: _TrieStates, first_layer: int
 ) -> SuffixBatch:
-    device = beginnings.hidden.device
+    device = states.hidden.device
     starts = torch.tensor([len(rows[n].prefix) for n in numbers], device=device)
-    paths = [beginnings.paths[n] for n in numbers]
+    paths = [states.paths[n] for n in numbers]
     prefix_nodes, mask = pad(
         [p[: len(rows[n].prefix)] for p, n in zip(paths, numbers, strict=True)], device
     )
@@ -234,14 +234,14 @@ def _batch(
         [p[len(rows[n].prefix) :] for p, n in zip(paths, numbers, strict=True)], device
     )
     cache = None
-    if beginnings.cache is not None and prefix_nodes.shape[1]:
+    if states.cache is not None and prefix_nodes.shape[1]:
         cache = tuple(
             (k[:, prefix_nodes].transpose(0, 1), v[:, prefix_nodes].transpose(0, 1))
-            for k, v in beginnings.cache
+            for k, v in states.cache
         )
     return SuffixBatch(
         rows=torch.tensor(numbers, device=device),
-        hidden=beginnings.hidden[suffix_nodes],
+        hidden=states.hidden[suffix_nodes],
         cache=cache,
         mask=torch.cat([mask, suffix_mask], 1),
         positions=starts[:, None] + torch.arange(suffix_nodes.shape[1], device=device),

@@ -57,7 +57,7 @@ def fact_table(
     lost = _lost_reasons(rejected)
     asked = {
         (row["case_id"], row["language"], row["role"]): row
-        for row in bilingual.filter(kind="rewrite").iter_rows(named=True)
+        for row in bilingual.filter(prompt_type="rewrite").iter_rows(named=True)
     }
     rows = [
         _fact_row(fact, language, asked, place == 0)
@@ -88,7 +88,7 @@ def _fact_row(fact: dict, language: str, asked: dict, is_source: bool) -> dict:
 
 def _lost_reasons(rejected: pl.DataFrame) -> dict[tuple[int, str | None], str]:
     """(case id, language) → why a fact is lost there; language None: in all."""
-    records = rejected.filter(kind=FACT).select("case_id", "language", "reason")
+    records = rejected.filter(prompt_type=FACT).select("case_id", "language", "reason")
     return {(case_id, language): reason for case_id, language, reason in records.iter_rows()}
 
 
@@ -126,7 +126,7 @@ def with_models(
     """
     tokens = pl.col("n_tokens") if probability == "geometric" else 1
     for experiment, scored, answered in zip(experiments, scores, answers, strict=True):
-        rewrites = scored.filter(kind="rewrite")
+        rewrites = scored.filter(prompt_type="rewrite")
         said = answered.select(*KEY, pl.col("answer").alias(says(experiment)))
         facts = facts.join(said, on=KEY, how="left", maintain_order="left")
         for role, target in (("target_new", "wanted"), ("target_true", "true")):

@@ -7,12 +7,12 @@ from matplotlib.ticker import MaxNLocator
 
 from memat.report.figures import BLUE, CYCLE, empty_panel, new_figure
 
-KIND_COLORS = dict(zip(("record", "rewrite", "paraphrase", "neighborhood"), CYCLE, strict=False))
+TYPE_COLORS = dict(zip(("record", "rewrite", "paraphrase", "neighborhood"), CYCLE, strict=False))
 MOST_REASONS = 14
 
 
 def draw_funnel(funnel: pl.DataFrame, rejected: pl.DataFrame) -> Figure:
-    """funnel: step, language (null: all), records, in order; rejected: kind, reason of each loss."""
+    """funnel: step, language (null: all), records, in order. rejected: prompt_type, reason."""
     reasons = count_reasons(rejected)
     rows = max(funnel.height, reasons["reason"].n_unique(), 3)
     figure = new_figure(11.5, 1.9 + 0.32 * rows, "From the facts given to the facts used")
@@ -23,7 +23,7 @@ def draw_funnel(funnel: pl.DataFrame, rejected: pl.DataFrame) -> Figure:
 
 
 def step_names(funnel: pl.DataFrame) -> list[str]:
-    """`gender`, or `gender es` where several languages have a row of the step each."""
+    """`paired`, or `paired es` where several languages have a row of the step each."""
     several = funnel["language"].drop_nulls().n_unique() > 1
     return [
         f"{step} {language}" if several and language else step
@@ -32,8 +32,8 @@ def step_names(funnel: pl.DataFrame) -> list[str]:
 
 
 def count_reasons(rejected: pl.DataFrame) -> pl.DataFrame:
-    """reason, kind, count; the commonest reasons first."""
-    counts = rejected.group_by("reason", "kind").agg(pl.len().alias("count"))
+    """reason, prompt_type, count; the commonest reasons first."""
+    counts = rejected.group_by("reason", "prompt_type").agg(pl.len().alias("count"))
     commonest = (
         counts.group_by("reason")
         .agg(pl.col("count").sum().alias("total"))
@@ -41,7 +41,7 @@ def count_reasons(rejected: pl.DataFrame) -> pl.DataFrame:
         .head(MOST_REASONS)
     )
     return counts.join(commonest, on="reason").sort(
-        ["total", "reason", "kind"], descending=[True, False, False]
+        ["total", "reason", "prompt_type"], descending=[True, False, False]
     )
 
 
@@ -68,12 +68,14 @@ def _draw_reasons(axes: Axes, reasons: pl.DataFrame) -> None:
         empty_panel(axes, "nothing was dropped")
         return
     ends = dict.fromkeys(names, 0)
-    for kind, color in KIND_COLORS.items():
-        counts = dict(reasons.filter(kind=kind).select("reason", "count").iter_rows())
+    for prompt_type, color in TYPE_COLORS.items():
+        counts = dict(reasons.filter(prompt_type=prompt_type).select("reason", "count").iter_rows())
         if counts:
             widths = [counts.get(name, 0) for name in names]
             starts = [ends[name] for name in names]
-            axes.barh(range(len(names)), widths, left=starts, color=color, height=0.7, label=kind)
+            axes.barh(
+                range(len(names)), widths, left=starts, color=color, height=0.7, label=prompt_type
+            )
             ends = {name: ends[name] + counts.get(name, 0) for name in names}
     for place, name in enumerate(names):
         axes.text(ends[name], place, f" {ends[name]:,}", va="center")
@@ -83,4 +85,4 @@ def _draw_reasons(axes: Axes, reasons: pl.DataFrame) -> None:
     axes.set_xlabel("dropped prompts and records")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower right", title="kind", alignment="left")
+    axes.legend(loc="lower right", title="what is dropped", alignment="left")

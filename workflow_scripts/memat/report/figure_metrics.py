@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
-from memat.evaluate.metrics import FAMILIES, KINDS, SCORE
+from memat.evaluate.metrics import FAMILIES, PROMPT_TYPES, SCORE
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts
 
@@ -66,9 +66,9 @@ def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:
     languages = summary["eval_language"].unique(maintain_order=True).to_list()
     title = "What the edited models know, by prompt and evaluation language"
     figure = new_figure(11.5, 2.6 + 0.75 * len(experiments), title)
-    grid = figure.subplots(len(FAMILIES), len(KINDS) + 1, sharey=True, squeeze=False)
+    grid = figure.subplots(len(FAMILIES), len(PROMPT_TYPES) + 1, sharey=True, squeeze=False)
     for row, (family, family_name) in zip(grid, FAMILIES.items(), strict=True):
-        for axes, kind in zip(row, KINDS, strict=False):
+        for axes, kind in zip(row, PROMPT_TYPES, strict=False):
             _draw_panel(axes, summary, kind + family, experiments, languages)
             axes.set_title(f"{kind + family}  {NAMES[kind]} {family_name}")
             axes.set_xlabel(UNITS[family])

@@ -28,11 +28,11 @@ TAKEN = frozenset(
         "score",
         "summarise",
         "align",
-        "repair",
-        "gender",
-        "overlap",
-        "funnel",
-        "review",
+        "repair_structure",
+        "duplicate_gender",
+        "measure_overlap",
+        "count_funnel",
+        "list_for_review",
         "translate",
     ]
 )

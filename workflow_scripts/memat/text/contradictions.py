@@ -16,7 +16,7 @@ import polars as pl
 from memat.errors import FactError
 from memat.progress import with_progress
 from memat.text.edited import EditedFacts, normalised
-from memat.text.rejections import Rejection
+from memat.text.rejections import READING, Rejection
 from memat.text.sentences import SubjectFinder
 
 REFUSE, DROP = "refuse", "drop"
@@ -42,7 +42,7 @@ class Clash:
         """The second of the two as a rejected record."""
         reason = REPEATS if self.repeats else CONTRADICTS
         detail = f"{name_of(self.first)} makes it {self.first['target_new']!r}"
-        return Rejection(self.second["case_id"], "facts", "record", reason, detail=detail)
+        return Rejection(self.second["case_id"], READING, "record", reason, detail=detail)
 
     def __str__(self) -> str:
         first, second = self.first, self.second

@@ -21,7 +21,7 @@ from memat.text.reviewed import Correction, Reviewed
 from memat.text.sentences import Sentence, starts_sentence
 from memat.text.spans import occurrences
 
-STAGE = "repair"
+STAGE = "repair_structure"
 REVIEWED, FOLLOWS = "reviewed", "follows_correction"
 DROPPED, LOST = "dropped_by_correction", "lost_by_correction"
 
@@ -61,7 +61,7 @@ def correct_fact(
     }
     if not changed:
         return kept, lost
-    by_key = {(s.role, s.prompt.kind, s.prompt.index): s for s in sentences}
+    by_key = {(s.role, s.prompt.prompt_type, s.prompt.index): s for s in sentences}
     old_subjects = {key: _old_subject(by_key[key], machine.get(key), evidence) for key in changed}
     changes = _changes(changed, machine, old_subjects, reviewed, evidence.language)
     rows = []
@@ -75,7 +75,7 @@ def correct_fact(
             )
         if row is not None:
             rows.append(_following(row, changes, evidence.language))
-    lost = [one for one in lost if (one.role, one.kind, one.index) not in changed]
+    lost = [one for one in lost if (one.role, one.prompt_type, one.index) not in changed]
     return _without_lost(fact, kept, rows, lost, changed, reviewed, evidence.language, least)
 
 
@@ -85,7 +85,7 @@ def corrections_line(repaired: pl.DataFrame, rejected: pl.DataFrame) -> str:
         repaired.filter(pl.col("flags").list.contains(flag)).height for flag in (REVIEWED, FOLLOWS)
     ]
     dropped = rejected.filter(pl.col("reason").is_in([DROPPED, LOST]))
-    records = dropped.filter(kind="record")["case_id"].to_list()
+    records = dropped.filter(prompt_type="record")["case_id"].to_list()
     line = (
         f"corrections: {counts[0]} prompts corrected, {counts[1]} follow them,"
         f" {dropped.height - len(records)} prompts and {len(records)} facts dropped by them"
@@ -153,7 +153,7 @@ def _corrected(
 ) -> RepairedPrompt:
     """A person's prompt and target, the subject as the person or else the machine has it."""
     subject = correction.subject or old
-    rewrite = sentence.prompt.kind == "rewrite"
+    rewrite = sentence.prompt.prompt_type == "rewrite"
     prompt, template = correction.prompt, None
     if rewrite:
         # the person's template, with the elision that the subject asks for
@@ -168,7 +168,7 @@ def _corrected(
         relation_id=fact["relation_id"],
         split=fact["split"],
         role=sentence.role,
-        kind=sentence.prompt.kind,
+        prompt_type=sentence.prompt.prompt_type,
         index=sentence.prompt.index,
         source=sentence.source,
         translation="",
@@ -211,14 +211,14 @@ def _without_lost(
     kept_before, _ = _agreed(fact, before, language, least)
     kept_after, faults = _agreed(fact, after, language, least)
     emptied = {key: c for key, c in changed.items() if not c.prompt}
-    gone = {(kind, index) for _, kind, index in emptied}
+    gone = {(prompt_type, index) for _, prompt_type, index in emptied}
     lost = list(lost)
     lines = {key[1:]: reviewed.place(c) for key, c in emptied.items()}
     for row in before:
         if row.key[1:] in gone:
             lost.append(_rejection(row, DROPPED, lines[row.key[1:]]))
     after = [row for row in after if row.key[1:] not in gone]
-    record = next((fault for fault in faults if fault.kind == "record"), None)
+    record = next((fault for fault in faults if fault.prompt_type == "record"), None)
     if kept_before and not kept_after:
         places = sorted({c.line for c in changed.values()})
         why = f"{record.reason}: {record.detail}" if record else "no prompt left"
@@ -245,8 +245,8 @@ def _agreed(
     if not rows:
         return set(), []
     kept, lost = agree_fact(rows, language, least.of(fact), fact["target_true"] is not None)
-    return {(row["role"], row["kind"], row["index"]) for row in kept}, lost
+    return {(row["role"], row["prompt_type"], row["index"]) for row in kept}, lost
 
 
 def _rejection(row: RepairedPrompt, reason: str, detail: str) -> Rejection:
-    return Rejection(row.case_id, STAGE, row.kind, reason, row.index, row.role, detail)
+    return Rejection(row.case_id, STAGE, row.prompt_type, reason, row.index, row.role, detail)

@@ -13,7 +13,7 @@ import polars as pl
 
 from memat.text.rejections import Rejection, rejected_table
 
-STAGE, KIND, REASON = "blocks", "neighborhood", "neighbour_is_edited"
+STAGE, PROMPT_TYPE, REASON = "assign_blocks", "neighborhood", "neighbour_is_edited"
 TOKEN = re.compile(r"\w+|[^\w\s]")
 Key = tuple[str, str]
 
@@ -66,7 +66,7 @@ def edited_neighbours(bilingual: pl.DataFrame, blocks: pl.DataFrame, source: str
     rows = bilingual.filter(pl.col("language") == source).join(blocks, on="case_id")
     edited: dict[str, EditedFacts] = {}
     wanted = ("block", "case_id", "relation_id", "subject", "prompt")
-    rewrites = rows.filter(kind="rewrite", role="target_new").select(wanted)
+    rewrites = rows.filter(prompt_type="rewrite", role="target_new").select(wanted)
     for block, *fact in rewrites.iter_rows():
         edited.setdefault(block, EditedFacts()).add(*fact)
     return rejected_table(_rejections(neighbour_prompts(rows), edited))
@@ -74,7 +74,7 @@ def edited_neighbours(bilingual: pl.DataFrame, blocks: pl.DataFrame, source: str
 
 def neighbour_prompts(rows: pl.DataFrame) -> pl.DataFrame:
     """The neighbour prompts among rows of one language, each once, in order."""
-    neighbours = rows.filter(kind=KIND)
+    neighbours = rows.filter(prompt_type=PROMPT_TYPE)
     return neighbours.unique(["case_id", "index"], keep="first", maintain_order=True)
 
 
@@ -84,4 +84,4 @@ def _rejections(neighbours: pl.DataFrame, edited: dict[str, EditedFacts]) -> Ite
         case_id = facts.editing(row["relation_id"], row["prompt"], row["subject"])
         if case_id is not None:
             detail = f"edited by case {case_id}: {row['prompt']}"
-            yield Rejection(row["case_id"], STAGE, KIND, REASON, row["index"], detail=detail)
+            yield Rejection(row["case_id"], STAGE, PROMPT_TYPE, REASON, row["index"], detail=detail)

@@ -14,8 +14,8 @@ from simalign.simalign import EmbeddingLoader
 from tqdm import tqdm
 
 from memat.model.batching import pad
-from memat.model.budget import tree_budget
-from memat.model.trees import grow_tree, tree_batches, tree_inputs
+from memat.model.budget import trie_budget
+from memat.model.prefix_trie import build_trie, trie_batches, trie_inputs
 
 
 class WordVectors:
@@ -34,8 +34,8 @@ class WordVectors:
         """Vectors of these sentences, replacing those of the call before."""
         distinct = sorted(set(sentences), key=lambda words: sum(map(len, words)))
         encoded = [self._encode(words) for words in distinct]
-        if self.causal:  # sentences that begin alike (most do) run their beginning once
-            batches = tree_batches([ids for ids, _places in encoded], tree_budget(self.model))
+        if self.causal:  # sentences that begin alike (most do) run their common prefix once
+            batches = trie_batches([ids for ids, _places in encoded], trie_budget(self.model))
         else:
             numbers = list(range(len(distinct)))
             starts = range(0, len(distinct), self.batch_size)
@@ -56,10 +56,10 @@ class WordVectors:
     def _states(self, rows: list[list[int]]) -> list[torch.Tensor]:
         """Hidden states of some rows of token ids, each (n_tokens, d)."""
         if self.causal:
-            tree = grow_tree(rows)
-            ids, mask, positions = tree_inputs(tree, self.model)
+            trie = build_trie(rows)
+            ids, mask, positions = trie_inputs(trie, self.model)
             states = self._hidden(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
-            return [states[path] for path in tree.paths]
+            return [states[path] for path in trie.paths]
         ids, mask = pad(rows, self.device)
         states = self._hidden(input_ids=ids, attention_mask=mask)
         return [states[place, : len(row)] for place, row in enumerate(rows)]

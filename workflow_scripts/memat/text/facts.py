@@ -20,7 +20,7 @@ import polars as pl
 from memat.errors import FactError
 from memat.progress import with_progress
 from memat.text.contradictions import REFUSE, clashes, require_consistent
-from memat.text.rejections import Rejection, rejected_table
+from memat.text.rejections import READING, Rejection, rejected_table
 from memat.text.words import LONE_SURROGATE
 
 FACT_SCHEMA = {
@@ -266,7 +266,7 @@ def choose_facts(
     if contradictions == REFUSE:
         require_consistent(found, path)
     rejections = [
-        Rejection(row["case_id"], "facts", "record", "not_in_keep_ids")
+        Rejection(row["case_id"], READING, "record", "not_in_keep_ids")
         for row in rows
         if row["case_id"] not in keep
     ]
@@ -286,9 +286,14 @@ def _unusable_prompts(row: dict) -> Iterable[Rejection]:
     for index, prompt in enumerate(row["paraphrase_prompts"]):
         if row["subject"] not in prompt:
             yield Rejection(
-                row["case_id"], "facts", "paraphrase", "subject_not_in_prompt", index, detail=prompt
+                row["case_id"],
+                READING,
+                "paraphrase",
+                "subject_not_in_prompt",
+                index,
+                detail=prompt,
             )
     for index, prompt in enumerate(row["neighborhood_prompts"]):
         if row["target_true"] is None:
-            place = (row["case_id"], "facts", "neighborhood", "no_true_target", index)
+            place = (row["case_id"], READING, "neighborhood", "no_true_target", index)
             yield Rejection(*place, "target_true", prompt)

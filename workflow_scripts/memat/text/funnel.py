@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from memat.text import edited
+from memat.text.rejections import READING
 
-READING = "facts"
-OF_A_LANGUAGE = ("repair", "gender")
+# the step that a person reads, by the stage after which its records are counted
+OF_A_LANGUAGE = {"repair_structure": "translated", "duplicate_gender": "paired"}
 FUNNEL_SCHEMA = {
     "step": pl.String,
     "language": pl.String,
@@ -29,19 +30,22 @@ def funnel_table(
 ) -> pl.DataFrame:
     """`FUNNEL_SCHEMA`: one row a step, from the source's records to the bilingual ones.
 
-    The steps of the translation have a row for each target language; `language` is null where a
+    Steps: given (in the file), accepted (valid, and asked for by `facts`), translated (and cut into
+    prompt and target), paired (a record for each target), used (in a set of facts of the run).
+    Those of the translation have a row for each target language; `language` is null where a
     step is the same in all. records: left after the step. reasons, prompt_reasons: JSON objects
     reason → count, of dropped records and of single dropped prompts. drawn: last rows, as
     `drawn_rows` gives them.
     """
-    read = len(facts) + len(rejected.filter(stage=READING, kind="record"))
-    source = {"step": "source", "records": read, "dropped": 0, "reasons": "{}"}
+    read = len(facts) + len(rejected.filter(stage=READING, prompt_type="record"))
+    source = {"step": "given", "records": read, "dropped": 0, "reasons": "{}"}
     source |= {"prompts_dropped": 0, "prompt_reasons": "{}"}
-    rows = [source, _step_row(READING, None, read, rejected.filter(stage=READING))]
+    rows = [source, _step_row("accepted", None, read, rejected.filter(stage=READING))]
     for language in targets:
         left = len(facts)
-        for step in OF_A_LANGUAGE:
-            row = _step_row(step, language, left, rejected.filter(stage=step, language=language))
+        for stage, step in OF_A_LANGUAGE.items():
+            at_step = rejected.filter(stage=stage, language=language)
+            row = _step_row(step, language, left, at_step)
             left = row["records"]
             rows.append(row)
     return pl.DataFrame([*rows, *drawn], schema=FUNNEL_SCHEMA)
@@ -65,8 +69,8 @@ def drawn_rows(
 
 
 def _step_row(step: str, language: str | None, before: int, at_step: pl.DataFrame) -> dict:
-    records = at_step.filter(kind="record")
-    prompts = at_step.filter(pl.col("kind") != "record")
+    records = at_step.filter(prompt_type="record")
+    prompts = at_step.filter(pl.col("prompt_type") != "record")
     return {
         "step": step,
         "language": language,
@@ -84,7 +88,7 @@ def _drawn_row(rows: pl.DataFrame, blocks: pl.DataFrame, rejected: pl.DataFrame)
     prompts = rejected.filter(stage=edited.STAGE).join(used, on="case_id", how="semi")
     unused = rows["case_id"].n_unique() - used["case_id"].n_unique()
     return {
-        "step": edited.STAGE,
+        "step": "used",
         "records": used["case_id"].n_unique(),
         "dropped": unused,
         "reasons": json.dumps({"in_no_set": unused} if unused else {}),

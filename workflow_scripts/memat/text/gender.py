@@ -22,7 +22,7 @@ BILINGUAL_SCHEMA = {
     "split": pl.String,
     "language": pl.String,
     "role": pl.String,
-    "kind": pl.String,
+    "prompt_type": pl.String,
     "index": pl.Int64,
     "subject": pl.String,
     "template": pl.String,
@@ -30,14 +30,14 @@ BILINGUAL_SCHEMA = {
     "target": pl.String,
     "joined": pl.Boolean,
 }
-STAGE = "gender"
+STAGE = "duplicate_gender"
 LEAST_STEM = 2
 Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class LeastPrompts:
-    """A fact with fewer surviving prompts is dropped, unless it was given none of the kind."""
+    """A fact with fewer surviving prompts is dropped, unless it was given none of the type."""
 
     paraphrases: int = 1
     neighborhood: int = 1
@@ -84,7 +84,7 @@ def agree_fact(
     for role in ROLES:
         of_role = [row for row in rows if row["role"] == role]
         agreed, rejected = single_form(of_role, language)
-        by_role[role] = {(row["kind"], row["index"]): row for row in agreed}
+        by_role[role] = {(row["prompt_type"], row["index"]): row for row in agreed}
         lost += rejected
     new, true = (by_role[role] for role in ROLES)
     if not true_known:
@@ -119,18 +119,18 @@ def _record_fault(
     rows: list[dict], records: list[dict[Key, dict]], keys: list[Key], least: LeastPrompts
 ) -> tuple | None:
     """Reason, index, role and detail of a lost fact; None if it stays."""
-    kinds = Counter(kind for kind, _ in keys)
-    if not kinds["rewrite"]:
+    counts = Counter(prompt_type for prompt_type, _ in keys)
+    if not counts["rewrite"]:
         return ("rewrite_lost", None, None, rows[0]["source"])
     targets = [record["rewrite", 0]["target"].lower() for record in records]
     if len(set(targets)) < len(records):
         return ("targets_equal", None, None, records[0]["rewrite", 0]["target"])
-    for kind, wanted, reason in (
+    for prompt_type, wanted, reason in (
         ("paraphrase", least.paraphrases, "too_few_paraphrases"),
         ("neighborhood", least.neighborhood, "too_few_neighborhood"),
     ):
-        if kinds[kind] < wanted:
-            return (reason, None, None, f"{kinds[kind]} of at least {wanted}")
+        if counts[prompt_type] < wanted:
+            return (reason, None, None, f"{counts[prompt_type]} of at least {wanted}")
     return None
 
 
@@ -171,7 +171,9 @@ def record_form(rows: list[dict], language: Language) -> str:
     A reviewed form stands as it is; others give way to the target translated alone,
     where that is another ending of the same word (francesa → francès).
     """
-    first = min(rows, key=lambda row: (row["kind"] != "rewrite", "reviewed" not in row["flags"]))
+    first = min(
+        rows, key=lambda row: (row["prompt_type"] != "rewrite", "reviewed" not in row["flags"])
+    )
     plain = first["plain_target"]
     if first["target"][:1].islower():
         plain = plain[:1].lower() + plain[1:]
@@ -240,7 +242,7 @@ def ending_positions(first: str, second: str, language: Language) -> tuple[int, 
 
 
 def _reject(row: dict, role: str | None, reason: str, detail: str = "") -> Rejection:
-    place = (row["case_id"], STAGE, row["kind"], reason, row["index"], role)
+    place = (row["case_id"], STAGE, row["prompt_type"], reason, row["index"], role)
     return Rejection(*place, detail or row["prompt"])
 
 

@@ -35,7 +35,7 @@ def import_bilingual(
 def _as_repaired(row: dict) -> dict:
     """A prompt in the shape that the gender stage reads; a person wrote its target."""
     subject = row["subject"]
-    if row["kind"] != "rewrite" and not occurrences(row["prompt"], subject or ""):
+    if row["prompt_type"] != "rewrite" and not occurrences(row["prompt"], subject or ""):
         subject = None
     return {name: row.get(name) for name in BILINGUAL_SCHEMA if name != "language"} | {
         "subject": subject,

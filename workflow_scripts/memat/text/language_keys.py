@@ -22,12 +22,12 @@ READ = {
         ),
     },
     # a person's corrections agree as the next stage does
-    "repair": {"target_language": ("contractions", *_AGREEING[1:])},
-    "review": {
+    "repair_structure": {"target_language": ("contractions", *_AGREEING[1:])},
+    "list_for_review": {
         "source_language": ("articles", "function_words"),
         "target_language": ("function_words", "names"),
     },
-    "gender": {"target_language": _AGREEING},
+    "duplicate_gender": {"target_language": _AGREEING},
     "import_bilingual": {"target_language": ("name", *_AGREEING)},
     "translation_quality": {"target_language": ("name", "elisions")},
 }

@@ -9,7 +9,7 @@ import polars as pl
 
 from memat.errors import NothingLeft
 
-FACT = "record"  # kind of a rejected row that stands for a whole fact
+FACT = "record"  # `prompt_type` of a rejected row that stands for a whole fact
 
 
 def losses_in_words(bilingual: pl.DataFrame, rejected: pl.DataFrame, lost: str) -> str:
@@ -18,7 +18,7 @@ def losses_in_words(bilingual: pl.DataFrame, rejected: pl.DataFrame, lost: str) 
     lost: path of the table of `lost_table`. Every fact is in the dataset or a rejected record.
     Where facts are lost in several languages, each reason says in which.
     """
-    records = rejected.filter(kind=FACT)
+    records = rejected.filter(prompt_type=FACT)
     several = records["language"].drop_nulls().n_unique() > 1
     reasons = records.group_by("reason", "language").len("facts")
     counted = reasons.sort("facts", "reason", "language", descending=[True, False, False])

@@ -46,32 +46,34 @@ def left_out_neighbours(facts: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataF
 
 
 def _lost_row(row: dict, fact: dict | None) -> dict:
-    is_fact = row["kind"] == FACT
+    is_fact = row["prompt_type"] == FACT
     return {
         "case_id": row["case_id"],
         "what": "fact" if is_fact else "prompt",
         "language": row["language"],
-        "prompt_type": None if is_fact else row["kind"],
+        "prompt_type": None if is_fact else row["prompt_type"],
         "target_role": row["role"],
         "stage": row["stage"],
         "reason": row["reason"],
         "why": in_words(row["reason"]),
-        "sentence": source_sentence(fact, row["kind"], row["index"], row["role"]) if fact else None,
+        "sentence": source_sentence(fact, row["prompt_type"], row["index"], row["role"])
+        if fact
+        else None,
         "detail": row["detail"],
         "subject": fact["subject"] if fact else None,
     }
 
 
-def source_sentence(fact: dict, kind: str, index: int | None, role: str | None) -> str:
+def source_sentence(fact: dict, prompt_type: str, index: int | None, role: str | None) -> str:
     """A prompt of a fact in the source language with one of its targets, the new one by default.
 
-    kind "record" and "rewrite" are the rewrite prompt. A prompt or a target that the fact has
+    Types "record" and "rewrite" are the rewrite prompt. A prompt or a target that the fact has
     not is left out.
     """
-    if kind in (FACT, "rewrite"):
+    if prompt_type in (FACT, "rewrite"):
         prompt = fact["prompt"].replace("{}", fact["subject"])
     else:
-        listed = fact[f"{kind}_prompts"] or []
+        listed = fact[f"{prompt_type}_prompts"] or []
         prompt = listed[index] if index is not None and index < len(listed) else ""
     target = fact[role or "target_new"]
     return f"{' '.join(part for part in (prompt, target) if part)}."

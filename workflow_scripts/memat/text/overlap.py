@@ -29,7 +29,9 @@ def overlap_table(
     Pieces are tokenised as they stand in a sentence, with a space in front. The
     relation is the rewrite template without the subject, for target_new.
     """
-    rewrites = bilingual.filter((pl.col("kind") == "rewrite") & (pl.col("role") == "target_new"))
+    rewrites = bilingual.filter(
+        (pl.col("prompt_type") == "rewrite") & (pl.col("role") == "target_new")
+    )
     sides = {
         code: {r["case_id"]: r for r in rewrites.filter(language=code).iter_rows(named=True)}
         for code in (source, *targets)

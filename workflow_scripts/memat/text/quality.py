@@ -21,10 +21,10 @@ ALL = "all"
 
 
 def reference_sentences(reference: pl.DataFrame) -> dict[tuple, tuple[str, str]]:
-    """(case_id, role, kind, index) → reference sentence and its target."""
+    """(case_id, role, prompt_type, index) → reference sentence and its target."""
     sentences = {}
     for row in reference.iter_rows(named=True):
-        key = (row["case_id"], row["role"], row["kind"], row["index"])
+        key = (row["case_id"], row["role"], row["prompt_type"], row["index"])
         space = "" if row["joined"] else " "
         sentences[key] = (f"{row['prompt']}{space}{row['target']}.", row["target"])
     return sentences
@@ -62,7 +62,7 @@ def _measured(
     """Translation, reference, whether the target ends it, whether the subject is kept."""
     for sentence in sentences:
         prompt = sentence.prompt
-        key = (prompt.case_id, sentence.role, prompt.kind, prompt.index)
+        key = (prompt.case_id, sentence.role, prompt.prompt_type, prompt.index)
         row = by_source.get((sentence.source, prompt.subject))
         if key not in wanted or row is None:
             continue

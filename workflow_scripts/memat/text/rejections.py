@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
+READING = "read_facts"  # the stage that drops facts before any language differs
 REJECTED_SCHEMA = {
     "case_id": pl.Int64,
     "stage": pl.String,
     "language": pl.String,
-    "kind": pl.String,
+    "prompt_type": pl.String,
     "index": pl.Int64,
     "role": pl.String,
     "reason": pl.String,
@@ -19,14 +20,14 @@ REJECTED_SCHEMA = {
 
 @dataclass(frozen=True)
 class Rejection:
-    """One dropped record (`kind="record"`, no index) or one dropped prompt.
+    """One dropped record (`prompt_type="record"`, no index) or one dropped prompt.
 
     language: that in which it is lost; None: in all, as before the translation.
     """
 
     case_id: int
     stage: str
-    kind: str
+    prompt_type: str
     reason: str
     index: int | None = None
     role: str | None = None
@@ -46,7 +47,7 @@ def lost_in(rejected: pl.DataFrame, language: str) -> pl.DataFrame:
 
 def counted(kept: pl.DataFrame, rejected: pl.DataFrame) -> str:
     """One line on what a stage keeps and drops, for the console."""
-    records = rejected.filter(kind="record").height
+    records = rejected.filter(prompt_type="record").height
     facts = kept["case_id"].n_unique()
     return (
         f"{facts} facts kept, {records} dropped, and {rejected.height - records} prompts of others"

@@ -28,7 +28,7 @@ from memat.text.spans import (
 from memat.text.words import words_of
 
 SUPPORT = 2  # sentences that must show a form of a target before it settles others
-STAGE = "repair"
+STAGE = "repair_structure"
 
 
 def repair_facts(
@@ -72,7 +72,7 @@ def _repair_fact(
         try:
             kept.append(repair_sentence(fact, sentence, evidence, forms[sentence.target]))
         except Unrepairable as fault:
-            place = (prompt.case_id, STAGE, prompt.kind, fault.reason, prompt.index)
+            place = (prompt.case_id, STAGE, prompt.prompt_type, fault.reason, prompt.index)
             lost.append(Rejection(*place, sentence.role, fault.detail))
     return kept, lost
 
@@ -81,9 +81,9 @@ def _with_rewrites(
     kept: list[RepairedPrompt], lost: list[Rejection]
 ) -> tuple[list[RepairedPrompt], list[Rejection]]:
     """Nothing of a fact without its rewrite prompts, which is a rejected record then."""
-    rewrites = [rejection for rejection in lost if rejection.kind == "rewrite"]
-    if rewrites and not any(rejection.kind == "record" for rejection in lost):
-        lost = [*lost, replace(rewrites[0], kind="record", index=None)]
+    rewrites = [rejection for rejection in lost if rejection.prompt_type == "rewrite"]
+    if rewrites and not any(rejection.prompt_type == "record" for rejection in lost):
+        lost = [*lost, replace(rewrites[0], prompt_type="record", index=None)]
     return ([], lost) if rewrites else (kept, lost)
 
 
@@ -99,7 +99,7 @@ def repair_sentence(
     core, joined = split_prompt(aligned.text[:start], evidence.language)
     subject = _find_subject(sentence, row, aligned, core)
     template = None
-    if sentence.prompt.kind == "rewrite":
+    if sentence.prompt.prompt_type == "rewrite":
         place = occurrences(core, subject)[0]
         template = core[:place] + "{}" + core[place + len(subject) :]
     lead = row["translation"][: row["translation_core"]]
@@ -111,7 +111,7 @@ def repair_sentence(
         relation_id=fact["relation_id"],
         split=fact["split"],
         role=sentence.role,
-        kind=sentence.prompt.kind,
+        prompt_type=sentence.prompt.prompt_type,
         index=sentence.prompt.index,
         source=sentence.source,
         translation=row["translation"],
@@ -167,7 +167,7 @@ def _find_subject(sentence: Sentence, row: dict, aligned: AlignedSentence, core:
     places = occurrences(core, form)
     if not places:
         raise Unrepairable("subject_not_found", aligned.text)
-    if len(places) > 1 and sentence.prompt.kind == "rewrite":
+    if len(places) > 1 and sentence.prompt.prompt_type == "rewrite":
         raise Unrepairable("subject_ambiguous", aligned.text)
     return form
 

@@ -9,7 +9,7 @@ REPAIRED_SCHEMA = {
     "relation_id": pl.String,
     "split": pl.String,
     "role": pl.String,
-    "kind": pl.String,
+    "prompt_type": pl.String,
     "index": pl.Int64,
     "source": pl.String,
     "translation": pl.String,
@@ -22,7 +22,7 @@ REPAIRED_SCHEMA = {
     "score": pl.Float64,
     "flags": pl.List(pl.String),
 }
-Key = tuple[str, str, int]  # role, kind, index
+Key = tuple[str, str, int]  # role, prompt_type, index
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RepairedPrompt:
     relation_id: str
     split: str
     role: str
-    kind: str
+    prompt_type: str
     index: int
     source: str
     translation: str
@@ -51,7 +51,7 @@ class RepairedPrompt:
 
     @property
     def key(self) -> Key:
-        return self.role, self.kind, self.index
+        return self.role, self.prompt_type, self.index
 
     @property
     def editable(self) -> str:

@@ -13,7 +13,7 @@ from memat.text.suspicion import HOLE, Translated, suspicions
 REVIEW_SCHEMA = {
     "case_id": pl.Int64,
     "role": pl.String,
-    "kind": pl.String,
+    "prompt_type": pl.String,
     "index": pl.Int64,
     "suspicion": pl.Float64,
     "why": pl.String,
@@ -27,7 +27,7 @@ REVIEW_SCHEMA = {
 COLUMN_MEANINGS = {
     "case_id": "the fact",
     "role": "target_new or target_true: which of its two targets ends the sentence",
-    "kind": "rewrite, paraphrase or neighborhood",
+    "prompt_type": "rewrite, paraphrase or neighborhood",
     "index": "number of the prompt in its list",
     "suspicion": "points of all reasons; empty: dropped",
     "why": "reasons to look, the reason it was dropped, or `sample`; then how its target was found",
@@ -38,12 +38,12 @@ COLUMN_MEANINGS = {
     "target": "the repaired target; empty: dropped",
     "subject": "the subject in the other language",
 }
-KEY = ["case_id", "role", "kind", "index"]
+KEY = ["case_id", "role", "prompt_type", "index"]
 ORDER = ["suspicion", *KEY]
 SUSPICION_SCHEMA = {
     "case_id": pl.Int64,
     "role": pl.String,
-    "kind": pl.String,
+    "prompt_type": pl.String,
     "index": pl.Int64,
     "suspicion": pl.Float64,
     "why": pl.String,
@@ -90,7 +90,9 @@ def review_table(
         why=("sample " + pl.col("why")).str.strip_chars()
     )
     dropped = rejected.filter(
-        (pl.col("kind") != "record") & (pl.col("stage") == "repair") & pl.col("role").is_not_null()
+        (pl.col("prompt_type") != "record")
+        & (pl.col("stage") == "repair_structure")
+        & pl.col("role").is_not_null()
     ).with_columns(
         why=pl.col("reason"), translation=pl.col("detail"), suspicion=pl.lit(None, pl.Float64)
     )
@@ -111,7 +113,7 @@ def suspicion_table(
     """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them."""
     rows = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
     as_translated = {
-        (row["case_id"], row["role"], row["kind"], row["index"])
+        (row["case_id"], row["role"], row["prompt_type"], row["index"])
         for row in repaired.iter_rows(named=True)
         if not set(CORRECTED) & set(row["flags"])
     }
@@ -119,7 +121,7 @@ def suspicion_table(
     for fact, of_fact in fact_sentences(facts):
         for sentence in of_fact:
             prompt = sentence.prompt
-            key = (prompt.case_id, sentence.role, prompt.kind, prompt.index)
+            key = (prompt.case_id, sentence.role, prompt.prompt_type, prompt.index)
             if key in as_translated and (row := rows.get((sentence.source, prompt.subject))):
                 keys.append(key)
                 sentences.append(_translated(fact, sentence, row))
@@ -153,6 +155,6 @@ def column_table() -> pl.DataFrame:
 
 def _columns(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit("")).cast(kind).alias(name)
-        for name, kind in REVIEW_SCHEMA.items()
+        (pl.col(name) if name in frame.columns else pl.lit("")).cast(dtype).alias(name)
+        for name, dtype in REVIEW_SCHEMA.items()
     )

@@ -14,10 +14,10 @@ import polars as pl
 from memat.csv_files import read_csv_rows
 from memat.errors import CorrectionsFileError
 from memat.text.repaired import Key, RepairedPrompt
-from memat.text.sentences import KINDS, ROLES
+from memat.text.sentences import PROMPT_TYPES, ROLES
 from memat.text.spans import occurrences, without_final_punctuation
 
-COLUMNS = ("case_id", "role", "kind", "index", "prompt", "target")
+COLUMNS = ("case_id", "role", "prompt_type", "index", "prompt", "target")
 SEPARATORS = ",;\t"
 MOST_FAULTS = 30  # shown at once
 
@@ -121,15 +121,15 @@ def _checked(
             "case_id and index must be whole numbers, "
             f"found {row.get('case_id')!r} and {row.get('index')!r}"
         ) from None
-    role, kind = texts.get("role", ""), texts.get("kind", "")
-    for name, value, allowed in (("role", role, ROLES), ("kind", kind, KINDS)):
+    role, prompt_type = texts.get("role", ""), texts.get("prompt_type", "")
+    for name, value, allowed in (("role", role, ROLES), ("prompt_type", prompt_type, PROMPT_TYPES)):
         if value not in allowed:
             raise ValueError(f"{name} {value!r} is unknown; allowed: {', '.join(allowed)}")
     if case_id not in prompts:
         raise ValueError(f"case_id {case_id} is not among the facts")
-    if not 0 <= index < prompts[case_id][kind]:
-        count = prompts[case_id][kind]
-        raise ValueError(f"case_id {case_id} has {count} {kind} prompts, no index {index}")
+    if not 0 <= index < prompts[case_id][prompt_type]:
+        count = prompts[case_id][prompt_type]
+        raise ValueError(f"case_id {case_id} has {count} {prompt_type} prompts, no index {index}")
     correction = Correction(
         texts.get("prompt", ""),
         without_final_punctuation(texts.get("target", "")),
@@ -137,21 +137,21 @@ def _checked(
         texts.get("translation", ""),
         line,
     )
-    _check_texts(kind, correction)
-    return case_id, (role, kind, index), correction
+    _check_texts(prompt_type, correction)
+    return case_id, (role, prompt_type, index), correction
 
 
-def _check_texts(kind: str, correction: Correction) -> None:
+def _check_texts(prompt_type: str, correction: Correction) -> None:
     prompt, subject = correction.prompt, correction.subject
     if bool(prompt) != bool(correction.target):
         raise ValueError("prompt and target must both be given, or neither")
     holes = prompt.count("{}")
-    if prompt and holes != (1 if kind == "rewrite" else 0):
-        wanted = "exactly one" if kind == "rewrite" else "no"
+    if prompt and holes != (1 if prompt_type == "rewrite" else 0):
+        wanted = "exactly one" if prompt_type == "rewrite" else "no"
         raise ValueError(f"prompt must have {wanted} '{{}}', found {holes}")
     if "{}" in subject:
         raise ValueError("the subject must have no '{}'")
-    if prompt and subject and kind != "rewrite" and not occurrences(prompt, subject):
+    if prompt and subject and prompt_type != "rewrite" and not occurrences(prompt, subject):
         raise ValueError(
             f"the subject {subject!r} does not stand in the prompt {prompt!r};"
             " change it in both columns, or in none"

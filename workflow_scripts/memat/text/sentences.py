@@ -15,7 +15,7 @@ from itertools import chain
 import polars as pl
 
 ROLES = ("target_new", "target_true")
-KINDS = ("rewrite", "paraphrase", "neighborhood")
+PROMPT_TYPES = ("rewrite", "paraphrase", "neighborhood")
 SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|\n+")
 CAPITALISED_RUN = re.compile(
     r"(?:[A-ZÀ-Þ0-9][\w.&'’-]*)(?:\s+(?:of|the|and|de|[A-ZÀ-Þ0-9][\w.&'’-]*))*"
@@ -33,7 +33,7 @@ class Prompt:
     """
 
     case_id: int
-    kind: str
+    prompt_type: str
     index: int
     text: str
     core: int

@@ -16,7 +16,7 @@ PROMPT_SCHEMA = {
     "case_id": pl.Int64,
     "relation_id": pl.String,
     "role": pl.String,
-    "kind": pl.String,
+    "prompt_type": pl.String,
     "index": pl.Int64,
     "subject": pl.String,
     "template": pl.String,
@@ -27,7 +27,7 @@ PROMPT_SCHEMA = {
 
 
 def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) -> pl.DataFrame:
-    """Prompts of a two-record file, one row per (case_id, role, kind, index).
+    """Prompts of a two-record file, one row per (case_id, role, prompt_type, index).
 
     elided: endings after which a target follows without a space (`l'` + `arpa`). A record that
     holds the source language too, without a true target, needs no `eval_target_true`.
@@ -65,21 +65,21 @@ def _role_rows(
         where.mapping(rewrite.get(role), f"{field}.{role}").get("str"), f"{field}.{role}.str"
     )
     prompts = [("rewrite", 0, template.replace("{}", subject))]
-    for kind in ("paraphrase", "neighborhood"):
-        listed = where.prompts(entry.get(f"{kind}_prompts"), f"{name}.{kind}_prompts")
-        prompts += [(kind, index, prompt) for index, prompt in enumerate(listed)]
+    for prompt_type in ("paraphrase", "neighborhood"):
+        listed = where.prompts(entry.get(f"{prompt_type}_prompts"), f"{name}.{prompt_type}_prompts")
+        prompts += [(prompt_type, index, prompt) for index, prompt in enumerate(listed)]
     return [
         {
             "case_id": record["case_id"],
             "relation_id": relation,
             "role": role,
-            "kind": kind,
+            "prompt_type": prompt_type,
             "index": index,
-            "subject": subject if kind != "neighborhood" else None,
-            "template": template if kind == "rewrite" else None,
+            "subject": subject if prompt_type != "neighborhood" else None,
+            "template": template if prompt_type == "rewrite" else None,
             "prompt": prompt,
             "target": target,
             "joined": prompt.endswith(elided),
         }
-        for kind, index, prompt in prompts
+        for prompt_type, index, prompt in prompts
     ]

@@ -6,7 +6,7 @@ import re
 WORD = re.compile(r"['’]s\b|\w+(?:[·.&/-]\w+)*(?:['’](?!s\b)(?=\w))?|[^\w\s]")
 
 
-# half of a character outside the basic plane, as broken programs escape it: in no UTF-8 text
+# a surrogate code point without its pair: valid in an escaped JSON string, never in UTF-8 text
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -17,6 +17,6 @@ solve(keys, moment, settings, layer)
 A solver with values of its own also has
 
 JOINT     whether one value may serve the prompts of several languages
-value_places(model, layer)
-          the `memat.edit.places.ValuePlaces` of the value layer
+value_hook_points(model, layer)
+          the `memat.edit.hook_points.HookPoints` in the value layer
 """

@@ -1,6 +1,6 @@
 """MEMIT: least squares over old and new keys (Meng et al. 2023b, eq. 5)."""
 
-from memat.edit.places import ValuePlaces
+from memat.edit.hook_points import HookPoints
 
 LABEL = "MEMIT"
 VALUES = "memit"
@@ -8,10 +8,10 @@ JOINT = True
 SETTINGS = {}
 
 
-def value_places(model, layer):
-    """δ is added to the output of the value layer's block, and the whole of it is wanted."""
+def value_hook_points(model, layer):
+    """δ is added to the output of the value layer's block, which is the target module."""
     block = model.blocks[layer]
-    return ValuePlaces((block,), block, layer + 1)
+    return HookPoints((block,), block, layer + 1)
 
 
 def share(residual, layers_left):

@@ -1,6 +1,6 @@
 """PMET: values of attention and MLP optimised together, the MLP written (Li et al. 2023)."""
 
-from memat.edit.places import ValuePlaces
+from memat.edit.hook_points import HookPoints
 from memat.study.section import Positive, Section
 
 LABEL = "PMET"
@@ -18,10 +18,10 @@ class Values(Section):
 SETTINGS = {"values": Values}
 
 
-def value_places(model, layer):
-    """A δ for the output of attention and one for that of the MLP, which alone is written."""
+def value_hook_points(model, layer):
+    """One δ for the output of attention and one for that of the MLP, the target module."""
     modules = (model.attention_output(layer), model.mlp_output(layer))
-    return ValuePlaces(modules, model.blocks[layer], layer)
+    return HookPoints(modules, model.blocks[layer], layer)
 
 
 def share(residual, layers_left):

@@ -1,6 +1,6 @@
-"""Token trees: rows that begin alike run their common tokens once.
+"""Prefix tries: rows that begin alike run their common tokens once.
 
-A tree's nodes are the distinct beginnings of its rows. One forward pass runs all
+A trie's nodes are the distinct prefixes of its rows. One forward pass runs all
 nodes side by side: each sees itself and its ancestors only (a 4-D attention mask),
 at the position it has in its row. Prompts of one relation, the two targets of one
 prompt and its variants (`toca el`, `toca la`) share most of their tokens.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # loaded with the model (`memat.model.quick`)
 
 
 @dataclass(frozen=True)
-class TokenTree:
+class PrefixTrie:
     """tokens, depths, parents: (n_nodes,); a parent is -1 at the root, and always comes earlier.
 
     paths: for each row, the nodes of its tokens in order.
@@ -32,8 +32,8 @@ class TokenTree:
     paths: list[list[int]]
 
 
-def grow_tree(rows: Sequence[Sequence[int]]) -> TokenTree:
-    """The tree of some rows of token ids."""
+def build_trie(rows: Sequence[Sequence[int]]) -> PrefixTrie:
+    """The trie of some rows of token ids."""
     tokens, depths, parents, paths = [], [], [], []
     children: dict[tuple[int, int], int] = {}
     for row in rows:
@@ -48,11 +48,11 @@ def grow_tree(rows: Sequence[Sequence[int]]) -> TokenTree:
             node = children[key]
             path.append(node)
         paths.append(path)
-    return TokenTree(tokens, depths, parents, paths)
+    return PrefixTrie(tokens, depths, parents, paths)
 
 
-def tree_batches(rows: Sequence[Sequence[int]], node_budget: int) -> list[list[int]]:
-    """Row numbers in batches whose trees have at most `node_budget` nodes (one row may have more).
+def trie_batches(rows: Sequence[Sequence[int]], node_budget: int) -> list[list[int]]:
+    """Row numbers in batches whose tries have at most `node_budget` nodes (one row may have more).
 
     Rows are taken in the order of their tokens, so that those which begin alike meet.
     """
@@ -78,21 +78,21 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return min(len(one), len(other))
 
 
-def tree_inputs(
-    tree: TokenTree, network: "PreTrainedModel"
+def trie_inputs(
+    trie: PrefixTrie, network: "PreTrainedModel"
 ) -> tuple[torch.Tensor, Mask, torch.Tensor]:
     """Ids (1, n_nodes), mask (`attention_mask`) among the nodes, and positions (1, n_nodes)."""
-    n = len(tree.tokens)
+    n = len(trie.tokens)
     sees = torch.eye(n, dtype=torch.bool)
-    for node, parent in enumerate(tree.parents):
+    for node, parent in enumerate(trie.parents):
         if parent >= 0:
             sees[node] |= sees[parent]
-    ids, depths = (torch.tensor([row], device=network.device) for row in (tree.tokens, tree.depths))
+    ids, depths = (torch.tensor([row], device=network.device) for row in (trie.tokens, trie.depths))
     mask = attention_mask(network, sees[None].to(network.device), depths, depths)
     return ids, mask, depths
 
 
-def run_tree(model: EditableModel, tree: TokenTree) -> torch.Tensor:
+def run_trie(model: EditableModel, trie: PrefixTrie) -> torch.Tensor:
     """Final normed hidden state of every node, (n_nodes, d_model)."""
-    ids, mask, positions = tree_inputs(tree, model.network)
+    ids, mask, positions = trie_inputs(trie, model.network)
     return model.last_hidden(ids, mask, position_ids=positions, use_cache=False)[0]
