@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test test-faults test-slurm benchmark docs lint format lock clean
+.PHONY: help install demo report test test-faults test-slurm benchmark docs lint format lock clean clean-model
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -80,9 +80,13 @@ format: $(INSTALLED)  ## apply the formatters
 lock: $(INSTALLED)  ## record every installed version in envs/constraints.txt
 	$(BIN)/python envs/pins.py --lock > envs/constraints.txt
 
-clean:  ## remove what the run of CONFIG made and its prepared model, nothing else
+clean:  ## remove what the run of CONFIG made in its results folder; what runs share stays
 	@test -x $(BIN)/python || { echo "$(BIN)/python is missing: make install"; exit 1; }
 	@$(BIN)/python envs/results.py "$$CONFIG" --clean
+
+clean-model:  ## remove the prepared model of CONFIG and what runs share of it
+	@test -x $(BIN)/python || { echo "$(BIN)/python is missing: make install"; exit 1; }
+	@$(BIN)/python envs/results.py "$$CONFIG" --clean-model
 
 .PHONY: tiny
 tiny: $(INSTALLED)  ## every stage in about two minutes on an untrained model

@@ -13,7 +13,7 @@ from memat.clean import OF_MODEL, clean_model, clean_results, described_by, requ
 from memat.errors import ConfigError
 from memat.io import require_writable, write_json
 from memat.provenance import Provenance
-from memat.results_folder import layout_faults, results_faults, results_of
+from memat.results_folder import layout_faults, model_name, results_faults, results_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ["results", "results dir", 'it\'s "mine"; touch x $(touch y)', "results/", "./a\\b"]
@@ -275,11 +275,50 @@ def test_nothing_is_cleaned_while_a_workflow_runs(project):
         require_idle(project)
 
 
+def prepared_model(name):
+    """Files of a prepared model, and what was computed of it."""
+    model = Path("resources/models", name)
+    cache = Path("resources/cache/models", name)
+    files = [model / "model.safetensors", cache / "templates_a/en.json", cache / "text_b.parquet"]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    content = {"folder": ".", "files": {"model.safetensors": {}}}
+    write_json(model / "manifest.json", content, Provenance("t", {}, "t"))
+    return [*files, model / "manifest.json"]
+
+
+def test_make_clean_model_takes_the_model_of_the_config_and_lists_it(project):
+    for entry in ("Makefile", "envs", "workflow_scripts", ".venv"):
+        Path(entry).symlink_to(REPOSITORY / entry)
+    mine, other = prepared_model("mine"), prepared_model("tiny")
+    Path("mine.yaml").write_text("model: {name: mine}\n")
+    Path("results").mkdir()
+    Path("results", "table.md").touch()
+    command = ["make", "clean-model", "CONFIG=mine.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for folder in {path.parent for path in mine}:
+        assert f"deleted {folder}: " in done.stdout
+    assert not any(path.exists() for path in mine)
+    assert all(path.exists() for path in (*other, Path("results/table.md")))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "nothing to delete\n"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", 3, None])
+def test_a_model_is_named_by_a_name(project, name):
+    Path("mine.yaml").write_text(json.dumps({"model": {"name": name}}))
+    with pytest.raises(ConfigError, match=r"model\.name: must be a name"):
+        model_name("mine.yaml", project)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_make_clean_takes_the_folder_by_its_name_and_nothing_else(project, name):
     """The user's command, with a name that a shell would read as more than one word."""
     for entry in ("Makefile", "envs", "workflow_scripts", ".venv"):
         Path(entry).symlink_to(REPOSITORY / entry)
+    shared = prepared_model("tiny")
     Path("configs").mkdir()
     Path("configs/it's mine.yaml").write_text(json.dumps({"results": name}))
     Path(name).mkdir()
@@ -290,7 +329,9 @@ def test_make_clean_takes_the_folder_by_its_name_and_nothing_else(project, name)
     command = ["make", "clean", "CONFIG=configs/it's mine.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"deleted {Path(name)}: 1 files" in done.stdout
+    assert done.stdout.startswith(f"deleted {Path(name)}: 1 files")
+    assert "resources" not in done.stdout
+    assert all(path.exists() for path in shared)
     assert not Path(name, "table.md").exists()
     assert before - set(os.listdir()) <= {str(Path(name))}
     assert not set(os.listdir()) - before

@@ -36,6 +36,15 @@ def results_of(config: str | Path, repository: Path = REPOSITORY) -> Path:
     return checked_results(read_config(config, repository).get("results"), repository)
 
 
+def model_name(config: str | Path, repository: Path = REPOSITORY) -> str:
+    """The name of a config's model, which names two folders. Raises ConfigError(model.name)."""
+    model = read_config(config, repository).get("model")
+    name = model.get("name") if isinstance(model, dict) else None
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
+        raise ConfigError(f"model.name: must be a name, found {name!r}")
+    return name
+
+
 def read_config(path: str | Path, repository: Path = REPOSITORY) -> dict:
     """A config file over the defaults, as Snakemake puts them together. Raises ConfigError."""
     merged: dict = {}
