@@ -30,7 +30,7 @@ def main(stage: Stage) -> str:
         ),
     )
     io.write_text(stage.outputs.headlines, note_list(notes) + headline_list(sentences))
-    return f"{len(sentences)} experiments in words, {len(notes)} languages at chance"
+    return f"{len(sentences)} experiments in words, {len(notes)} languages not told from chance"
 
 
 if __name__ == "__main__":

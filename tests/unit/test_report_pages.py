@@ -20,11 +20,11 @@ NAMES = {"en": "English", "ca": "Catalan"}
 EVIL = '<script>alert("x")</script> & = "quoted"'
 
 
-def summary_of(*rows):
+def summary_of(*rows, n_facts=100):
     """(experiment, method, edit language, combine, heads' language, heads, language, metric, value, half)."""
     return pl.DataFrame(
         [
-            dict(zip(SUMMARY_SCHEMA, (*place, 10, language, metric, value), strict=False))
+            dict(zip(SUMMARY_SCHEMA, (*place, n_facts, language, metric, value), strict=False))
             | {"low": None if half is None else value - half}
             | {"high": None if half is None else value + half}
             for *place, language, metric, value, half in rows
@@ -45,13 +45,29 @@ CHANCE = dict(ES=(46.0, 10.0), PS=(43.5, 8.5), NS=(53.6, 8.2), NA=(0.0, 0.0))
 def test_an_unedited_model_at_chance_is_said_so_of_that_language_only():
     knows = unedited("en", ES=(22.0, 8.0), PS=(18.5, 6.5), NS=(78.4, 6.1), NA=(14.6, 4.5))
     assert chance_notes(summary_of(*knows, *unedited(**CHANCE)), NAMES) == [
-        "The unedited model is at chance in Catalan (NS 53.6, 50 within its interval [45.4, 61.8]; "
+        "The unedited model is at chance in Catalan on 100 facts (ES 46.0, interval [36.0, 56.0]; "
         "accuracy on known facts 0.0): figures of this language say little about knowledge."
     ]
 
 
 @pytest.mark.parametrize(
-    ("changed", "at_chance"),
+    ("n_facts", "changed", "told"),
+    [
+        (3, {"ES": (50.0, 50.0)}, "on 3 facts (ES 50.0, interval [0.0, 100.0]; accuracy on"),
+        (40, {"PS": (48.0, 15.1)}, "on 40 facts (PS 48.0, interval [32.9, 63.1]; accuracy on"),
+        (1, dict.fromkeys(("ES", "PS", "NS"), (50.0, 0.0)), "on 1 fact (ES 50.0, interval [50.0"),
+        (19, {}, "on 19 facts (ES 46.0, interval [36.0, 56.0]; accuracy on known facts 0.0)"),
+    ],
+)
+def test_few_facts_leave_open_what_a_model_knows(n_facts, changed, told):
+    (note,) = chance_notes(summary_of(*unedited(**CHANCE | changed), n_facts=n_facts), NAMES)
+    assert note.startswith(f"The unedited model cannot be told from chance in Catalan {told}")
+    assert note.endswith(": it takes more facts to say whether it knows this language.")
+    assert "at chance" not in note
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
     [
         ({"NS": (60.0, 8.2)}, False),
         ({"ES": (22.0, 8.0)}, False),
@@ -62,15 +78,18 @@ def test_an_unedited_model_at_chance_is_said_so_of_that_language_only():
         ({"NS": (50.0, 0.0)}, True),
     ],
 )
-def test_chance_needs_every_measured_metric(changed, at_chance):
+def test_chance_needs_every_measured_metric(changed, told):
     rows = unedited(**CHANCE | changed)
-    assert bool(chance_notes(summary_of(*rows), {})) == at_chance
+    assert bool(chance_notes(summary_of(*rows), {})) == told
 
 
 def test_nothing_is_said_of_chance_without_an_unedited_experiment():
     rows = [("memit", "memit", "ca", None, None, 0, *row[6:]) for row in unedited(**CHANCE)]
     assert chance_notes(summary_of(*rows), NAMES) == []
-    assert "at chance in xx (" in chance_notes(summary_of(*unedited("xx", **CHANCE)), NAMES)[0]
+    assert (
+        "at chance in xx on 100 facts ("
+        in chance_notes(summary_of(*unedited("xx", **CHANCE)), NAMES)[0]
+    )
 
 
 SUMMARY = summary_of(

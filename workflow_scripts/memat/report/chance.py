@@ -1,4 +1,4 @@
-"""Whether the unedited model knows a language at all: told from its own row of the results."""
+"""Whether the unedited model can be shown to know a language: told from its own row of the results."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,8 @@ import polars as pl
 from memat.evaluate.metrics import SCORE_PARTS
 
 CHANCE = 50.0  # percent: of two targets, either is as likely to be ahead
+WIDEST = 30.0  # points: an interval from 35 to 65 still says that knowledge is missing
+FEWEST = 20  # facts: resampling fewer gives intervals that are too narrow, or of no width
 KNOWN_FACTS = "NA"  # accuracy of the true targets of neighbours, which no edit has touched
 
 
@@ -15,11 +17,13 @@ def chance_notes(summary: pl.DataFrame, names: Mapping[str, str]) -> list[str]:
 
     summary: of `memat.report.tables.summary_frame`. names: the name of each language code.
 
-    A language is at chance if 50 lies in the interval of every success metric of the unedited
+    A language cannot be told from chance if 50 lies in the interval of every success metric of the unedited
     model that was measured (ES, PS, NS: which of two targets is ahead; at least one must be
     measured), and if 0 lies in the interval of its accuracy on neighbours (NA: would it say
     the true target), where that was measured. A model that is surely ahead or surely behind
-    anywhere, or that says true targets, is not. Without an unedited experiment there is no sentence.
+    anywhere, or that says true targets, can be. It is at chance only if all these success
+    intervals are narrow (`WIDEST`) and stand on enough facts (`FEWEST`): few facts leave open
+    what the model knows. Without an unedited experiment there is no sentence.
     """
     rows = summary.filter(method="unedited")
     notes = []
@@ -29,12 +33,12 @@ def chance_notes(summary: pl.DataFrame, names: Mapping[str, str]) -> list[str]:
             for row in rows.filter(eval_language=language).iter_rows(named=True)
             if row["value"] is not None and row["low"] is not None
         }
-        if _at_chance(measured):
+        if _holds_chance(measured):
             notes.append(_sentence(names.get(language, language), measured))
     return notes
 
 
-def _at_chance(measured: Mapping[str, dict]) -> bool:
+def _holds_chance(measured: Mapping[str, dict]) -> bool:
     success = [measured[metric] for metric in SCORE_PARTS if metric in measured]
     known = measured.get(KNOWN_FACTS)
     return (
@@ -45,12 +49,29 @@ def _at_chance(measured: Mapping[str, dict]) -> bool:
 
 
 def _sentence(language: str, measured: Mapping[str, dict]) -> str:
-    shown = next(metric for metric in reversed(SCORE_PARTS) if metric in measured)
-    row = measured[shown]
+    """Shows the success metric with the widest interval, the weakest of the evidence."""
+    success = [measured[metric] for metric in SCORE_PARTS if metric in measured]
+    row = max(success, key=_width)
     known = measured.get(KNOWN_FACTS)
     accuracy = f"; accuracy on known facts {known['value']:.1f}" if known else ""
-    return (
-        f"The unedited model is at chance in {language} ({shown} {row['value']:.1f}, 50 within its "
-        f"interval [{row['low']:.1f}, {row['high']:.1f}]{accuracy}): figures of this language say "
-        "little about knowledge."
+    evidence = (
+        f"{_facts(row)} ({row['metric']} {row['value']:.1f}, interval "
+        f"[{row['low']:.1f}, {row['high']:.1f}]{accuracy})"
     )
+    if all(_width(row) <= WIDEST and row["n_facts"] >= FEWEST for row in success):
+        return (
+            f"The unedited model is at chance in {language} on {evidence}: figures of this "
+            "language say little about knowledge."
+        )
+    return (
+        f"The unedited model cannot be told from chance in {language} on {evidence}: it takes more "
+        "facts to say whether it knows this language."
+    )
+
+
+def _width(row: dict) -> float:
+    return row["high"] - row["low"]
+
+
+def _facts(row: dict) -> str:
+    return "1 fact" if row["n_facts"] == 1 else f"{row['n_facts']} facts"
