@@ -33,12 +33,12 @@ def test_contradictory_facts_are_refused_with_both_records(tmp_path):
     for part in (
         str(path),
         "1 contradictory facts",
-        "record 0 (case_id 4) and record 2 (case_id 15)",
+        "record 1 (case_id 4) and record 3 (case_id 15)",
         "'P1303' of 'Larry Wall' 'piano' and 'drums'",
         "facts.contradictions: drop",
     ):
         assert part in message
-    with pytest.raises(FactError, match="record 0"):
+    with pytest.raises(FactError, match="record 1"):
         read_facts(path)
 
 
@@ -52,7 +52,7 @@ def test_dropped_contradictions_are_announced_and_rejected(tmp_path):
     path = write_records(tmp_path, *TWO)
     (notice,) = check_facts(config(path, contradictions="drop"))
     assert "1 facts are dropped, as they contradict an earlier one" in notice
-    assert "case_id 15: record 0 (case_id 4) makes it 'piano'" in notice
+    assert "case_id 15: record 1 (case_id 4) makes it 'piano'" in notice
     facts, rejected = read_facts(path, contradictions="drop")
     assert facts["case_id"].to_list() == [4, 8]
     assert rejected.select("case_id", "prompt_type", "reason").rows() == [
@@ -77,7 +77,7 @@ def test_a_target_that_makes_a_neighbour_false_is_announced_with_both_records(tm
     (notice,) = check_facts(config(write_records(tmp_path, *records)))
     assert "1 neighbour prompts are no longer true" in notice
     assert (
-        "'jimi page plays the' of record 0 (case_id 4) is 'drums' in record 1 (case_id 8)" in notice
+        "'jimi page plays the' of record 1 (case_id 4) is 'drums' in record 2 (case_id 8)" in notice
     )
     # facts of the tuning split are never edited with those of the report
     tuning = tmp_path / "tuning.txt"

@@ -21,7 +21,7 @@ TEMPLATES = "".join(
     for n in RELATIONS
 )
 # 14 of 24 facts are edited: two subjects of six relations, one of the other two
-EDITED = [3 * relation + place for relation in RELATIONS for place in range(2 - relation // 6)]
+EDITED = [3 * relation + place + 1 for relation in RELATIONS for place in range(2 - relation // 6)]
 
 
 def sets(case_ids, block="0"):

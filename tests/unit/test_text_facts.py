@@ -54,7 +54,7 @@ BREAKS = [
     (("neighborhood_prompts",), ["x", 3], "neighborhood_prompts[1]", "found a number"),
     (("case_id",), "4", "case_id", "whole number"),
     (("case_id",), True, "case_id", "whole number"),
-    (("case_id",), 7, "case_id", "already used by record 0"),
+    (("case_id",), 7, "case_id", "already used by record 1"),
 ]
 
 
@@ -66,7 +66,7 @@ def test_a_broken_record_is_named_with_position_id_and_field(tmp_path, keys, val
         read_facts(path)
     message = str(caught.value)
     assert str(path) in message
-    assert "record 1" in message
+    assert "record 2" in message
     assert field in message
     assert problem in message
     if keys != ("case_id",):
@@ -241,10 +241,25 @@ def test_empty_rows_below_a_table_are_no_facts(tmp_path):
     header = path.read_text().splitlines()[0]
     with open(path, "a") as file:
         file.write("\r\n,,,\n\n")
-    assert read_facts(path, "triples")[0]["case_id"].to_list() == [0, 1, 2]
+    assert read_facts(path, "triples")[0]["case_id"].to_list() == [1, 2, 3]
     path.write_text(f"{header}\n,,,\n")
     with pytest.raises(FactError, match="holds no record"):
         read_facts(path, "triples")
+
+
+def test_records_are_counted_from_one_and_alike_in_all_messages(tmp_path):
+    """Of a table whose second row is empty and whose last contradicts the first."""
+    rows = [CAPITALS[0], dict.fromkeys(CAPITALS[0]), CAPITALS[1], CAPITALS[0] | {"target_new": "X"}]
+    path = write_triples(tmp_path, rows, TEMPLATES)
+    with pytest.raises(FactError, match=r"record 1 \(case_id 1\) and record 3 \(case_id 3\)"):
+        read_facts(path, "triples")
+    rows[-1] = CAPITALS[2] | {"subject": "a{}b"}
+    with pytest.raises(FactError, match=r"record 3 \(case_id 3\): subject"):
+        read_facts(write_triples(tmp_path, rows, TEMPLATES), "triples")
+    ids = tmp_path / "ids.json"
+    ids.write_text('[4, "x"]')
+    with pytest.raises(FactError, match="item 2: must be a case id"):
+        read_ids(ids)
 
 
 def test_what_no_fact_reads_is_named(tmp_path):

@@ -222,14 +222,14 @@ def same_targets(records):
     [
         (
             set_prompt("Tornik is in"),
-            ["record 3 (case_id 3)", "prompt", "exactly one '{}', found 0"],
+            ["record 4 (case_id 3)", "prompt", "exactly one '{}', found 0"],
         ),
-        (set_prompt("{} and {} are in"), ["record 3", "exactly one '{}', found 2"]),
-        (lambda records: records[3].update(case_id=1), ["record 3", "already used by record 1"]),
-        (set_target("target_new", ""), ["record 3", "target_new", "must not be empty"]),
-        (set_target("target_true", 5), ["record 3", "target_true", "must be a text"]),
-        (same_targets, ["record 3", "target_new and target_true are equal"]),
-        (lambda records: records[3].pop("requested_rewrite"), ["record 3", "requested_rewrite"]),
+        (set_prompt("{} and {} are in"), ["record 4", "exactly one '{}', found 2"]),
+        (lambda records: records[3].update(case_id=1), ["record 4", "already used by record 2"]),
+        (set_target("target_new", ""), ["record 4", "target_new", "must not be empty"]),
+        (set_target("target_true", 5), ["record 4", "target_true", "must be a text"]),
+        (same_targets, ["record 4", "target_new and target_true are equal"]),
+        (lambda records: records[3].pop("requested_rewrite"), ["record 4", "requested_rewrite"]),
         (lambda records: records.clear(), ["holds no record"]),
     ],
 )

@@ -40,7 +40,7 @@ CASE_ID = re.compile(r"(?:rome_)?-?[0-9]{1,19}")
 
 @dataclass(frozen=True)
 class Where:
-    """The place of a record in a file, for messages."""
+    """The place of a record in a file, for messages. position: counted from 1."""
 
     path: str
     position: int
@@ -137,7 +137,7 @@ def load_records(path: str | Path) -> list[tuple[Where, dict]]:
     if not content:
         raise FactError(f"{path}: holds no record")
     records, first_seen = [], {}
-    for position, item in enumerate(content):
+    for position, item in enumerate(content, 1):
         record = Where(str(path), position).mapping(item, "record")
         where = Where(str(path), position, record.get("case_id"))
         where.new_case_id(first_seen)
@@ -215,7 +215,7 @@ def read_ids(path: str | Path) -> set[int]:
     except (OSError, UnicodeDecodeError) as error:
         raise FactError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     if text.lstrip().startswith("["):
-        items = [(f"item {i}", str(item)) for i, item in enumerate(load_json(path))]
+        items = [(f"item {i}", str(item)) for i, item in enumerate(load_json(path), 1)]
     else:
         lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
         items = [(f"line {i}", line) for i, line in enumerate(lines, 1) if line]
@@ -243,7 +243,7 @@ def choose_facts(
     neighbours: str = "given",
     contradictions: str = REFUSE,
 ) -> tuple[list[dict], list[Rejection]]:
-    """Rows of `FACT_SCHEMA`, each with its `position` in the file, and what is rejected.
+    """Rows of `FACT_SCHEMA`, each with its `position` in the file (the first is 1), and what is rejected.
 
     keep_ids: a purified list; other records are rejected. tuning_ids: these records get the
     split "tuning", all others "report". neighbours: as of `read_format`. contradictions:
@@ -259,7 +259,7 @@ def choose_facts(
         raise FactError(f"{tuning_ids}: case id {min(unknown)} is not in {path}")
     kept = [
         row | {"position": position, "split": "tuning" if row["case_id"] in tuning else "report"}
-        for position, row in enumerate(rows)
+        for position, row in enumerate(rows, 1)
         if row["case_id"] in keep
     ]
     found = list(clashes(kept))

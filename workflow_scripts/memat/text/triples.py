@@ -1,7 +1,8 @@
 """Facts from a plain table of triples and a file of templates.
 
 The table (CSV or Parquet) has the columns relation, subject and target_new, and
-optionally target_true (empty where it is unknown), case_id and neighbours. The templates file lies beside it as
+optionally target_true (empty where it is unknown), case_id (otherwise the number of the
+row that is not empty, from 1) and neighbours. The templates file lies beside it as
 `<name>.templates.yaml`: for each relation a `rewrite` template and a list of
 `paraphrases`, each with exactly one "{}", and optionally `neighbours`, which maps a true
 target to subjects that have it.
@@ -48,11 +49,9 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
     rows = with_progress(table.iter_rows(named=True), "facts read", table.height)
     templates = _read_templates(templates_path(path))
     seen, records = {}, []
-    for position, row in enumerate(rows):
-        if all(
-            cell is None or cell == "" for cell in row.values()
-        ):  # spreadsheets save empty rows below a table
-            continue
+    # spreadsheets save empty rows below a table
+    filled = (row for row in rows if any(cell not in (None, "") for cell in row.values()))
+    for position, row in enumerate(filled, 1):
         where = Where(str(path), position, row.get("case_id", position))
         case_id = where.new_case_id(seen)
         record = {column: where.text(row[column], column) for column in COLUMNS}
@@ -164,7 +163,7 @@ def _read_templates(path: Path) -> dict[str, dict]:
     if not isinstance(content, dict):
         raise FactError(f"{path}: must map each relation to its templates")
     checked = {}
-    for position, (relation, entry) in enumerate(content.items()):
+    for position, (relation, entry) in enumerate(content.items(), 1):
         where = Where(str(path), position, None)
         relation = where.text(str(relation), "relation")
         entry = where.mapping(entry, relation)
