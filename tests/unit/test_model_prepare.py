@@ -5,12 +5,14 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from memat import io
 from memat.caches import use_own_caches
+from memat.commits import full_commit
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
 from memat.model.load import load_model
@@ -59,8 +61,32 @@ def test_an_unsupported_local_model_is_refused_before_any_weight_is_read(tmp_pat
 def test_a_hub_model_without_revision_or_network_is_an_error(tmp_path):
     with pytest.raises(ModelError, match="needs a pinned revision"):
         hub_snapshot("someone/model", None, tmp_path / "lock.json")
-    with pytest.raises(ModelError, match=r"someone/model@abc.*could not be downloaded"):
-        hub_snapshot("someone/model", "abc", tmp_path / "lock.json")
+    with pytest.raises(ModelError, match=r"someone/model@aaa.*could not be downloaded"):
+        hub_snapshot("someone/model", "a" * 40, tmp_path / "lock.json")
+    with pytest.raises(ModelError, match=r"someone/model@abcdef0: the hub could not be asked"):
+        hub_snapshot("someone/model", "abcdef0", tmp_path / "lock.json")
+    with pytest.raises(ModelError, match=r"must be a commit id, .* found main; branches"):
+        hub_snapshot("someone/model", "main", tmp_path / "lock.json")
+
+
+def test_a_commit_id_that_is_cut_short_is_completed_from_the_history(monkeypatch):
+    ids = ["abcdef01" + "2" * 32, "abcdef02" + "2" * 32, "f" * 40]
+    asked = []
+
+    def history(_, repo, repo_type):
+        asked.append((repo, repo_type))
+        return [SimpleNamespace(commit_id=commit) for commit in ids]
+
+    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_commits", history)
+    assert full_commit("a/b", "abcdef02") == ids[1]
+    assert full_commit("a/b", "fffffff", "dataset") == ids[2]
+    assert asked == [("a/b", "model"), ("a/b", "dataset")]
+    assert full_commit("a/b", "0" * 40) == "0" * 40  # whole ids need no answer
+    with pytest.raises(ModelError, match=r"a/b@abcdef0: 2 commits of its main branch"):
+        full_commit("a/b", "abcdef0")
+    with pytest.raises(ModelError, match=r"a/b@0000000: 0 commits"):
+        full_commit("a/b", "0000000")
+    assert len(asked) == 4
 
 
 def test_a_first_download_locks_its_checksums_and_a_later_difference_is_an_error(tmp_path):

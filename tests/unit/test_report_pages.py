@@ -270,10 +270,11 @@ def test_texts_of_facts_are_escaped_in_the_page(facts):
 def test_the_first_page_holds_table_sentences_model_and_settings():
     funnel = pl.DataFrame(
         [
-            ("source", None, 25, 0, "{}", 0, "{}"),
-            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}"),
+            ("source", None, 25, 0, "{}", 0, "{}", None),
+            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}", None),
+            ("blocks", None, 20, 0, "{}", 12, '{"neighbour_is_edited": 12}', 28),
         ],
-        schema={n: FUNNEL_SCHEMA[n] for n in list(FUNNEL_SCHEMA)[:7]},
+        schema=FUNNEL_SCHEMA,
         orient="row",
     )
     manifest = {"source": {"kind": "hub", "repo": "a/b", "revision": "12", "license": EVIL}}
@@ -296,6 +297,10 @@ def test_the_first_page_holds_table_sentences_model_and_settings():
         assert expected in words
     assert found.scripts == 1
     assert "<strong>99.0</strong> (1.0)" in text
+    steps = re.search(r"neighbour prompts left.*?</table>", text, re.DOTALL)[0].split("<tr>")
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in steps]
+    assert cells[2][1:] == ["20", "5", "5 target_not_final", "0", "", ""]
+    assert cells[3][1:] == ["20", "0", "", "12", "12 neighbour_is_edited", "28"]
     assert "facts.csv" in found.links
 
 

@@ -306,6 +306,7 @@ def test_unsupported_architectures_are_refused_by_name(project, config, model_ty
     assert part in text
 
 
+HUB = "kind: hub\nrepo: a/b\narchitecture: {model_type: llama}\n"
 WHEEL = """kind: wheel
 file: a
 file_sha256: b
@@ -316,6 +317,29 @@ wheels:
     sha256: c
     part: a
 """
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("align.revision", {"align.model": "someone/bert"}),
+        ("covariance.revision", {"covariance.source": "hub", "covariance.path": "a/b"}),
+        (
+            "translate.ctranslate2.revision",
+            {"translate.engine": "ctranslate2", "translate.ctranslate2": {"model": "a/b"}},
+        ),
+    ],
+)
+def test_what_pins_a_hub_repository_is_a_commit_id(project, config, key, settings):
+    """Branches move; the beginning of a commit id is accepted and named."""
+    for place, value in settings.items():
+        config = changed(config, place, value)
+    assert f"{key}: must be a commit id, 40 digits" in refusal(changed(config, key, "main"))
+    notice = f"{key}: 16f001d is the beginning of a commit id"
+    told = check_config(changed(config, key, "16f001d"))
+    assert [line.startswith(notice) for line in told].count(True) == 1
+    told = check_config(changed(config, key, "0" * 40))
+    assert not [line for line in told if "commit id" in line]
 
 
 @pytest.mark.parametrize(
@@ -335,6 +359,8 @@ wheels:
         ("kind: 2020-13-45\n", "not readable YAML (month must be in 1..12)"),
         ("kind: [local]\n", "kind: \"['local']\" is unknown"),
         ("kind: local\npath: 7\n", "path: must be a text, found 7"),
+        (HUB + "revision: main\n", "revision: must be a commit id, 40 digits of 0-9 and a-f"),
+        (HUB + "revision: 16f001\n", "found 16f001; branches and tags move"),
     ],
 )
 def test_faults_of_a_model_spec_name_the_file(project, config, content, part):

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from memat.check_files import check_facts, check_prepared_model, require_file
+from memat.commits import beginning_notice
 from memat.edit.solver import DEFAULT
 from memat.edit.spread import solver_fault, spread_fault, spread_of
 from memat.errors import ConfigError
@@ -42,8 +43,8 @@ def check_config(config: dict) -> list[str]:
     _raise_all(chain(_size_faults(config, spec), _spread_faults(config, spec)))
     _check_named_files(config, into)
     check_prepared_model(spec)
-    license_notice = spec.license_notice()
-    return [*([license_notice] if license_notice else []), *check_facts(config)]
+    notices = [spec.license_notice(), *_commit_notices(config, spec, into)]
+    return [*filter(None, notices), *check_facts(config)]
 
 
 def _raise_all(faults: Iterator[str]) -> None:
@@ -104,6 +105,19 @@ def _spread_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
     for i, row in enumerate(plan_study(config).main.rows):
         if fault := solver_fault(spread, row.spec.get("solver", DEFAULT)):
             yield f"experiments[{i}] ({row.name}).solver: {fault} as {spec.name} is edited here"
+
+
+def _commit_notices(config: dict, spec: ModelSpec, into: dict[str, dict]) -> Iterator[str | None]:
+    """Sentences on commit ids that are cut short; into: settings by target language."""
+    if not spec.manifest.is_file():
+        yield beginning_notice(f"{spec.path}: revision", spec.content.get("revision"))
+    used = {
+        f"translate.{settings['engine']}.revision": settings[settings["engine"]].get("revision")
+        for settings in into.values()
+    }
+    used |= {f"{key}.revision": config[key]["revision"] for key in ("align", "covariance")}
+    for place, revision in used.items():
+        yield beginning_notice(place, revision)
 
 
 def translations(config: dict) -> dict[str, dict]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from memat.commits import full_commit
 from memat.errors import ModelError
 from memat.io import sha256_of, write_text
 
@@ -14,18 +15,19 @@ WANTED_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt")
 def hub_snapshot(
     repo: str, revision: str | None, lock: Path, checksums: dict[str, str] | None = None
 ) -> Path:
-    """Folder with the files of a hub repository at a pinned revision.
+    """Folder with the files of a hub repository at a commit, whole or cut short (`full_commit`).
 
     checksums: SHA-256 by file name. Without them, the first download writes what it got
     to `lock`, and a later difference is an error. Raises ModelError.
     """
     if not revision:
         raise ModelError(f"{repo}: a hub model needs a pinned revision (a commit id)")
+    commit = full_commit(repo, revision)
     from huggingface_hub import snapshot_download  # only where a hub is used
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(repo, revision=revision, allow_patterns=list(WANTED_FILES))
+        found = snapshot_download(repo, revision=commit, allow_patterns=list(WANTED_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(f"{repo}@{revision}: could not be downloaded ({error})") from error
     check_files(Path(found), repo, lock, checksums)

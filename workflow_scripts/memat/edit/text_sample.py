@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from tqdm import tqdm
 
+from memat.commits import full_commit
 from memat.errors import FactError, NonFiniteValue
 from memat.model.batching import pad
 from memat.model.editable import EditableModel
@@ -84,19 +85,21 @@ def read_corpus(path: str | Path) -> list[str]:
 
 
 def read_hub_corpus(repo: str, revision: str, subset: str | None, tokens: int) -> list[str]:
-    """Texts of a hub dataset's Parquet files at a pinned revision, until `tokens` words are read.
+    """Texts of a hub dataset's Parquet files at a commit, until `tokens` words are read.
 
-    subset: only files whose path starts so. Raises FactError (no such file, no `text` column).
+    subset: only files whose path starts so. Raises FactError (no such file, no `text` column),
+    ModelError (no such commit).
     """
     from huggingface_hub import HfApi, hf_hub_download  # only where a hub is used
 
-    names = sorted(HfApi().list_repo_files(repo, repo_type="dataset", revision=revision))
+    commit = full_commit(repo, revision, "dataset")
+    names = sorted(HfApi().list_repo_files(repo, repo_type="dataset", revision=commit))
     wanted = [n for n in names if n.endswith(".parquet") and n.startswith(subset or "")]
     if not wanted:
         raise FactError(f"covariance: {repo}@{revision} has no Parquet file under '{subset or ''}'")
     texts, words = [], 0
     for name in wanted:
-        frame = pl.read_parquet(hf_hub_download(repo, name, repo_type="dataset", revision=revision))
+        frame = pl.read_parquet(hf_hub_download(repo, name, repo_type="dataset", revision=commit))
         if "text" not in frame.columns:
             raise FactError(f"covariance: {repo}/{name} has no column 'text'")
         for text in frame["text"]:

@@ -3,7 +3,7 @@
 A spec is a file resources/models/<name>.yaml of one of three kinds:
 
     kind: hub | local | wheel
-    hub         repo, revision, files (checksums by name, optional), dtype (optional)
+    hub         repo, revision (a commit id), files (checksums by name, optional), dtype (optional)
     local       path, files (optional)
     wheel       file, file_sha256: a GGUF file, whole. wheels: a list of those that hold it or
                 its parts, in the order they are joined, each with package, version, sha256 (of
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from os.path import isfile
 from pathlib import Path
 
+from memat.commits import commit_fault
 from memat.errors import ModelError
 from memat.model.architecture import Architecture, ModelShape, architecture_of
 from memat.suggest import allowed_values, shown
@@ -121,6 +122,8 @@ def _check_value(path: Path, key: str, value: object) -> None:
     kind, wanted = (kinds | {"wheels": (list, "a list")}).get(key, (str, "a text"))
     if not isinstance(value, kind) or not value:
         raise ModelError(f"{path}: {key}: must be {wanted}, found {value!r}")
+    if key == "revision" and (fault := commit_fault(value)):
+        raise ModelError(f"{path}: revision: {fault}")
     if key == "wheels":
         for number, wheel in enumerate(value):
             _check_wheel(f"{path}: wheels[{number}]", wheel)

@@ -22,6 +22,11 @@ FILES = {
     "dataset/funnel.csv": "facts left after each step",
     "table.md": "the table as Markdown",
 }
+# neighbours are counted where the facts of the run are drawn, the last rows
+FUNNEL_HEADER = (
+    *("step", "facts left", "facts dropped", "why", "prompts dropped", "why"),
+    "neighbour prompts left",
+)
 # inside the report a page has no folder: its links lead nowhere
 WITHOUT_LINKS = """
 if (location.protocol === "data:" || location.protocol === "about:")
@@ -55,7 +60,7 @@ def index_page(
             "<h2>Model</h2>",
             table(("", ""), model_rows(manifest)),
             "<h2>Facts</h2>",
-            table(("step", "facts left", "facts dropped", "why"), _steps(funnel), numbers=(1, 2)),
+            table(FUNNEL_HEADER, _steps(funnel), numbers=(1, 2, 4, 6)),
             "<h2>Files of this run</h2>",
             table(("file", "content"), _links()),
             "<details><summary>Settings</summary>",
@@ -118,10 +123,15 @@ def flat(settings: object, place: str = "") -> Iterator[tuple[str, str]]:
 
 def _steps(funnel: pl.DataFrame) -> Iterator[tuple[str, ...]]:
     for name, row in zip(step_names(funnel), funnel.iter_rows(named=True), strict=True):
-        reasons = ", ".join(
-            f"{count} {reason}" for reason, count in json.loads(row["reasons"]).items()
-        )
-        yield tuple(map(escaped, (name, row["records"], row["dropped"], reasons)))
+        of_facts, of_prompts = _counts(row["reasons"]), _counts(row["prompt_reasons"])
+        neighbours = "" if row["neighbours"] is None else row["neighbours"]
+        cells = (name, row["records"], row["dropped"], of_facts)
+        yield tuple(map(escaped, (*cells, row["prompts_dropped"], of_prompts, neighbours)))
+
+
+def _counts(reasons: str) -> str:
+    """`5 target_not_final, 1 empty_translation` of a JSON object reason → count."""
+    return ", ".join(f"{count} {reason}" for reason, count in json.loads(reasons).items())
 
 
 def _links() -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from memat.commits import commit_fault
 from memat.study.section import (
     Count,
     Language,
@@ -24,8 +25,10 @@ EXAMPLE = "configs/own.yaml"
 
 def unpinned(model: str | None, revision: str | None) -> str | None:
     """The fault of a hub id without the commit that pins it; None for folders and no model."""
-    if not model or isdir(model) or revision:
+    if not model or isdir(model):
         return None
+    if revision:
+        return commit_fault(revision)
     return f"missing; {shown(model)} is no folder here, and a hub model needs the commit id that pins it"
 
 
@@ -88,7 +91,7 @@ class CTranslate2(Section):
     model: OptionalText = None
     """folder of a converted model, or hub id"""
     revision: OptionalText = None
-    """commit of a hub id"""
+    """commit id, of a hub id"""
     spm: Text = "spm.model"
     """SentencePiece model inside that folder"""
     beam_size: Count = 5
@@ -107,7 +110,7 @@ class Transformers(Section):
     model: OptionalText = None
     """folder or hub id of a sequence-to-sequence model"""
     revision: OptionalText = None
-    """commit of a hub id"""
+    """commit id, of a hub id"""
     beam_size: Count = 5
     """as above"""
 
@@ -161,7 +164,7 @@ class Align(Section):
     model: Text = "edited"
     """edited (the model above) | folder | hub id"""
     revision: OptionalText = None
-    """commit of a hub id"""
+    """commit id, of a hub id"""
     layer: Number = 12
     """hidden layer whose vectors are compared"""
     method: Literal["itermax", "inter", "mwmf"] = "itermax"

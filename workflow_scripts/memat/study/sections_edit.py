@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from memat.commits import commit_fault
 from memat.edit.solver import PACKAGE as SOLVERS
 from memat.study.leaf_sections import with_leaf_sections
 from memat.study.section import Count, Number, OptionalText, Positive, Section, Share, Weight
@@ -27,7 +28,7 @@ class Covariance(Section):
     path: OptionalText = None
     """source text: texts with blank lines between them; source hub: id of the corpus"""
     revision: OptionalText = None
-    """source hub: commit"""
+    """source hub: commit id"""
     subset: OptionalText = None
     """source hub: how the paths of its files begin"""
     tokens: Count = 6144
@@ -47,6 +48,8 @@ class Covariance(Section):
             yield "path", f"missing; covariance.source is {self.source}"
         if self.source == "hub" and not self.revision:
             yield "revision", f"missing; it pins the hub corpus {self.path}"
+        if self.source == "hub" and self.revision and (fault := commit_fault(self.revision)):
+            yield "revision", fault
         least = self.batch_size * self.sequence_length
         if self.shard_tokens < least:
             yield (
