@@ -45,7 +45,8 @@ demo: $(INSTALLED)  ## facts to results table and report, with configs/demo.yaml
 	printf 'report   %s/report.html\nfigures  %s/figures/\n' "$$results" "$$results"
 
 report: $(INSTALLED)  ## results/report.html from what is already made
-	@$(RESULTS) && $(SNAKEMAKE) --cores 1 --report "$$results/report.html"
+	@results=$$($(BIN)/python envs/results.py "$$CONFIG" --finished) && \
+	$(SNAKEMAKE) --cores 1 --report "$$results/report.html"
 
 test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"

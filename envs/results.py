@@ -1,11 +1,12 @@
-"""Prints the results folder of a config file, for `make`; its options remove what a run made.
+"""Prints the results folder of a config file, for `make`, or removes what a run made.
 
-    python envs/results.py configs/mine.yaml [--clean | --clean-model]
+    python envs/results.py configs/mine.yaml [--finished | --clean | --clean-model]
 
---clean empties the results folder. --clean-model removes what runs share: the prepared model, and
-what was computed of it.
+--finished refuses a folder in which no run has written its table yet. --clean empties the results
+folder. --clean-model removes what runs share: the prepared model, and what was computed of it.
 """
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +15,29 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "workflow_scripts"))
 
 from memat.clean import OF_MODEL, clean_model, clean_results, require_idle  # noqa: E402
-from memat.errors import MematError  # noqa: E402
+from memat.errors import ConfigError, MematError  # noqa: E402
 from memat.results_folder import model_name, results_of  # noqa: E402
 
 
 def main(path: str, *options: str) -> None:
-    if options:
+    if options and options[0] in CLEANING:
         require_idle(Path.cwd())
         for line in list(CLEANING[options[0]](path)) or ["nothing to delete"]:
             print(line)
     else:
-        print(results_of(path, REPOSITORY))
+        results = results_of(path, REPOSITORY)
+        if options == ("--finished",):
+            require_table(results, path)
+        print(results)
+
+
+def require_table(results: Path, config: str) -> None:
+    """Raise ConfigError if a report would have nothing to hold."""
+    if not (results / "table.md").is_file():
+        raise ConfigError(
+            f"{results} holds no table yet; run the workflow first:"
+            f" .venv/bin/snakemake --cores all --configfile {shlex.quote(config)}"
+        )
 
 
 def cleaned_results(path: str) -> Iterator[str]:

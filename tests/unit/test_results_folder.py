@@ -306,6 +306,18 @@ def test_make_clean_model_takes_the_model_of_the_config_and_lists_it(project):
     assert done.stdout == "nothing to delete\n"
 
 
+def test_make_report_without_results_says_what_to_run(project):
+    for entry in ("Makefile", "envs", "workflow_scripts", ".venv"):
+        Path(entry).symlink_to(REPOSITORY / entry)
+    Path("my own.yaml").write_text("results: mine\n")
+    # -o: without a look at whether packages are to be installed
+    command = ["make", "-o", ".venv/.installed", "report", "CONFIG=my own.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr.startswith("mine holds no table yet; run the workflow first:")
+    assert "--configfile 'my own.yaml'\n" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", 3, None])
 def test_a_model_is_named_by_a_name(project, name):
     Path("mine.yaml").write_text(json.dumps({"model": {"name": name}}))
