@@ -86,7 +86,7 @@ else:
 
     rule translate:
         input:
-            table=translation_table,
+            files=files_of_engine,
             facts=FACTS,
         output:
             translations=f"{INTO}/translations_{{shard}}.parquet",
@@ -106,7 +106,7 @@ else:
             **language_pair("translate"),
             cfg=translate_settings,
             shard=shard_number,
-            code=code_tag("translate.py"),
+            code=code_tag("translate.py", translation_engine),
         message:
             "Translation from {SOURCE} to {wildcards.language} by {params.cfg[engine]}, shard {wildcards.shard}"
         script:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from memat.text.align import ALIGNMENT_SCHEMA
-from memat.text.engines.interface import Translation
+from memat.text.engine import Translation
 from memat.text.facts import FACT_SCHEMA, read_facts, read_format
 from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual

@@ -3,7 +3,7 @@
 from memat import io
 from memat.shards import share
 from memat.stage import Stage, run_stage
-from memat.text.engines.make import make_engine
+from memat.text.engine import make_engine
 from memat.text.languages import language_of
 from memat.text.translate import join_translations, translate_facts
 

@@ -1,6 +1,7 @@
 # What the rules of dataset.smk need besides: settings, and functions that find inputs.
 
 from memat.study import translation
+from memat.text import engine
 
 DATASET = f"{RESULTS}/dataset"
 FACTS = f"{DATASET}/facts.parquet"
@@ -40,13 +41,11 @@ DATASET_OUTPUTS = [
 ]
 
 
-def apertium_pair(language):
-    files = (f"resources/languages/{code}.yaml" for code in (SOURCE, language))
-    return language_files.apertium_pair(*files)
-
-
 TRANSLATE_SETTINGS = {
-    code: translation.used_settings(config["translate"], code, partial(apertium_pair, code))
+    code: translation.used_settings(
+        config["translate"],
+        *(Path(f"resources/languages/{one}.yaml") for one in (SOURCE, code)),
+    )
     for code in (TARGETS if TRANSLATED else ())
 }
 
@@ -55,10 +54,13 @@ def translate_settings(wildcards):
     return TRANSLATE_SETTINGS[wildcards.language]
 
 
-def translation_table(wildcards):
-    """Given translations are an input of the engine that looks them up."""
-    settings = translate_settings(wildcards)
-    return [settings["table"]["path"]] if settings["engine"] == "table" else []
+def files_of_engine(wildcards):
+    return list(engine.files_of(translate_settings(wildcards)).values())
+
+
+def translation_engine(wildcards):
+    """What a job that translates uses of the engines."""
+    return engine.leaves_of_engine(translate_settings(wildcards)["engine"])
 
 
 def corrections_of_language(wildcards):

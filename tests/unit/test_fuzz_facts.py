@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from memat.errors import NotEnoughFacts, TranslationError
 from memat.text.align import align_translations
 from memat.text.blocks import assign_blocks
-from memat.text.engines.interface import Translation
+from memat.text.engine import Translation
 from memat.text.engines.table import TableEngine
 from memat.text.facts import read_facts, read_ids
 from memat.text.funnel import funnel_table

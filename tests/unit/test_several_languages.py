@@ -283,23 +283,28 @@ def config(**sections):
     }
 
 
+def files(code):
+    """The files of the source and of one target language."""
+    return [REPOSITORY / f"resources/languages/{one}.yaml" for one in ("en", code)]
+
+
 def test_a_language_may_have_settings_of_its_own():
     given = config(translate={"batch_size": 8, "by_language": {"es": {"engine": "table", "table": {"path": "es.csv"}}}})  # fmt: skip
     assert list(config_faults(given)) == []
     translate = completed(given)["translate"]
     assert completed(given | {"translate": translate})["translate"] == translate
-    assert used_settings(translate, "ca", lambda: "eng-cat") == {
+    assert used_settings(translate, *files("ca")) == {
         "engine": "apertium", "batch_facts": 1000, "shards": 1, "batch_size": 8,
         "protect_subject": True, "apertium": {"pair": "eng-cat"},
     }  # fmt: skip
-    spanish = used_settings(translate, "es", lambda: pytest.fail("no pair is asked for"))
+    spanish = used_settings(translate, *files("es"))
     assert (spanish["engine"], spanish["table"], spanish["batch_size"]) == (
         *("table", {"path": "es.csv"}),
         8,
     )
     named = {"translate": {"apertium": {"pair": "eng-xxx"}}}
     own = completed({"facts": {"path": "f"}, **named})["translate"]
-    assert used_settings(own, "ca", lambda: "eng-cat")["apertium"] == {"pair": "eng-xxx"}
+    assert used_settings(own, *files("ca"))["apertium"] == {"pair": "eng-xxx"}
 
 
 @pytest.mark.parametrize(

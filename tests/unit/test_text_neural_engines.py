@@ -9,9 +9,9 @@ import torch
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 from memat.errors import ModelError, TranslationError
-from memat.text.engines.ctranslate import CTranslate2Engine
-from memat.text.engines.make import make_engine
-from memat.text.engines.seq2seq import TransformersEngine
+from memat.text.engine import make_engine
+from memat.text.engines.ctranslate2 import CTranslate2Engine
+from memat.text.engines.transformers import TransformersEngine
 from text_samples import demo_pairs
 
 BEAM = 4

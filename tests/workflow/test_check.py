@@ -101,7 +101,7 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
         ("facts.sha256", "abc", ["facts.sha256: 'abc' has not the expected form"]),
         ("compute.device", "gpu", ["compute.device: 'gpu' has not the expected form", "cuda"]),
         ("translate.engine", "apertum", ["translate.engine: 'apertum'", "mean 'apertium'?"]),
-        ("translate.engine", "google", ["allowed: apertium, ctranslate2, transformers, table"]),
+        ("translate.engine", "google", ["allowed: apertium, ctranslate2, table, transformers"]),
         (
             "languages.targets",
             ["cat"],

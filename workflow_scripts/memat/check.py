@@ -6,7 +6,6 @@ starts no stage: seconds, also for large models.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from memat.study.plan import MAIN, all_languages, plan_study
 from memat.study.row_faults import experiment_faults, study_faults
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
-from memat.text.languages import apertium_pair, load_language
+from memat.text.engine import files_of
+from memat.text.languages import load_language
 
 
 def check_config(config: dict) -> list[str]:
@@ -122,14 +122,12 @@ def _commit_notices(config: dict, spec: ModelSpec, into: dict[str, dict]) -> Ite
 
 def translations(config: dict) -> dict[str, dict]:
     """The settings of the translation into each target language. Raises LanguageError where
-    Apertium's pair follows from no language file."""
+    one of them follows from no language file."""
     if config["facts"]["bilingual"]:
         return {}
     source = Path(f"resources/languages/{config['languages']['source']}.yaml")
     return {
-        code: used_settings(
-            config["translate"], code, partial(apertium_pair, source, source.with_stem(code))
-        )
+        code: used_settings(config["translate"], source, source.with_stem(code))
         for code in config["languages"]["targets"]
     }
 
@@ -141,9 +139,8 @@ def _check_named_files(config: dict, into: dict[str, dict]) -> None:
         named.append(("facts.reference", file_of(config["facts"]["reference"], code)))
         named.append(("repair.corrections", file_of(config["repair"]["corrections"], code)))
     for code, settings in into.items():
-        if settings["engine"] == "table":
-            own = f"by_language.{code}." if code in config["translate"]["by_language"] else ""
-            named.append((f"translate.{own}table.path", settings["table"]["path"]))
+        own = f"by_language.{code}." if code in config["translate"]["by_language"] else ""
+        named += [(f"translate.{own}{key}", path) for key, path in files_of(settings).items()]
     if config["covariance"]["source"] == "text":
         named.append(("covariance.path", config["covariance"]["path"]))
     for key, path in named:

@@ -34,6 +34,18 @@ def load_leaf(package: str, name: str) -> ModuleType:
     return import_module(f"{package}.{name}")
 
 
+def in_words(package: str, default: str | None = None) -> str:
+    """`memit (least squares …; the default) | …`, the default first, from the first line of each
+    leaf's docstring: "NAME: what it is (source)."
+    """
+    words = {}
+    for name in sorted(leaf_names(package), key=lambda name: name != default):
+        first_line = load_leaf(package, name).__doc__.splitlines()[0]
+        what = first_line.partition(": ")[2].partition(" (")[0].rstrip(".")
+        words[name] = what + ("; the default" if name == default else "")
+    return " | ".join(f"{name} ({what})" for name, what in words.items())
+
+
 def _files(package: str) -> dict[str, Path]:
     folders = [Path(folder) for folder in import_module(package).__path__]
     return {

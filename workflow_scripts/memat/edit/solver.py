@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from memat.definitions import Leaf
-from memat.leaves import leaf_names, leaf_path, load_leaf
+from memat.leaves import in_words, leaf_names, leaf_path, load_leaf
 
 PACKAGE = "memat.edit.solvers"
 DEFAULT = "memit"  # of an experiment that names no solver; the others are compared with it
@@ -16,12 +16,7 @@ def solver_names() -> tuple[str, ...]:
 
 def solvers_in_words() -> str:
     """`memit (least squares …; the default) | …`, from the first line of each leaf."""
-    words = {}
-    for name in sorted(solver_names(), key=lambda name: name != DEFAULT):
-        first_line = load_solver(name).__doc__.splitlines()[0]
-        does = first_line.partition(": ")[2].partition(" (")[0].rstrip(".")
-        words[name] = does + ("; the default" if name == DEFAULT else "")
-    return " | ".join(f"{name} ({does})" for name, does in words.items())
+    return in_words(PACKAGE, DEFAULT)
 
 
 def load_solver(name: str) -> ModuleType:

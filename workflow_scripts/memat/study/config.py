@@ -96,7 +96,8 @@ class Config(Section):
         }
         yield from translation.language_faults(self.translate, targets, files)
         for place, settings in translation.sections_by_place(self.translate, targets).items():
-            for key, fault in getattr(settings, settings.engine).faults():
+            own = getattr(settings, settings.engine, None)
+            for key, fault in own.faults() if own else ():
                 yield f"{place}.{settings.engine}.{key}", fault
 
 

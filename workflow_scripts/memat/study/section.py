@@ -7,10 +7,15 @@ from these classes (`memat.study.documents`).
 
 import unicodedata
 from collections.abc import Iterator
+from os.path import isdir
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
+
+from memat.commits import commit_fault
+
+from memat.suggest import shown
 
 MACHINE_LIMIT = 2**31 - 1  # keeps numbers computable and says nothing of the key
 
@@ -49,3 +54,12 @@ Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$"), AfterValidator(_plain)]
+
+
+def unpinned(model: str | None, revision: str | None) -> str | None:
+    """The fault of a hub id without the commit that pins it; None for folders and no model."""
+    if not model or isdir(model):
+        return None
+    if revision:
+        return commit_fault(revision)
+    return f"missing; {shown(model)} is no folder here, and a hub model needs the commit id that pins it"

@@ -1,12 +1,11 @@
 """Sections on the dataset: facts, their translation, its repair, and the facts of a run."""
 
 from collections.abc import Iterator
-from os.path import isdir
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.commits import commit_fault
+from memat.study.leaf_sections import with_leaf_sections
 from memat.study.section import (
     Count,
     Language,
@@ -17,19 +16,12 @@ from memat.study.section import (
     Sha256,
     Share,
     Text,
+    unpinned,
 )
-from memat.suggest import shown
+from memat.text.engine import PACKAGE as ENGINES
+from memat.text.engine import engine_names, engines_in_words
 
 EXAMPLE = "configs/own.yaml"
-
-
-def unpinned(model: str | None, revision: str | None) -> str | None:
-    """The fault of a hub id without the commit that pins it; None for folders and no model."""
-    if not model or isdir(model):
-        return None
-    if revision:
-        return commit_fault(revision)
-    return f"missing; {shown(model)} is no folder here, and a hub model needs the commit id that pins it"
 
 
 class Facts(Section):
@@ -77,66 +69,11 @@ class Facts(Section):
             yield "bilingual", "needs facts.format: counterfact (the paper's two-record form)"
 
 
-class Apertium(Section):
-    """An Apertium language pair."""
-
-    pair: Annotated[PlainText, Field(pattern="^[A-Za-z_]+-[A-Za-z_]+$")] | None = None
-    """an installed language pair (eng-cat); null: that of the languages' codes (`iso639_3` of
-    their files)"""
-
-
-class CTranslate2(Section):
-    """A converted model with its SentencePiece file."""
-
-    model: OptionalText = None
-    """folder of a converted model, or hub id"""
-    revision: OptionalText = None
-    """commit id, of a hub id"""
-    spm: Text = "spm.model"
-    """SentencePiece model inside that folder"""
-    beam_size: Count = 5
-    """translations kept at each step of the search"""
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        if self.model is None:
-            yield "model", "missing; translate.engine is ctranslate2"
-        if fault := unpinned(self.model, self.revision):
-            yield "revision", fault
-
-
-class Transformers(Section):
-    """Any sequence-to-sequence model."""
-
-    model: OptionalText = None
-    """folder or hub id of a sequence-to-sequence model"""
-    revision: OptionalText = None
-    """commit id, of a hub id"""
-    beam_size: Count = 5
-    """as above"""
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        if self.model is None:
-            yield "model", "missing; translate.engine is transformers"
-        if fault := unpinned(self.model, self.revision):
-            yield "revision", fault
-
-
-class Table(Section):
-    """Given translations."""
-
-    path: OptionalText = None
-    """CSV with columns source,translation"""
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        if self.path is None:
-            yield "path", "missing; translate.engine is table"
-
-
+@with_leaf_sections(ENGINES, "translate")
 class TranslateInto(Section):
     """Settings of the translation into one language."""
 
-    engine: Literal["apertium", "ctranslate2", "transformers", "table"] = "apertium"
-    """apertium | ctranslate2 | transformers | table"""
+    engine: Annotated[Literal[*engine_names()], Field(description=engines_in_words())] = "apertium"
     batch_facts: Count = 1000
     """facts whose sentences are translated together"""
     shards: Count = 1
@@ -145,10 +82,6 @@ class TranslateInto(Section):
     """sentences at a time"""
     protect_subject: bool = True
     """put a placeholder in the subject's place, so that no name is translated"""
-    apertium: Apertium = Apertium()
-    ctranslate2: CTranslate2 = CTranslate2()
-    transformers: Transformers = Transformers()
-    table: Table = Table()
 
 
 class Translate(TranslateInto):

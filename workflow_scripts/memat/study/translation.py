@@ -3,9 +3,11 @@
 They are those of the section `translate`, with what its `by_language` changes for a language.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 from memat.study.sections_dataset import Translate, TranslateInto
+from memat.text.engine import fits_one_language, own_settings
 
 LANGUAGE = "{language}"  # in a path: the code of the target language
 
@@ -16,17 +18,15 @@ def settings_into(translate: dict, language: str) -> dict:
     return _changed(common, translate.get("by_language", {}).get(language, {}))
 
 
-def used_settings(translate: dict, language: str, pair: Callable[[], str]) -> dict:
-    """Of `settings_into` those that are read: of the engines the chosen one's.
+def used_settings(translate: dict, source: Path, target: Path) -> dict:
+    """Of `settings_into` those that are read: of the engines the chosen one's, completed.
 
-    pair: gives Apertium's pair of the two languages, where the settings name none.
+    source, target: files of the two languages. Raises LanguageError where an engine's setting
+    follows from neither.
     """
-    settings = settings_into(translate, language)
-    engine = settings["engine"]
-    own = {k: v for k, v in settings.items() if not isinstance(v, dict) or k == engine}
-    if engine == "apertium" and own["apertium"]["pair"] is None:
-        own["apertium"] = own["apertium"] | {"pair": pair()}
-    return own
+    settings = settings_into(translate, target.stem)
+    common = {key: value for key, value in settings.items() if not isinstance(value, dict)}
+    return common | {settings["engine"]: own_settings(settings, source, target)}
 
 
 def file_of(path: str | None, language: str) -> str | None:
@@ -69,18 +69,17 @@ def language_faults(
     if len(targets) < 2:
         return
     into = {code: settings_into(plain_section(translate), code) for code in targets}
-    sharing: dict[str, list[str]] = {}
+    sharing: dict[tuple, list[str]] = {}
     for code, settings in into.items():
-        own = settings["apertium"]["pair"]
-        if settings["engine"] == "apertium" and own is not None:
-            sharing.setdefault(own, []).append(code)
-    for pair, codes in sharing.items():
+        key, value = fits_one_language(settings) or (None, None)
+        if value is not None:
+            sharing.setdefault((key, value), []).append(code)
+    for (key, value), codes in sharing.items():
         if len(codes) > 1:
             yield (
-                "translate.apertium.pair",
-                f"{pair!r} would translate into each of {', '.join(codes)}; leave it at null (the"
-                " pair then follows from the languages) or give each its own in"
-                " translate.by_language",
+                f"translate.{key}",
+                f"{value!r} would translate into each of {', '.join(codes)}; leave it at null (it"
+                " then follows from the languages) or give each its own in translate.by_language",
             )
     for key, path in files.items():
         if path is not None and LANGUAGE not in path:

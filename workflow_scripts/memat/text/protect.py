@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from memat.text.engines.interface import Translation
+from memat.text.engine import Translation
 from memat.text.languages import Language, join_words
 
 Translate = Callable[[Sequence[str]], list[Translation]]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from memat.text.engines.interface import Engine, back_engine
+from memat.text.engine import Engine, back_engine
 from memat.text.languages import Language
 from memat.text.protect import join_name
 from memat.text.spans import occurrences

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from memat.text.engines.interface import Engine, Translation
+from memat.text.engine import Engine, Translation
 from memat.text.languages import Language, apply_rules
 from memat.text.protect import (
     Masked,

@@ -1,0 +1,18 @@
+"""Translation engines. Each is a leaf (`memat.leaves`). Its docstring begins
+"NAME: what it is (what it needs).", and it has these names:
+
+SETTINGS  "translate" → the Section (`memat.study.section`) that stands in the config as
+          `translate.<engine>`; {} for an engine without settings. Its `faults` count where
+          the engine is chosen
+make(own, batch_size, threads)
+          the `memat.text.engine.Engine`. own: its section as plain values; batch_size:
+          sentences at a time. Raises TranslationError for what is not there
+
+and, where it needs them,
+
+FILES     keys of its section that name a file it reads: an input of the jobs that translate
+completed(own, source, target)
+          its section with what follows from the two languages, whose files are given
+OF_ONE_LANGUAGE
+          a key of its section whose value fits one target language only
+"""

@@ -1,4 +1,4 @@
-"""Apertium, a rule-based translator, as a subprocess (Debian: apertium-eng-cat)."""
+"""Apertium: rules, no model (its language pair, installed: Debian's apertium-eng-cat)."""
 
 import os
 import re
@@ -6,11 +6,15 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from tqdm import tqdm
 
 from memat.errors import TranslationError
-from memat.text.engines.interface import Translation, checked
+from memat.study.section import PlainText, Section
+from memat.text.engine import Translation, checked, other_engines
+from memat.text.languages import apertium_pair
 
 # words marked by `apertium` as unknown (*), not translated (@) or not generated (#)
 MARKED_WORD = re.compile(r"[*@#](?=\w)([\w'’.-]*\w)")
@@ -19,6 +23,26 @@ RESERVED = str.maketrans(dict.fromkeys("^$/<>{}[]\\@#+~*", " "))  # signs of the
 VERB_TAGS = re.compile(r"<(v(?:blex|bser|bhaver|bmod|aux|bdo))>((?:<\w+>)*)")
 NOT_FINITE = re.compile(r"<(?:inf|ger|pp|pprs|subs)>")
 LINES_PER_PROCESS = 4000  # starting a process costs 0.2 s
+
+
+class Apertium(Section):
+    """An Apertium language pair."""
+
+    pair: Annotated[PlainText, Field(pattern="^[A-Za-z_]+-[A-Za-z_]+$")] | None = None
+    """an installed language pair (eng-cat); null: that of the languages' codes (`iso639_3` of
+    their files)"""
+
+
+SETTINGS = {"translate": Apertium}
+OF_ONE_LANGUAGE = "pair"
+
+
+def completed(own: dict, source: Path, target: Path) -> dict:
+    return own if own["pair"] else own | {"pair": apertium_pair(source, target)}
+
+
+def make(own: dict, batch_size: int, threads: int) -> "ApertiumEngine":
+    return ApertiumEngine(own["pair"])
 
 
 class ApertiumEngine:
@@ -36,7 +60,7 @@ class ApertiumEngine:
             raise TranslationError(
                 f"translate.engine apertium: the program {program!r} is not installed "
                 f"(Debian: apt-get install apertium-{pair}); "
-                "other engines: ctranslate2, transformers, table"
+                f"other engines: {other_engines(self.name)}"
             )
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:

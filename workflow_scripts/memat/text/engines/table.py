@@ -1,15 +1,35 @@
-"""Translations given in a file: a person's, or those of a system not run from here."""
+"""table: translations given in a file (a person's, or those of a system not run from here)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from memat import io
 from memat.errors import TranslationError
-from memat.text.engines.interface import Translation
+from memat.study.section import OptionalText, Section
+from memat.text.engine import Translation
 from memat.text.words import LONE_SURROGATE
+
+
+class Table(Section):
+    """Given translations."""
+
+    path: OptionalText = None
+    """CSV with columns source,translation"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.path is None:
+            yield "path", "missing; translate.engine is table"
+
+
+SETTINGS = {"translate": Table}
+FILES = ("path",)
+
+
+def make(own: dict, batch_size: int, threads: int) -> "TableEngine":
+    return TableEngine(own["path"])
 
 
 class TableEngine:

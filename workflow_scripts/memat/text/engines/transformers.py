@@ -1,13 +1,43 @@
-"""Any sequence-to-sequence model of the transformers library."""
+"""transformers: any sequence-to-sequence model of that library (a folder, or a hub id)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
 from memat.errors import TranslationError
-from memat.text.engines.interface import Translation, checked
+from memat.study.section import Count, OptionalText, Section, unpinned
+from memat.text.engine import Translation, checked
+from memat.text.hub import model_folder
 
 LONGEST = 512  # tokens of one translation
+
+
+class Transformers(Section):
+    """Any sequence-to-sequence model."""
+
+    model: OptionalText = None
+    """folder or hub id of a sequence-to-sequence model"""
+    revision: OptionalText = None
+    """commit id, of a hub id"""
+    beam_size: Count = 5
+    """translations kept at each step of the search"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.model is None:
+            yield "model", "missing; translate.engine is transformers"
+        if fault := unpinned(self.model, self.revision):
+            yield "revision", fault
+
+
+SETTINGS = {"translate": Transformers}
+
+
+def make(own: dict, batch_size: int, threads: int) -> "TransformersEngine":
+    import torch
+
+    torch.set_num_threads(threads)
+    folder = model_folder(own["model"], own["revision"], "translate.transformers.model")
+    return TransformersEngine(str(folder), own["beam_size"], batch_size)
 
 
 class TransformersEngine:

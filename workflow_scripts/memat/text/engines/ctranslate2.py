@@ -1,12 +1,43 @@
-"""CTranslate2 models with a SentencePiece vocabulary (as mt-aina-en-ca is published)."""
+"""CTranslate2: a converted model with a SentencePiece vocabulary (as mt-aina-en-ca)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from memat.errors import TranslationError
-from memat.text.engines.interface import Translation, checked
+from memat.study.section import Count, OptionalText, Section, Text, unpinned
+from memat.text.engine import Translation, checked
+from memat.text.hub import model_folder
+
+
+class CTranslate2(Section):
+    """A converted model with its SentencePiece file."""
+
+    model: OptionalText = None
+    """folder of a converted model, or hub id"""
+    revision: OptionalText = None
+    """commit id, of a hub id"""
+    spm: Text = "spm.model"
+    """SentencePiece model inside that folder"""
+    beam_size: Count = 5
+    """translations kept at each step of the search"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.model is None:
+            yield "model", "missing; translate.engine is ctranslate2"
+        if fault := unpinned(self.model, self.revision):
+            yield "revision", fault
+
+
+SETTINGS = {"translate": CTranslate2}
+
+
+def make(own: dict, batch_size: int, threads: int) -> "CTranslate2Engine":
+    folder = model_folder(own["model"], own["revision"], "translate.ctranslate2.model")
+    return CTranslate2Engine(
+        folder, folder / own["spm"], own["beam_size"], batch_size, threads=threads
+    )
 
 
 class CTranslate2Engine:
