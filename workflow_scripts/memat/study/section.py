@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from memat.commits import commit_fault
-
 from memat.suggest import shown
 
 MACHINE_LIMIT = 2**31 - 1  # keeps numbers computable and says nothing of the key
