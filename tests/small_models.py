@@ -15,8 +15,9 @@ TEXTS = (
     "Therefore, the sky is blue. Because it is the case that the answer is a city.",
 )
 
-# layers that see three tokens and one that sees all
-WINDOWS = ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"]
+# layers that see three tokens below one that sees all: with a window above, a target out of its reach
+# gives no gradient but rounding noise, whose direction the weight decay at δ = 0 would follow
+WINDOWS = ["sliding_attention", "sliding_attention", "sliding_attention", "full_attention"]
 
 SHAPES: dict[str, dict] = {
     "llama": dict(num_hidden_layers=4, hidden_size=24, intermediate_size=40, num_attention_heads=4, num_key_value_heads=2),
