@@ -23,6 +23,7 @@ from memat.errors import (
 )
 from memat.io import write_json
 from memat.provenance import Provenance
+from workflow.config_keys import write_other_inputs
 from workflow.project import Project, merged_config
 
 FACTS = Path("resources/cache/tiny/facts.json")
@@ -188,6 +189,40 @@ def test_faulty_corrections_are_refused_with_their_lines_before_any_stage(projec
     assert "mine.csv: 2 faults" in text
     assert "line 2: case_id 99999 is not among the facts" in text
     assert "line 3: prompt must have exactly one '{}', found 0" in text
+
+
+def two_records(config, change=lambda records: None):
+    """The config of a file that holds both languages, changed."""
+    write_other_inputs(FACTS.parent)
+    path = FACTS.with_name("two_record.json")
+    records = json.loads(path.read_text(encoding="utf-8"))
+    change(records)
+    path.write_text(json.dumps(records), encoding="utf-8")
+    return changed(changed(config, "facts.path", str(path)), "facts.bilingual", True)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda records: records[3].pop("requested_rewrite"), "requested_rewrite: must be"),
+        (lambda records: records[3].pop("eval_target_new"), "eval_target_new: missing; it holds"),
+        (lambda records: records[3].pop("eval_target_true"), "eval_target_true: missing"),
+    ],
+)
+def test_a_record_without_one_of_its_languages_is_named(project, config, change, problem):
+    text = refusal(two_records(config, change), FactError)
+    assert f"record 4 (case_id 3): {problem}" in text
+
+
+def test_a_second_language_is_not_passed_over_in_silence(project, config):
+    both = two_records(config)
+    told = "give a second language (eval_target_new), which only facts.bilingual: true reads"
+    assert not [line for line in check_config(both) if told in line]
+    read_alone = check_config(changed(both, "facts.bilingual", False))
+    assert [told in line for line in read_alone].count(True) == 1
+    Path("mine.csv").touch()
+    text = refusal(changed(both, "repair.corrections", "mine.csv"))
+    assert "repair.corrections: facts.bilingual: true translates nothing" in text
 
 
 def test_all_faults_of_a_kind_are_listed_together(project, config):

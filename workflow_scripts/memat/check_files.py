@@ -90,20 +90,32 @@ def check_facts(config: dict) -> list[str]:
         raise ConfigError(
             f"facts.sha256: {facts['path']} has SHA-256 {found}, expected {facts['sha256']}"
         )
-    if facts["bilingual"]:
-        read_two_record(facts["path"])
     if facts["reference"]:
         for code in config["languages"]["targets"]:
             read_two_record(file_of(facts["reference"], code))
     keys = ("path", "format", "keep_ids", "tuning_ids", "neighbours", "contradictions")
     rows, rejections = choose_facts(*(facts[key] for key in keys))
+    if facts["bilingual"]:  # after the source language, whose faults are told first
+        read_two_record(facts["path"])
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
     if config["repair"]["corrections"] and not facts["bilingual"]:
         for code in config["languages"]["targets"]:
             read_corrections(file_of(config["repair"]["corrections"], code), frame)
     _require_enough(config, frame["split"])
     _require_true_targets(config, frame)
-    return list(_notices(facts["path"], facts["format"], frame, rejections))
+    notices = list(_notices(facts["path"], facts["format"], frame, rejections))
+    if facts["format"] == "counterfact" and not facts["bilingual"] and not facts["reference"]:
+        notices += _unread_language(facts["path"])
+    return notices
+
+
+def _unread_language(path: str) -> Iterator[str]:
+    """A sentence if records give a second language that is not read."""
+    if b'"eval_target_new"' in Path(path).read_bytes():
+        yield (
+            f"{path}: its records give a second language (eval_target_new), which only"
+            " facts.bilingual: true reads; as it is, the facts are translated"
+        )
 
 
 def _require_enough(config: dict, splits: pl.Series) -> None:

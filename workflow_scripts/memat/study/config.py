@@ -89,6 +89,12 @@ class Config(Section):
                     "the two-record form holds one language besides the source; languages.targets"
                     f" names {len(targets)}: {', '.join(targets)}",
                 )
+            if self.repair.corrections:
+                yield (
+                    "repair.corrections",
+                    "facts.bilingual: true translates nothing, so nothing would be corrected; mend"
+                    " the prompts in the file of the facts",
+                )
             return
         files = {
             "facts.reference": self.facts.reference,

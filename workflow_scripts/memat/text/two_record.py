@@ -56,7 +56,9 @@ def _role_rows(
     where: Where, record: dict, relation: str, role: str, elided: tuple[str, ...]
 ) -> list[dict]:
     name = f"eval_{role}"
-    entry = where.mapping(record.get(name), name)
+    if record.get(name) is None:
+        raise where.fault(name, "missing; it holds what is asked in the second language")
+    entry = where.mapping(record[name], name)
     rewrite = where.mapping(entry.get("requested_rewrite"), f"{name}.requested_rewrite")
     field = f"{name}.requested_rewrite"
     template = where.template(rewrite.get("prompt"), f"{field}.prompt")
