@@ -68,9 +68,9 @@ def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:
     figure = new_figure(11.5, 2.6 + 0.75 * len(experiments), title)
     grid = figure.subplots(len(FAMILIES), len(PROMPT_TYPES) + 1, sharey=True, squeeze=False)
     for row, (family, family_name) in zip(grid, FAMILIES.items(), strict=True):
-        for axes, kind in zip(row, PROMPT_TYPES, strict=False):
-            _draw_panel(axes, summary, kind + family, experiments, languages)
-            axes.set_title(f"{kind + family}  {NAMES[kind]} {family_name}")
+        for axes, letter in zip(row, PROMPT_TYPES, strict=False):
+            _draw_panel(axes, summary, letter + family, experiments, languages)
+            axes.set_title(f"{letter + family}  {NAMES[letter]} {family_name}")
             axes.set_xlabel(UNITS[family])
         row[-1].set_axis_off()
     score = grid[0, -1]
