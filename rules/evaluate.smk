@@ -91,10 +91,10 @@ rule summarise:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        cfg=some(config["summary"], "metrics", "probability", "bootstrap", "confidence"),
         names=LANGUAGE_NAMES,
         seed=SEED,
-        code=code_tag("summarise.py"),
+        code=code_tag("summarise.py", values_of_metrics, labels_of_metrics),
     message:
         "Metrics, intervals and paired differences"
     script:
@@ -182,7 +182,7 @@ rule write_index:
     params:
         cfg=SHOWN_SETTINGS,
         names=LANGUAGE_NAMES,
-        code=code_tag("write_index.py"),
+        code=code_tag("write_index.py", labels_of_metrics),
     message:
         "Headlines, table and settings on one page"
     script:

@@ -23,8 +23,8 @@ rule draw_metrics:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=some(config["summary"], "confidence"),
-        code=code_tag("draw_metrics.py", labels_of_experiments),
+        cfg=some(config["summary"], "metrics", "confidence"),
+        code=code_tag("draw_metrics.py", labels_of_experiments, labels_of_metrics),
     message:
         "Figure: metrics side by side"
     script:
@@ -185,7 +185,8 @@ rule draw_language_matrix:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        code=code_tag("draw_language_matrix.py"),
+        cfg=some(config["summary"], "metrics"),
+        code=code_tag("draw_language_matrix.py", labels_of_metrics),
     message:
         "Figure: edited in × asked in"
     script:

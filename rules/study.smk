@@ -36,9 +36,9 @@ rule report_table:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        cfg=some(config["summary"], "metrics", "probability", "bootstrap", "confidence"),
         seed=SEED,
-        code=code_tag("report_table.py", labels_of_report),
+        code=code_tag("report_table.py", labels_of_report, values_of_metrics, labels_of_metrics),
     message:
         "Study: {wildcards.report}"
     script:
@@ -71,9 +71,9 @@ rule report_curves:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        cfg=settings_of_report,
         seed=SEED,
-        code=code_tag("report_curves.py"),
+        code=code_tag("report_curves.py", metrics_of_report),
     message:
         "Study: {wildcards.report}"
     script:
@@ -106,9 +106,9 @@ rule report_matrix:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        cfg=some(config["summary"], "metrics", "probability", "bootstrap", "confidence"),
         seed=SEED,
-        code=code_tag("report_matrix.py"),
+        code=code_tag("report_matrix.py", values_of_metrics, labels_of_metrics),
     message:
         "Study: {wildcards.report}"
     script:
@@ -143,10 +143,10 @@ rule report_subjects:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        cfg=settings_of_report,
         bounds=some(config["overlap"], "same", "different"),
         seed=SEED,
-        code=code_tag("report_subjects.py"),
+        code=code_tag("report_subjects.py", metrics_of_report),
     message:
         "Study: {wildcards.report}"
     script:
@@ -217,6 +217,7 @@ CLAIMS_REST_ON = {
     for kind in ("transfer", "peaks")
 }
 CLAIMED = claimed_rows(STUDY.claims)
+NAMED_BY_CLAIMS = list(dict.fromkeys(n for claim in STUDY.claims for n in claim.metrics))
 
 
 rule report_claims:
@@ -243,7 +244,7 @@ rule report_claims:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "probability", "bootstrap", "confidence"),
+        cfg=summary_with(NAMED_BY_CLAIMS),
         rows=described_rows(CLAIMED),
         claims=[claim.described() for claim in STUDY.claims],
         transfers=CLAIMS_REST_ON["transfer"],
@@ -253,7 +254,7 @@ rule report_claims:
         model=config["model"]["name"],
         languages=LANGUAGES,
         seed=SEED,
-        code=code_tag("report_claims.py"),
+        code=code_tag("report_claims.py", metrics_of_claims),
     message:
         "Study: every claim and its verdict"
     script:

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+FAMILIES = ["success", "magnitude", "accuracy"]
 PROMPTS = {"rewrite": 1, "paraphrase": 2, "neighborhood": 5}
 
 

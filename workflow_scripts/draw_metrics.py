@@ -10,7 +10,7 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> str:
     summary = io.read_csv(stage.inputs.summary, schema=SUMMARY_SCHEMA)
     with styled():
-        figure = draw_metrics(summary, stage.cfg["confidence"])
+        figure = draw_metrics(summary, stage.cfg["metrics"], stage.cfg["confidence"])
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
     return f"{summary['experiment'].n_unique()} experiments"
 

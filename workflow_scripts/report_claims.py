@@ -25,7 +25,8 @@ def main(stage: Stage) -> str:
     params, inputs, outputs = stage.params, stage.inputs, stage.outputs
     rows, planned = params.rows, params.claims
     metrics, settings = measured(rows, stage.cfg, params.seed)
-    differences = paired_differences(metrics, compared_pairs(planned), params.languages, settings)
+    pairs, families = compared_pairs(planned), stage.cfg["metrics"]
+    differences = paired_differences(metrics, pairs, params.languages, families, settings)
     io.write_csv(outputs.differences, differences)
     transfers = {
         name: io.read_csv(path, schema=TRANSFER_SCHEMA)

@@ -11,7 +11,7 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> str:
     outputs, study = stage.outputs, io.read_json(stage.inputs.study)
     metrics, settings = measured(study["rows"], stage.cfg, stage.params.seed)
-    frame = curves_frame(metrics, study["rows"], study["languages"], settings)
+    frame = curves_frame(metrics, study["rows"], study["languages"], stage.cfg["metrics"], settings)
     io.write_csv(outputs.table, frame)
     with styled():
         figure = draw_curves(frame, **study["drawing"])

@@ -10,12 +10,13 @@ from memat.stage import Stage, run_stage
 
 def main(stage: Stage) -> str:
     outputs, study = stage.outputs, io.read_json(stage.inputs.study)
+    families = stage.cfg["metrics"]
     metrics, settings = measured(study["rows"], stage.cfg, stage.params.seed)
-    summary = summary_frame(metrics, study["rows"], study["languages"], settings)
+    summary = summary_frame(metrics, study["rows"], study["languages"], families, settings)
     frame = matrix_frame(summary, study["rows"])
     io.write_csv(outputs.table, frame)
     with styled():
-        save_figure(draw_matrix(frame), outputs.png, outputs.svg, stage.provenance)
+        save_figure(draw_matrix(frame, families), outputs.png, outputs.svg, stage.provenance)
     return f"{len(study['rows'])} models"
 
 

@@ -15,15 +15,17 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> str:
     inputs, outputs, study = stage.inputs, stage.outputs, io.read_json(stage.inputs.study)
     rows, languages = study["rows"], study["languages"]
+    families = stage.cfg["metrics"]
     metrics, settings = measured(rows, stage.cfg, stage.params.seed)
-    summary = summary_frame(metrics, rows, languages, settings)
+    summary = summary_frame(metrics, rows, languages, families, settings)
     published = io.read_csv(inputs.published, schema=PUBLISHED_SCHEMA)
     shown = pl.concat([summary, published_rows(published, study["name"], languages)])
     io.write_csv(outputs.summary, shown)
-    io.write_csv(outputs.differences, differences_frame(metrics, rows, languages, settings))
-    io.write_text(outputs.table, markdown_table(shown, settings.confidence))
+    differences = differences_frame(metrics, rows, languages, families, settings)
+    io.write_csv(outputs.differences, differences)
+    io.write_text(outputs.table, markdown_table(shown, families, settings.confidence))
     with styled():
-        figure = draw_metrics(shown, settings.confidence)
+        figure = draw_metrics(shown, families, settings.confidence)
         save_figure(figure, outputs.png, outputs.svg, stage.provenance)
     return f"{len(rows)} experiments"
 

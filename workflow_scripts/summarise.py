@@ -11,17 +11,18 @@ from memat.stage import Stage, run_stage
 def main(stage: Stage) -> str:
     study = io.read_json(stage.inputs.study)
     experiments, languages = study["rows"], study["languages"]
+    families = stage.cfg["metrics"]
     metrics, settings = measured(experiments, stage.cfg, stage.params.seed)
-    summary = summary_frame(metrics, experiments, languages, settings)
+    summary = summary_frame(metrics, experiments, languages, families, settings)
     io.write_table(stage.outputs.metrics, metrics, stage.provenance)
     io.write_csv(stage.outputs.summary, summary)
     io.write_csv(
-        stage.outputs.differences, differences_frame(metrics, experiments, languages, settings)
+        stage.outputs.differences,
+        differences_frame(metrics, experiments, languages, families, settings),
     )
-    notes = [f"\n{note}\n" for note in chance_notes(summary, stage.params.names)]
-    io.write_text(
-        stage.outputs.table, markdown_table(summary, settings.confidence) + "".join(notes)
-    )
+    notes = [f"\n{note}\n" for note in chance_notes(summary, families, stage.params.names)]
+    table = markdown_table(summary, families, settings.confidence)
+    io.write_text(stage.outputs.table, table + "".join(notes))
     return f"{len(experiments)} experiments, {metrics['case_id'].n_unique()} facts"
 
 

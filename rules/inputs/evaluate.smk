@@ -2,6 +2,7 @@
 
 import json
 
+from memat.evaluate import families
 from memat.fact_sets import TUNING
 from memat.study.plan import can_recycle
 
@@ -91,3 +92,20 @@ def of_solvers(section):
     return {
         key: value for key, value in section.items() if key in used or not isinstance(value, dict)
     }
+
+
+def values_of_metrics(wildcards):
+    """The families of metrics that tables measure."""
+    return families.leaves_of_values(config["summary"]["metrics"])
+
+
+def labels_of_metrics(wildcards):
+    """The families of metrics that tables and figures show."""
+    return families.leaves_of_labels(config["summary"]["metrics"])
+
+
+def summary_with(names):
+    """How rows are measured: the families that tables show, and those of some metrics."""
+    measured = some(config["summary"], "metrics", "probability", "bootstrap", "confidence")
+    named = [metric.family for metric in families.metrics_named(names)]
+    return measured | {"metrics": list(dict.fromkeys([*measured["metrics"], *named]))}

@@ -39,3 +39,17 @@ def panels_of_report(wildcards):
 
 def claimed_scores(wildcards):
     return scores_of_rows(CLAIMED)
+
+
+def settings_of_report(wildcards):
+    """How a report with curves is measured: it also has the metrics that it draws."""
+    return summary_with(STUDY.report(wildcards.report).drawing["metrics"])
+
+
+def metrics_of_report(wildcards):
+    measured = settings_of_report(wildcards)["metrics"]
+    return families.leaves_of_values(measured) + families.leaves_of_labels(measured)
+
+
+def metrics_of_claims(wildcards):
+    return families.leaves_of_values(summary_with(NAMED_BY_CLAIMS)["metrics"])

@@ -108,7 +108,7 @@ def test_tables_and_figures_name_it(config, add_solver, values):
     methods = ["memit", "nearest", "memat-nearest", "memat-random-nearest"]
     assert [method_name(row) for row in rows] == methods
     assert rows[1]["baselines"] == ["memit_ca"]
-    figure = draw_metrics(flat_summary(rows), 0.95)
+    figure = draw_metrics(flat_summary(rows), ["success"], 0.95)
     words = {text.get_text() for axes in figure.axes for text in legend_texts(axes)}
     assert {
         *("MEMIT", "Nearest keys", "MEMAT on Nearest keys"),
@@ -134,4 +134,5 @@ def flat_summary(rows) -> pl.DataFrame:
         )
         for row in rows
     ]
-    return summary_frame(pl.concat(frames), rows, LANGUAGES, BootstrapSettings(resamples=100))
+    settings = BootstrapSettings(resamples=100)
+    return summary_frame(pl.concat(frames), rows, LANGUAGES, ["success"], settings)

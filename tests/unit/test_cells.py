@@ -123,6 +123,6 @@ def test_names_in_the_results_table_are_cells(tmp_path):
         "value": 1.0,
         "n_facts": 3,
     }
-    table = markdown_table(pl.DataFrame([row], schema=SUMMARY_SCHEMA), 0.95)
+    table = markdown_table(pl.DataFrame([row], schema=SUMMARY_SCHEMA), ["success"], 0.95)
     assert "<script" not in table
     assert "| a\\|&lt;script&gt;" in table

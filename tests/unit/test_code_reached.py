@@ -17,7 +17,9 @@ import optimise_values
 import solve_deltas
 from memat.definitions import reached
 from memat.edit.solver import leaves_of_deltas, leaves_of_label, leaves_of_values
+from memat.evaluate.families import leaves_of_labels
 from memat.source_code import module_name, read_source
+from score_tables import FAMILIES
 
 ROOT = Path(memat.__file__).resolve().parents[1]
 LEAVES = {
@@ -71,6 +73,7 @@ def test_scripts_run_only_what_their_tags_count(ran, edit_folder, score_files, t
     for script, code in ran.items():
         used = set().union(*map(top_level_names, code))
         leaves = [leaf for name in ("memit", "pmet") for leaf in LEAVES[script](name)]
+        leaves += leaves_of_labels(FAMILIES)
         counted = reached(ROOT / f"{script}.py", ROOT, *leaves)
         assert len(used) > 20
         assert {n for n in used - counted.keys() if not n.startswith(f"{script}:")} == set()

@@ -9,8 +9,16 @@ import polars as pl
 import pytest
 
 from memat.errors import ConfigError, DamagedFile, NonFiniteValue
-from memat.evaluate.metrics import FACT_METRICS, fact_metrics, harmonic_mean
-from score_tables import PROMPTS, random_scores
+from memat.evaluate import fact_metrics as module
+from memat.evaluate.fact_metrics import harmonic_mean
+from memat.evaluate.families import fact_metrics_of
+from score_tables import FAMILIES, PROMPTS, random_scores
+
+FACT_METRICS = [metric.name for metric in fact_metrics_of(FAMILIES)]
+
+
+def fact_metrics(scores, probability="geometric"):
+    return module.fact_metrics(scores, FAMILIES, probability)
 
 
 def metrics_by_loop(scores, probability):

@@ -9,7 +9,7 @@ import pytest
 
 import score
 from memat import io
-from memat.evaluate.metrics import fact_metrics
+from memat.evaluate.fact_metrics import fact_metrics
 from memat.evaluate.pairing import concatenated
 from memat.provenance import Provenance
 from memat.stage import Stage
@@ -146,7 +146,7 @@ def test_the_setting_says_what_is_scored_and_compared(
     assert sorted(answers.select("case_id", "language").rows()) == [
         *((0, "ca"), (0, "en"), (1, "ca"), (1, "en"))
     ]
-    metrics = fact_metrics(io.read_table(path))
+    metrics = fact_metrics(io.read_table(path), ["success", "magnitude", "accuracy"])
     expected = {
         "en": metrics_of(model, pairs_by_prompt(english_rows())),
         "ca": metrics_of(model, catalan_pairs(catalan_rows())),

@@ -9,21 +9,22 @@ from memat.report.figure_curves import draw_curves
 from memat.report.figures import styled
 from memat.report.published import PUBLISHED_SCHEMA, published_rows
 from memat.report.tables import SUMMARY_SCHEMA, metrics_frame, summary_frame
-from score_tables import EXPERIMENTS, LANGUAGES, random_run
+from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run
 
+PANELS = ("ES", "PS", "NS", "EM", "PM", "NM")
 SETTINGS = BootstrapSettings(200, 0.95, 0)
 
 
 @pytest.fixture(scope="module")
 def metrics():
-    return metrics_frame(random_run(n_facts=20), EXPERIMENTS, "geometric")
+    return metrics_frame(random_run(n_facts=20), EXPERIMENTS, FAMILIES, "geometric")
 
 
 def test_curves_keep_the_summary_and_know_their_places(metrics):
     rows = [{**e, "x": float(i), "series": "s"} for i, e in enumerate(EXPERIMENTS)]
-    frame = curves_frame(metrics, rows, LANGUAGES, SETTINGS)
+    frame = curves_frame(metrics, rows, LANGUAGES, FAMILIES, SETTINGS)
     assert frame.select(list(SUMMARY_SCHEMA)).equals(
-        summary_frame(metrics, rows, LANGUAGES, SETTINGS)
+        summary_frame(metrics, rows, LANGUAGES, FAMILIES, SETTINGS)
     )
     places = dict(frame.select("experiment", "x").unique().iter_rows())
     assert places == {row["name"]: row["x"] for row in rows}
@@ -31,11 +32,11 @@ def test_curves_keep_the_summary_and_know_their_places(metrics):
 
 def test_a_subset_is_the_summary_of_its_facts(metrics):
     frame = subset_frame(
-        metrics, EXPERIMENTS, LANGUAGES, {"some": [0, 3, 5], "none": [999]}, SETTINGS
+        metrics, EXPERIMENTS, LANGUAGES, {"some": [0, 3, 5], "none": [999]}, FAMILIES, SETTINGS
     )
     assert set(frame["subset"]) == {"some"}
     alone = metrics.filter(pl.col("case_id").is_in([0, 3, 5]))
-    expected = summary_frame(alone, EXPERIMENTS, LANGUAGES, SETTINGS)
+    expected = summary_frame(alone, EXPERIMENTS, LANGUAGES, FAMILIES, SETTINGS)
     assert frame.select(list(SUMMARY_SCHEMA)).equals(expected)
 
 
@@ -52,7 +53,13 @@ def fact_means(metrics, experiment, language, case_ids, metric):
 def test_what_is_lost_on_the_way_is_a_difference_of_changes(metrics):
     alike, different = list(range(12)), list(range(12, 20))
     frame = transfer_frame(
-        metrics, {"en": "memit-en"}, "unedited", "en", {"ca": (alike, different)}, SETTINGS
+        metrics,
+        {"en": "memit-en"},
+        "unedited",
+        "en",
+        {"ca": (alike, different)},
+        FAMILIES,
+        SETTINGS,
     )
     row = frame.row(by_predicate=pl.col("metric") == "PM", named=True)
 
@@ -68,7 +75,7 @@ def test_what_is_lost_on_the_way_is_a_difference_of_changes(metrics):
     assert (row["n_alike"], row["n_different"]) == (12, 8)
     assert row["low"] < row["difference"] < row["high"]
     empty = transfer_frame(
-        metrics, {"en": "memit-en"}, "unedited", "en", {"ca": (alike, [])}, SETTINGS
+        metrics, {"en": "memit-en"}, "unedited", "en", {"ca": (alike, [])}, FAMILIES, SETTINGS
     )
     assert empty.is_empty()
 
@@ -78,10 +85,10 @@ def test_every_panel_of_the_curves_is_drawn(metrics):
         {**e, "x": None if i == 0 else float(i), "series": "level" if i == 0 else "curve"}
         for i, e in enumerate(EXPERIMENTS)
     ]
-    frame = curves_frame(metrics, rows, LANGUAGES, SETTINGS)
+    frame = curves_frame(metrics, rows, LANGUAGES, FAMILIES, SETTINGS)
     with styled():
-        figure = draw_curves(frame, "title", "axis")
-        one = draw_curves(frame, "title", "axis", by_metric=True)
+        figure = draw_curves(frame, "title", "axis", PANELS)
+        one = draw_curves(frame, "title", "axis", ("ES", "PS", "NS", "S"), by_metric=True)
     panels = figure.get_axes()
     assert len(panels) == 2 * 6
     points = panels[0].get_lines()[-1].get_xydata()
@@ -108,13 +115,13 @@ def test_published_numbers_have_no_interval():
 def test_a_loss_that_no_fact_has_is_empty(metrics):
     asked = metrics.filter(~pl.col("metric").str.starts_with("N"))
     groups = {"ca": (list(range(12)), list(range(12, 20)))}
-    frame = transfer_frame(asked, {"en": "memit-en"}, "unedited", "en", groups, SETTINGS)
+    frame = transfer_frame(asked, {"en": "memit-en"}, "unedited", "en", groups, FAMILIES, SETTINGS)
     empty = frame.filter(pl.col("metric").str.starts_with("N"))
     assert empty.select("difference", "low", "high").null_count().row(0) == (3, 3, 3)
     assert frame.filter(metric="ES")["difference"].is_finite().all()
     summary = curves_frame(
-        asked, [{**e, "x": 1.0, "series": "s"} for e in EXPERIMENTS], LANGUAGES, SETTINGS
+        asked, [{**e, "x": 1.0, "series": "s"} for e in EXPERIMENTS], LANGUAGES, FAMILIES, SETTINGS
     )
-    figure = draw_curves(summary, "no neighbours", "x")
+    figure = draw_curves(summary, "no neighbours", "x", PANELS)
     drawn = {axes.get_title()[:2] for axes in figure.axes if axes.collections}
     assert drawn == {"ES", "PS", "EM", "PM"}

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from memat.evaluate.families import metrics_of
 from memat.evaluate.intervals import BootstrapSettings
-from memat.evaluate.metrics import METRICS
 from memat.io import PROVENANCE_KEY
 from memat.provenance import Provenance
 from memat.report.figure_funnel import count_reasons, draw_funnel
@@ -21,15 +21,15 @@ from memat.report.figure_metrics import draw_metrics
 from memat.report.figure_overlap import draw_overlap
 from memat.report.figures import save_figure, styled
 from memat.report.tables import metrics_frame, summary_frame
-from score_tables import EXPERIMENTS, LANGUAGES, random_run
+from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run
 
 PROVENANCE = Provenance(stage="draw", settings={"cfg": {"a": 1}}, code="0123")
 
 
 def summary(without=""):
     run = [(name, table.filter(pl.col("prompt_type") != without)) for name, table in random_run()]
-    metrics = metrics_frame(run, EXPERIMENTS, "geometric")
-    return summary_frame(metrics, EXPERIMENTS, LANGUAGES, BootstrapSettings(resamples=50))
+    metrics = metrics_frame(run, EXPERIMENTS, FAMILIES, "geometric")
+    return summary_frame(metrics, EXPERIMENTS, LANGUAGES, FAMILIES, BootstrapSettings(resamples=50))
 
 
 def accuracies(seed=0, n_layers=6, n_heads=4, blocks=1):
@@ -78,8 +78,8 @@ def funnel():
 
 
 DRAWINGS = {
-    "metrics": lambda: draw_metrics(summary(), 0.95),
-    "metrics_without_neighbours": lambda: draw_metrics(summary("neighborhood"), 0.95),
+    "metrics": lambda: draw_metrics(summary(), FAMILIES, 0.95),
+    "metrics_without_neighbours": lambda: draw_metrics(summary("neighborhood"), FAMILIES, 0.95),
     "head_maps": lambda: draw_head_maps([HeadPanel("memit-ca in en", accuracies(), 3)]),
     "head_maps_sorted": lambda: draw_head_maps(
         [HeadPanel(f"map {seed}", accuracies(seed, blocks=2), 3) for seed in range(5)], True
@@ -132,7 +132,7 @@ def test_a_figure_has_ink_and_provenance(name, tmp_path):
 def test_the_metrics_figure_draws_every_value_once_in_its_panel():
     table = summary()
     panels = {axes.get_title(loc="left").split()[0]: axes for axes in drawn_panels(table)}
-    assert panels.keys() == set(METRICS)
+    assert panels.keys() == {metric.name for metric in metrics_of(FAMILIES)}
     for metric, axes in panels.items():
         markers = {"o", "s", "D"}
         drawn = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in markers]
@@ -141,7 +141,9 @@ def test_the_metrics_figure_draws_every_value_once_in_its_panel():
 
 def drawn_panels(table):
     with styled():
-        return [axes for axes in draw_metrics(table, 0.95).axes if axes.get_title(loc="left")]
+        return [
+            axes for axes in draw_metrics(table, FAMILIES, 0.95).axes if axes.get_title(loc="left")
+        ]
 
 
 def test_a_missing_metric_leaves_its_panel_empty_and_the_others_whole():
@@ -225,7 +227,7 @@ def test_reasons_are_counted_by_kind_commonest_first():
 
 
 def test_a_metric_that_no_fact_has_is_a_panel_with_a_sentence_and_no_mark():
-    figure = draw_metrics(summary("neighborhood"), 0.95)
+    figure = draw_metrics(summary("neighborhood"), FAMILIES, 0.95)
     panels = {axes.get_title()[:2].strip(): axes for axes in figure.axes if axes.get_title()}
     for name in ("NS", "NM", "NA", "S"):
         assert not panels[name].lines

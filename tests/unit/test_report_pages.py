@@ -15,6 +15,7 @@ from memat.report.tables import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA
 from memat.text.funnel import FUNNEL_SCHEMA
 from memat.text.gender import BILINGUAL_SCHEMA
 from memat.text.rejections import Rejection, rejected_table
+from score_tables import FAMILIES
 
 NAMES = {"en": "English", "ca": "Catalan"}
 EVIL = '<script>alert("x")</script> & = "quoted"'
@@ -44,7 +45,7 @@ CHANCE = dict(ES=(46.0, 10.0), PS=(43.5, 8.5), NS=(53.6, 8.2), NA=(0.0, 0.0))
 
 def test_an_unedited_model_at_chance_is_said_so_of_that_language_only():
     knows = unedited("en", ES=(22.0, 8.0), PS=(18.5, 6.5), NS=(78.4, 6.1), NA=(14.6, 4.5))
-    assert chance_notes(summary_of(*knows, *unedited(**CHANCE)), NAMES) == [
+    assert chance_notes(summary_of(*knows, *unedited(**CHANCE)), FAMILIES, NAMES) == [
         "The unedited model is at chance in Catalan on 100 facts (ES 46.0, interval [36.0, 56.0]; "
         "accuracy on known facts 0.0): figures of this language say little about knowledge."
     ]
@@ -80,16 +81,15 @@ def test_few_facts_leave_open_what_a_model_knows(n_facts, changed, told):
 )
 def test_chance_needs_every_measured_metric(changed, told):
     rows = unedited(**CHANCE | changed)
-    assert bool(chance_notes(summary_of(*rows), {})) == told
+    assert bool(chance_notes(summary_of(*rows), FAMILIES, {})) == told
 
 
 def test_nothing_is_said_of_chance_without_an_unedited_experiment():
     rows = [("memit", "memit", "ca", None, None, 0, *row[6:]) for row in unedited(**CHANCE)]
-    assert chance_notes(summary_of(*rows), NAMES) == []
-    assert (
-        "at chance in xx on 100 facts ("
-        in chance_notes(summary_of(*unedited("xx", **CHANCE)), NAMES)[0]
-    )
+    assert chance_notes(summary_of(*rows), FAMILIES, NAMES) == []
+    unknown = summary_of(*unedited("xx", **CHANCE))
+    assert "at chance in xx on 100 facts (" in chance_notes(unknown, FAMILIES, NAMES)[0]
+    assert chance_notes(unknown, ["magnitude"], NAMES) == []
 
 
 SUMMARY = summary_of(
@@ -281,7 +281,7 @@ def test_the_first_page_holds_table_sentences_model_and_settings():
     manifest["model_type"] = "llama"
     settings = {"facts": {"path": EVIL, "url": None}, "edit": {"layers": [1, 2]}}
     told, notes = headlines(SUMMARY, DIFFERENCES, NAMES), ["A note."]
-    text = index_page(SUMMARY, told, notes, 0.95, funnel, manifest, settings)
+    text = index_page(SUMMARY, told, notes, FAMILIES, 0.95, funnel, manifest, settings)
     found = read_page(text)
     words = " ".join(found.texts)
     for expected in (

@@ -24,10 +24,10 @@ from memat.report.tables import (
 )
 from memat.stage import Stage
 from memat.tensors import write_tensors
-from score_tables import EXPERIMENTS, LANGUAGES, random_run
+from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
-SUMMARY = {"probability": "geometric", "bootstrap": 50, "confidence": 0.95}
+SUMMARY = {"metrics": FAMILIES, "probability": "geometric", "bootstrap": 50, "confidence": 0.95}
 
 
 def stage(inputs, outputs, cfg, **params):
@@ -75,7 +75,7 @@ def results(tmp_path_factory):
 
 
 def test_the_summary_script_writes_what_the_library_computes(results):
-    metrics = metrics_frame(tables_by_file(), EXPERIMENTS, "geometric")
+    metrics = metrics_frame(tables_by_file(), EXPERIMENTS, FAMILIES, "geometric")
     settings = BootstrapSettings(50, 0.95, 3)
     assert io.read_table(results["metrics"]).equals(metrics)
     for name, schema, frame in (
@@ -83,7 +83,7 @@ def test_the_summary_script_writes_what_the_library_computes(results):
         ("differences", DIFFERENCES_SCHEMA, differences_frame),
     ):
         written = pl.read_csv(results[name], schema=schema)
-        assert written.equals(frame(metrics, EXPERIMENTS, LANGUAGES, settings))
+        assert written.equals(frame(metrics, EXPERIMENTS, LANGUAGES, FAMILIES, settings))
 
 
 def test_the_metrics_script_draws_from_the_csv(results, tmp_path):

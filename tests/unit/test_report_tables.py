@@ -7,21 +7,23 @@ import polars as pl
 import pytest
 
 from memat.errors import ConfigError, NotEnoughFacts
+from memat.evaluate.fact_metrics import fact_metrics
+from memat.evaluate.families import metrics_of
 from memat.evaluate.intervals import BootstrapSettings
-from memat.evaluate.metrics import METRICS, fact_metrics
 from memat.report.markdown import markdown_table
 from memat.report.tables import differences_frame, metrics_frame, summary_frame
-from score_tables import EXPERIMENTS, LANGUAGES, random_run, random_scores
+from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run, random_scores
 
+METRICS = [metric.name for metric in metrics_of(FAMILIES)]
 SETTINGS = BootstrapSettings(resamples=200, confidence=0.95, seed=0)
 
 
 def summarise(run, experiments=EXPERIMENTS, languages=LANGUAGES):
-    metrics = metrics_frame(run, experiments, "geometric")
+    metrics = metrics_frame(run, experiments, FAMILIES, "geometric")
     return (
         metrics,
-        summary_frame(metrics, experiments, languages, SETTINGS),
-        differences_frame(metrics, experiments, languages, SETTINGS),
+        summary_frame(metrics, experiments, languages, FAMILIES, SETTINGS),
+        differences_frame(metrics, experiments, languages, FAMILIES, SETTINGS),
     )
 
 
@@ -54,7 +56,11 @@ def test_values_are_means_over_facts_in_percent_inside_their_interval(blocks):
     _, summary, _ = summarise(run)
     for name in ("unedited", "memat-ca-en"):
         facts = pl.concat(
-            [fact_metrics(table) for n, table in run if n == name and table["language"][0] == "ca"]
+            [
+                fact_metrics(table, FAMILIES)
+                for n, table in run
+                if n == name and table["language"][0] == "ca"
+            ]
         )
         found = summary.filter(experiment=name, eval_language="ca")
         rows = {row["metric"]: row for row in found.iter_rows(named=True)}
@@ -121,7 +127,7 @@ def test_order_of_score_files_does_not_matter(tables):
 
 def test_scores_that_fit_no_experiment_or_are_missing_are_refused():
     with pytest.raises(ConfigError, match="memit-fr"):
-        metrics_frame([("memit-fr", random_scores())], EXPERIMENTS, "geometric")
+        metrics_frame([("memit-fr", random_scores())], EXPERIMENTS, FAMILIES, "geometric")
     with pytest.raises(NotEnoughFacts, match="'unedited' has no scores in language 'ca'"):
         summarise([pair for pair in random_run() if pair[1]["language"][0] == "en"])
 
@@ -148,7 +154,7 @@ def parse_markdown(text):
 
 def test_the_markdown_table_parses_to_the_summary(tables):
     _, summary, _ = tables
-    cells = parse_markdown(markdown_table(summary, 0.95))
+    cells = parse_markdown(markdown_table(summary, FAMILIES, 0.95))
     assert len(cells) == summary.height
     for row in summary.iter_rows(named=True):
         value, half, _ = cells[row["experiment"], row["metric"], row["eval_language"]]
@@ -158,7 +164,7 @@ def test_the_markdown_table_parses_to_the_summary(tables):
 
 def test_bold_is_the_best_edited_experiment_of_every_column(tables):
     _, summary, _ = tables
-    cells = parse_markdown(markdown_table(summary, 0.95))
+    cells = parse_markdown(markdown_table(summary, FAMILIES, 0.95))
     for metric in METRICS:
         for language in LANGUAGES:
             names = summary["experiment"].unique()
@@ -174,10 +180,14 @@ def test_a_metric_nobody_has_is_an_empty_cell_and_not_a_number():
     ]
     _, summary, _ = summarise(run)
     assert summary.filter(metric="PS")["value"].null_count() == len(EXPERIMENTS) * len(LANGUAGES)
-    row = next(line for line in markdown_table(summary, 0.95).splitlines() if "memit-en" in line)
+    row = next(
+        line for line in markdown_table(summary, FAMILIES, 0.95).splitlines() if "memit-en" in line
+    )
     assert [cell.strip() for cell in row.split("|")].count("") == 4 + 2  # PS, S, and both ends
-    table = markdown_table(summary, 0.95)
+    table = markdown_table(summary, FAMILIES, 0.95)
     assert "In percent over 12 facts" in table
     assert "An empty cell: no fact has such prompts." in table
-    assert "An empty cell" not in markdown_table(summary.filter(pl.col("n_facts") > 0), 0.95)
+    assert "An empty cell" not in markdown_table(
+        summary.filter(pl.col("n_facts") > 0), FAMILIES, 0.95
+    )
     assert not {"nan", "None"} & set(table.split())

@@ -31,7 +31,7 @@ from memat.text.lost import lost_table
 from memat.text.overlap import overlap_table, subsets
 from memat.text.rejections import Rejection, lost_in, rejected_table
 from memat.text.sentences import fact_sentences
-from score_tables import experiment, random_scores
+from score_tables import FAMILIES, experiment, random_scores
 from small_models import small_model
 from text_samples import REPOSITORY, facts_of, record
 
@@ -246,10 +246,10 @@ def test_numbers_stand_on_the_facts_both_models_were_asked():
         (row["name"], random_scores(n, seed, "es", "0"))
         for seed, (row, n) in enumerate(zip(rows, (12, 8), strict=True))
     ]
-    metrics = metrics_frame(scores, rows, "geometric")
+    metrics = metrics_frame(scores, rows, FAMILIES, "geometric")
     settings = SimpleNamespace(resamples=100, confidence=0.95, seed=0)
     pair = [("memit_es", "memit_en")]
-    differences = paired_differences(metrics, pair, ["es"], settings)
+    differences = paired_differences(metrics, pair, ["es"], FAMILIES, settings)
     assert set(differences["n_facts"]) == {8}
 
 
@@ -260,19 +260,19 @@ def test_subjects_are_told_apart_in_each_target_language():
         for place, row in enumerate(rows)
         for seed, code in enumerate(CODES)
     ]
-    metrics = metrics_frame(scores, rows, "geometric")
+    metrics = metrics_frame(scores, rows, FAMILIES, "geometric")
     settings = SimpleNamespace(resamples=100, confidence=0.95, seed=0)
     named = {
         "ca": {"all": range(12), "like": range(6), "other": range(6, 12)},
         "es": {"all": range(12), "like": range(9), "other": range(9, 12)},
     }
-    frame = subjects_frame(metrics, rows, "en", named, settings)
+    frame = subjects_frame(metrics, rows, "en", named, FAMILIES, settings)
     sizes = frame.filter(experiment="memit_en", metric="ES", subset="like")
     found = sizes.select("overlap_language", "eval_language", "n_facts", "x").rows()
     assert found == [("ca", "en", 6, 1), ("ca", "ca", 6, 1), ("es", "en", 9, 1), ("es", "es", 9, 1)]
     groups = {code: (sets["like"], sets["other"]) for code, sets in named.items()}
     trained = {"en": "memit_en", "es": "memit_en"}
-    ways = transfer_frame(metrics, trained, "unedited", "en", groups, settings)
+    ways = transfer_frame(metrics, trained, "unedited", "en", groups, FAMILIES, settings)
     found = ways.filter(metric="ES").select("edit_language", "eval_language", "n_alike").rows()
     assert found == [("en", "ca", 6), ("en", "es", 9), ("es", "en", 9)]
 

@@ -13,8 +13,8 @@ import score
 from memat import io
 from memat.check_files import check_facts
 from memat.errors import ConfigError, DamagedFile, FactError
+from memat.evaluate.fact_metrics import fact_metrics
 from memat.evaluate.intervals import BootstrapSettings
-from memat.evaluate.metrics import fact_metrics
 from memat.heads.storage import read_activations
 from memat.provenance import Provenance
 from memat.report.markdown import markdown_table
@@ -27,7 +27,7 @@ from memat.text.rejections import rejected_table
 from memat.text.repair import repair_facts
 from memat.text.translate import translate_facts
 from memat.text.two_record import read_two_record
-from score_tables import experiment
+from score_tables import FAMILIES, experiment
 from small_models import small_model
 from text_samples import (
     REPOSITORY,
@@ -152,26 +152,26 @@ def test_a_metric_stands_on_the_facts_that_have_it(inputs, tmp_path, pairing):
         experiment("memit", "memit", "en", baselines=["unedited"]),
     ]
     scores = io.read_table(path)
-    metrics = metrics_frame([(row["name"], scores) for row in rows], rows, "geometric")
+    metrics = metrics_frame([(row["name"], scores) for row in rows], rows, FAMILIES, "geometric")
     settings = BootstrapSettings(resamples=20)
-    summary = summary_frame(metrics, rows, LANGUAGES, settings)
+    summary = summary_frame(metrics, rows, LANGUAGES, FAMILIES, settings)
     facts = dict(summary.filter(experiment="memit", eval_language="ca")["metric", "n_facts"].rows())
     assert facts == {
         **{"ES": 2, "EM": 2, "EA": 4, "PS": 1, "PM": 1, "PA": 2},
         **{"NS": 1, "NM": 1, "NA": 1, "S": 1},
     }
     assert summary["value"].is_finite().all()
-    differences = differences_frame(metrics, rows, LANGUAGES, settings)
+    differences = differences_frame(metrics, rows, LANGUAGES, FAMILIES, settings)
     assert set(differences["difference"]) == {0.0}
     # with facts of unknown truth alone, nothing but accuracy is claimed
     alone = metrics.filter(pl.col("case_id").is_in([NO_TRUE, LEAST]))
-    summary = summary_frame(alone, rows, LANGUAGES, settings)
+    summary = summary_frame(alone, rows, LANGUAGES, FAMILIES, settings)
     claimed = summary.filter(pl.col("value").is_not_null())
     assert set(claimed["metric"]) == {"EA", "PA"}
     assert summary["low"].is_null().equals(summary["value"].is_null())
-    differences = differences_frame(alone, rows, LANGUAGES, settings)
+    differences = differences_frame(alone, rows, LANGUAGES, FAMILIES, settings)
     assert set(differences.drop_nulls("difference")["metric"]) == {"EA", "PA"}
-    table = markdown_table(summary, 0.95)
+    table = markdown_table(summary, FAMILIES, 0.95)
     assert "nan" not in table
     assert "In percent over 1 to 2 facts" in table
     assert "An empty cell" in table
@@ -224,9 +224,9 @@ def test_a_lost_target_of_a_known_fact_is_still_damage(inputs, tmp_path):
     scores = io.read_table(path)
     true = (pl.col("role") == "target_true") & (pl.col("case_id") == FULL)
     with pytest.raises(DamagedFile, match="fact 1, en paraphrase prompt 0 has the targets"):
-        fact_metrics(scores.filter(~(true & (pl.col("prompt_type") == "paraphrase"))))
+        fact_metrics(scores.filter(~(true & (pl.col("prompt_type") == "paraphrase"))), FAMILIES)
     with pytest.raises(DamagedFile, match="fact 1, en neighborhood prompt 0 has the targets"):
-        fact_metrics(scores.filter(~true))
+        fact_metrics(scores.filter(~true), FAMILIES)
 
 
 def test_triples_may_leave_out_the_true_target(tmp_path):

@@ -88,7 +88,7 @@ def transfer(tmp_path):
     io.write_table(tmp_path / "overlap.parquet", overlap, PROVENANCE)
     outputs = {name: str(tmp_path / f"figure1.{name}") for name in ("table", "transfer")}
     outputs |= {kind: str(tmp_path / f"figure1.{kind}") for kind in ("png", "svg")}
-    drawing = {"title": "Edits by overlap"}
+    drawing = {"title": "Edits by overlap", "metrics": ["ES", "PM"]}
     study = write_study(tmp_path, scored(tmp_path / "subjects", names), drawing=drawing)
     inputs = {"study": study, "overlap": str(tmp_path / "overlap.parquet")}
     bounds = {"same": 1.0, "different": 0.5}
@@ -132,7 +132,13 @@ def test_maps_of_several_blocks_and_their_peaks(tmp_path):
 def test_curves_have_a_table_and_a_figure(tmp_path):
     names = ["memit_ca", "memat_ca_en"]
     rows = scored(tmp_path, names, series=["MEMIT", "MEMAT"], x=[1.0, 2.0])
-    drawing = {"title": "T", "axis": "n", "logarithmic": True, "by_metric": False}
+    drawing = {
+        "title": "T",
+        "axis": "n",
+        "logarithmic": True,
+        "by_metric": False,
+        "metrics": ["ES", "NM"],
+    }
     outputs = {kind: str(tmp_path / f"curves.{kind}") for kind in ("table", "png", "svg")}
     study = write_study(tmp_path, rows, drawing=drawing)
     report_curves.main(stage({"study": study}, outputs, SUMMARY, seed=0))

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from memat.edit.requests import facts_of_block, without_prompts
-from memat.evaluate.metrics import fact_metrics
+from memat.evaluate.fact_metrics import fact_metrics
 from memat.text.blocks import BLOCK_SCHEMA
 from memat.text.edited import EditedFacts, edited_neighbours
 from memat.text.facts import read_facts
@@ -74,7 +74,7 @@ def test_the_trial_of_eight_relations(trial):
         assert left.filter(prompt_type="neighborhood").height == 2 * 16
 
         def success(frame, stays=stays):
-            values = fact_metrics(scored(frame, stays)).filter(metric="NS")["value"]
+            values = fact_metrics(scored(frame, stays), ["success"]).filter(metric="NS")["value"]
             return 100 * values.mean()
 
         assert success(rows) == pytest.approx(25.0)

@@ -8,6 +8,7 @@ import pytest
 
 from memat.definitions import code_tag, reached
 from memat.edit.solver import leaves_of_deltas, leaves_of_values, solver_names
+from memat.evaluate import families
 from workflow.project import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow_scripts"
@@ -397,6 +398,44 @@ def test_a_change_of_a_solver_counts_for_its_jobs(copied, name, old, new, values
     path.write_text(text)
     expected = {("optimise_values", s) for s in values} | {("solve_deltas", s) for s in deltas}
     assert {key for key in before if before[key] != after[key]} == expected
+
+
+METRIC_STAGES = {
+    "summarise": lambda names: (
+        *families.leaves_of_values(names),
+        *families.leaves_of_labels(names),
+    ),
+    "draw_metrics": families.leaves_of_labels,
+}
+# a change of the leaf of magnitude | the stages that it counts for
+METRIC_CHANGES = {
+    "value": ('exp() - (-', 'exp() + (-', {"summarise"}),
+    "label": ('LABEL = "mag', 'LABEL = "Mag', {"summarise", "draw_metrics"}),
+    "docstring": ('"""P(wanted)', '"""Now P(wanted)', set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "stages"), METRIC_CHANGES.values(), ids=METRIC_CHANGES)
+def test_a_change_of_a_metric_counts_for_jobs_that_use_it(copied, old, new, stages):
+    def tags_by_stage(*names):
+        return {
+            stage: code_tag(
+                copied / f"{stage}.py",
+                copied,
+                *((copied / path.relative_to(SCRIPTS), used) for path, used in leaves(names)),
+            )
+            for stage, leaves in METRIC_STAGES.items()
+        }
+
+    path = copied / "memat/evaluate/metrics/magnitude.py"
+    text = path.read_text()
+    assert old in text
+    before = tags_by_stage("success", "magnitude"), tags_by_stage("success", "accuracy")
+    path.write_text(text.replace(old, new, 1))
+    after = tags_by_stage("success", "magnitude"), tags_by_stage("success", "accuracy")
+    path.write_text(text)
+    assert {stage for stage in METRIC_STAGES if before[0][stage] != after[0][stage]} == stages
+    assert before[1] == after[1]
 
 
 def test_no_script_falls_back_to_a_whole_module():

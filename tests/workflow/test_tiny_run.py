@@ -365,6 +365,43 @@ def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, 
     assert planned(nearest) == {"solve_deltas": 1, "score": 1, **STUDY, **SCORE_FIGURES}
 
 
+FAILURE = '''"""Failure: the other target is the more probable of the two."""
+
+LABEL = "failure"
+DESCRIPTION = "share of the prompts after which the other target is more probable"
+UNIT = "percent of prompts"
+NAMES = {"rewrite": "EF", "paraphrase": "PF"}
+SCORE = None
+RANGE = (0.0, 1.0)
+CHANCE = 0.5
+HIGHER_IS_BETTER = False
+
+
+def of_prompts(prompts):
+    return (prompts["other_nll"] < prompts["nll"]).cast(float)
+'''
+
+
+def test_a_new_metric_reruns_nothing_and_where_it_is_shown_only_tables(finished, planned):
+    path = finished.folder / "workflow_scripts/memat/evaluate/metrics/failure.py"
+    path.write_text(FAILURE)
+    shown = finished.config(summary__metrics=[*TINY["summary"]["metrics"], "failure"])
+    try:
+        assert planned() == {}
+        assert planned(shown) == SUMMARY
+        outcome = finished.snakemake("--configfile", shown)
+        assert outcome.code == 0, outcome.text
+    finally:
+        path.unlink()
+    results = finished.folder / "results-tiny"
+    assert set(pl.read_csv(results / "summary.csv")["metric"]) > {"ES", "EF", "PF"}
+    for name in ("table.md", "index.html", "headlines.html"):
+        assert "Failure" in (results / name).read_text(encoding="utf-8")
+    assert "EF  efficacy failure" in (results / "figures/metrics.svg").read_text(encoding="utf-8")
+    outcome = finished.snakemake("--configfile", "configs/tiny.yaml")
+    assert outcome.code == 0, outcome.text
+
+
 @pytest.fixture(scope="module")
 def followers(planned) -> dict[str, set[str]]:
     return followers_in(planned.graph("configs/tiny.yaml"))

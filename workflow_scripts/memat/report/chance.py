@@ -1,31 +1,38 @@
 """Whether the unedited model can be shown to know a language: told from its own row of the results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from memat.evaluate.metrics import SCORE_PARTS
+from memat.evaluate.families import fact_metrics_of
 
-CHANCE = 50.0  # percent: of two targets, either is as likely to be ahead
 WIDEST = 30.0  # points: an interval from 35 to 65 still says that knowledge is missing
 FEWEST = 20  # facts: resampling fewer gives intervals that are too narrow, or of no width
 KNOWN_FACTS = "NA"  # accuracy of the true targets of neighbours, which no edit has touched
 
 
-def chance_notes(summary: pl.DataFrame, names: Mapping[str, str]) -> list[str]:
+def chance_notes(
+    summary: pl.DataFrame, families: Sequence[str], names: Mapping[str, str]
+) -> list[str]:
     """A sentence for each language that the unedited model cannot be shown to know.
 
-    summary: of `memat.report.tables.summary_frame`. names: the name of each language code.
+    summary: of `memat.report.tables.summary_frame`, with its families of metrics. names: the name
+    of each language code.
 
-    A language cannot be told from chance if 50 lies in the interval of every success metric of the unedited
-    model that was measured (ES, PS, NS: which of two targets is ahead; at least one must be
-    measured), and if 0 lies in the interval of its accuracy on neighbours (NA: would it say
-    the true target), where that was measured. A model that is surely ahead or surely behind
-    anywhere, or that says true targets, can be. It is at chance only if all these success
-    intervals are narrow (`WIDEST`) and stand on enough facts (`FEWEST`): few facts leave open
-    what the model knows. Without an unedited experiment there is no sentence.
+    A language cannot be told from chance if the level of chance lies in the interval of every
+    metric of the unedited model that has such a level and was measured (ES, PS, NS: which of two
+    targets is ahead, 50; at least one must be measured), and if 0 lies in the interval of its
+    accuracy on neighbours (NA: would it say the true target), where that was measured. A model
+    that is surely ahead or surely behind anywhere, or that says true targets, can be. It is at
+    chance only if all these intervals are narrow (`WIDEST`) and stand on enough facts (`FEWEST`):
+    few facts leave open what the model knows. Without an unedited experiment there is no sentence.
     """
     rows = summary.filter(method="unedited")
+    levels = {
+        metric.name: 100 * metric.leaf.CHANCE
+        for metric in fact_metrics_of(families)
+        if metric.leaf.CHANCE is not None
+    }
     notes = []
     for language in rows["eval_language"].unique(maintain_order=True):
         measured = {
@@ -33,32 +40,30 @@ def chance_notes(summary: pl.DataFrame, names: Mapping[str, str]) -> list[str]:
             for row in rows.filter(eval_language=language).iter_rows(named=True)
             if row["value"] is not None and row["low"] is not None
         }
-        if _holds_chance(measured):
-            notes.append(_sentence(names.get(language, language), measured))
+        guesses = [measured[metric] for metric in levels if metric in measured]
+        known = measured.get(KNOWN_FACTS)
+        if _hold_chance(guesses, known, levels):
+            notes.append(_sentence(names.get(language, language), guesses, known))
     return notes
 
 
-def _holds_chance(measured: Mapping[str, dict]) -> bool:
-    success = [measured[metric] for metric in SCORE_PARTS if metric in measured]
-    known = measured.get(KNOWN_FACTS)
+def _hold_chance(guesses: Sequence[dict], known: dict | None, levels: Mapping[str, float]) -> bool:
     return (
-        bool(success)
-        and all(row["low"] <= CHANCE <= row["high"] for row in success)
+        bool(guesses)
+        and all(row["low"] <= levels[row["metric"]] <= row["high"] for row in guesses)
         and (known is None or known["low"] <= 0)
     )
 
 
-def _sentence(language: str, measured: Mapping[str, dict]) -> str:
-    """Shows the success metric with the widest interval, the weakest of the evidence."""
-    success = [measured[metric] for metric in SCORE_PARTS if metric in measured]
-    row = max(success, key=_width)
-    known = measured.get(KNOWN_FACTS)
+def _sentence(language: str, guesses: Sequence[dict], known: dict | None) -> str:
+    """Shows the metric with the widest interval, the weakest of the evidence."""
+    row = max(guesses, key=_width)
     accuracy = f"; accuracy on known facts {known['value']:.1f}" if known else ""
     evidence = (
         f"{_facts(row)} ({row['metric']} {row['value']:.1f}, interval "
         f"[{row['low']:.1f}, {row['high']:.1f}]{accuracy})"
     )
-    if all(_width(row) <= WIDEST and row["n_facts"] >= FEWEST for row in success):
+    if all(_width(row) <= WIDEST and row["n_facts"] >= FEWEST for row in guesses):
         return (
             f"The unedited model is at chance in {language} on {evidence}: figures of this "
             "language say little about knowledge."

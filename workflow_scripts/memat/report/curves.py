@@ -5,20 +5,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from memat.evaluate.families import fact_metrics_of
 from memat.evaluate.intervals import (
     BootstrapSettings,
     bootstrap_means,
     column_means,
     percentile_interval,
 )
-from memat.evaluate.metrics import FACT_METRICS
 from memat.report.tables import percent, summary_frame
 
 CURVE_SCHEMA = {"series": pl.String, "x": pl.Float64}
 
 
 def curves_frame(
-    metrics: pl.DataFrame, rows: Sequence[dict], languages: Sequence[str], settings
+    metrics: pl.DataFrame,
+    rows: Sequence[dict],
+    languages: Sequence[str],
+    families: Sequence[str],
+    settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """`summary_frame` with the columns `series` and `x` (null: a level beside the curves).
 
@@ -29,7 +33,7 @@ def curves_frame(
         schema={"experiment": pl.String, **CURVE_SCHEMA},
         orient="row",
     )
-    summary = summary_frame(metrics, rows, languages, settings)
+    summary = summary_frame(metrics, rows, languages, families, settings)
     return summary.join(places, on="experiment", how="left", maintain_order="left")
 
 
@@ -38,6 +42,7 @@ def subset_frame(
     rows: Sequence[dict],
     languages: Sequence[str],
     subsets: Mapping[str, Sequence[int]],
+    families: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """`summary_frame` of every subset of facts, with the column `subset`; empty ones are left out.
@@ -48,7 +53,7 @@ def subset_frame(
     for name, case_ids in subsets.items():
         part = metrics.filter(pl.col("case_id").is_in(list(case_ids)))
         if part.height:
-            frame = summary_frame(part, rows, languages, settings)
+            frame = summary_frame(part, rows, languages, families, settings)
             frames.append(frame.with_columns(subset=pl.lit(name)))
     return pl.concat(frames)
 
@@ -58,6 +63,7 @@ def subjects_frame(
     rows: Sequence[dict],
     source: str,
     subsets: Mapping[str, Mapping[str, Sequence[int]]],
+    families: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """`subset_frame` by the subjects of each target language, in it and in the source.
@@ -68,7 +74,7 @@ def subjects_frame(
     """
     frames = []
     for target, named in subsets.items():
-        frame = subset_frame(metrics, rows, (source, target), named, settings)
+        frame = subset_frame(metrics, rows, (source, target), named, families, settings)
         of_target = f", subjects in {target}" if len(subsets) > 1 else ""
         places = {name: float(place) for place, name in enumerate(named)}
         frames.append(
@@ -87,6 +93,7 @@ def transfer_frame(
     unedited: str,
     source: str,
     subsets: Mapping[str, tuple[Sequence[int], Sequence[int]]],
+    families: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """How much more of an edit is lost on the way to another language where subjects differ.
@@ -99,6 +106,7 @@ def transfer_frame(
     of both groups on their own. No row where a group is empty.
     """
     rows = []
+    names = [metric.name for metric in fact_metrics_of(families)]
     ways = [
         (language, experiment, target if language == source else source, subsets[target])
         for language, experiment in trained.items()
@@ -106,13 +114,13 @@ def transfer_frame(
         if language in (source, target)
     ]
     for language, experiment, other, ids in ways:
-        groups = [_losses(metrics, experiment, unedited, language, other, i) for i in ids]
+        groups = [_losses(metrics, experiment, unedited, language, other, i, names) for i in ids]
         if not all(len(group) for group in groups):
             continue
         alike, differ = (column_means(group) for group in groups)
         draws = [bootstrap_means(g, np.zeros(len(g)), settings) for g in groups]
         low, high = percentile_interval(draws[1] - draws[0], settings.confidence)
-        for place, metric in enumerate(FACT_METRICS):
+        for place, metric in enumerate(names):
             values = {
                 "difference": differ[place] - alike[place],
                 "low": low[place],
@@ -139,8 +147,8 @@ TRANSFER_SCHEMA = {
 }
 
 
-def _losses(metrics, experiment, unedited, language, other, case_ids) -> np.ndarray:
-    """(n_facts, 9): the change of every metric in `language` minus that in `other`."""
+def _losses(metrics, experiment, unedited, language, other, case_ids, names) -> np.ndarray:
+    """(n_facts, m): the change of every metric in `language` minus that in `other`."""
 
     def change(code: str) -> pl.DataFrame:
         both = metrics.filter(
@@ -154,7 +162,7 @@ def _losses(metrics, experiment, unedited, language, other, case_ids) -> np.ndar
     pair = change(language).join(change(other), on=["block", "case_id", "metric"], suffix="_other")
     wide = (
         pair.with_columns(loss=pl.col("value") - pl.col("value_other"))
-        .pivot(on="metric", on_columns=FACT_METRICS, index=["block", "case_id"], values="loss")
+        .pivot(on="metric", on_columns=names, index=["block", "case_id"], values="loss")
         .sort("block", "case_id")
     )
-    return wide.select(FACT_METRICS).fill_null(float("nan")).to_numpy()
+    return wide.select(names).fill_null(float("nan")).to_numpy()

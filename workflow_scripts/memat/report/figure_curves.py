@@ -8,11 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from memat.evaluate.metrics import SCORE
+from memat.evaluate.families import Metric, metrics_named
 from memat.report.figures import CYCLE, GREY, new_figure
 
-PANELS = ("ES", "PS", "NS", "EM", "PM", "NM")
-ONE_PANEL = ("ES", "PS", "NS", SCORE)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = (0, (4, 3))
 
@@ -21,19 +19,22 @@ def draw_curves(
     frame: pl.DataFrame,
     title: str,
     axis: str,
+    metrics: Sequence[str],
     logarithmic: bool = True,
     by_metric: bool = False,
     categories: Sequence[str] = (),
 ) -> Figure:
     """frame: series, x, eval_language, metric, value, low, high (percent).
 
-    Rows of panels: evaluation languages; columns: metrics, or (`by_metric`) one panel whose
-    curves are the success metrics and, dashed, their harmonic score. A series without x is a
-    dashed level across the panel. categories: names of x = 0, 1, …, where it is no number.
+    Rows of panels: evaluation languages; columns: the metrics named, or (`by_metric`) one panel
+    whose curves they are, harmonic scores dashed. A series without x is a dashed level across the
+    panel. categories: names of x = 0, 1, …, where it is no number.
     """
     languages = frame["eval_language"].unique(maintain_order=True).to_list()
-    columns = [ONE_PANEL] if by_metric else [(metric,) for metric in PANELS]
-    curves = list(ONE_PANEL) if by_metric else frame["series"].unique(maintain_order=True).to_list()
+    shown = metrics_named(metrics)
+    columns = [shown] if by_metric else [(metric,) for metric in shown]
+    series = frame["series"].unique(maintain_order=True).to_list()
+    curves = list(metrics) if by_metric else series
     looks = {
         name: {"color": CYCLE[i % len(CYCLE)], "marker": MARKERS[i % len(MARKERS)]}
         for i, name in enumerate(curves)
@@ -42,32 +43,38 @@ def draw_curves(
     figure = new_figure(width, 0.9 + 2.4 * len(languages), title)
     grid = figure.subplots(len(languages), len(columns), squeeze=False)
     for row, language in zip(grid, languages, strict=True):
-        for axes, metrics in zip(row, columns, strict=True):
+        for axes, column in zip(row, columns, strict=True):
             part = frame.filter(pl.col("eval_language") == language)
-            _draw_panel(axes, part, metrics, looks, by_metric)
-            axes.set_title(language if by_metric else f"{metrics[0]} {language}")
+            _draw_panel(axes, part, column, looks, by_metric)
+            axes.set_title(language if by_metric else f"{column[0].name} {language}")
             _set_axis(axes, part, axis, logarithmic, categories)
         row[0].set_ylabel("percent")
     handles = [
-        Line2D([], [], markersize=5, label=name, **_line(frame, name, look, by_metric))
+        Line2D([], [], markersize=5, label=name, **look | _dashes(frame, name, shown, by_metric))
         for name, look in looks.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     return figure
 
 
-def _line(frame: pl.DataFrame, name: str, look: dict, by_metric: bool) -> dict:
-    level = not by_metric and frame.filter(pl.col("series") == name)["x"].is_null().all()
-    if level:
-        return {"color": look["color"], "linestyle": DASHES}
-    return look | ({"linestyle": DASHES} if name == SCORE else {})
+def _dashes(frame: pl.DataFrame, name: str, shown: Sequence[Metric], by_metric: bool) -> dict:
+    """Of a level, or of the curve of a score: dashed, a level without markers."""
+    if by_metric:
+        return {"linestyle": DASHES} if name in _scores(shown) else {}
+    level = frame.filter(pl.col("series") == name)["x"].is_null().all()
+    return {"linestyle": DASHES, "marker": ""} if level else {}
+
+
+def _scores(metrics: Sequence[Metric]) -> list[str]:
+    return [metric.name for metric in metrics if metric.parts]
 
 
 def _draw_panel(
-    axes: Axes, part: pl.DataFrame, metrics: Sequence[str], looks: dict, by_metric: bool
+    axes: Axes, part: pl.DataFrame, metrics: Sequence[Metric], looks: dict, by_metric: bool
 ) -> None:
     column = "metric" if by_metric else "series"
-    shown = part.filter(pl.col("metric").is_in(list(metrics)), pl.col("value").is_not_null())
+    names = [metric.name for metric in metrics]
+    shown = part.filter(pl.col("metric").is_in(names), pl.col("value").is_not_null())
     for name, look in looks.items():
         points = shown.filter(pl.col(column) == name)
         for level in points.filter(pl.col("x").is_null())["value"]:
@@ -78,11 +85,11 @@ def _draw_panel(
         axes.fill_between(
             points["x"], points["low"], points["high"], color=look["color"], alpha=0.13, linewidth=0
         )
-        dashes = DASHES if name == SCORE else "-"
+        dashes = DASHES if name in _scores(metrics) else "-"
         axes.plot(
             points["x"], points["value"], markersize=4, linewidth=1.4, linestyle=dashes, **look
         )
-    if metrics[0].endswith("M"):
+    if metrics[0].leaf.RANGE[0] < 0:
         axes.axhline(0, color=GREY, linewidth=0.8)
 
 

@@ -1,17 +1,17 @@
 """All metrics side by side: one panel per metric, one row per experiment."""
 
+from collections.abc import Sequence
+
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
-from memat.evaluate.metrics import FAMILIES, PROMPT_TYPES, SCORE
+from memat.evaluate.families import Metric, metrics_of
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts
 
-NAMES = {"E": "efficacy", "P": "paraphrase", "N": "neighborhood"}
-UNITS = {"S": "percent of prompts", "M": "points of probability (%)", "A": "percent of prompts"}
 SHAPES = {"unedited": "D", "memit": "s", "memat": "o", "iti": "P", "published": "x"}
 SHAPE_OF_OTHER_VALUES = "^"  # of an edit by a solver with values of its own
 NOTHING = "no such prompts"
@@ -56,39 +56,47 @@ def _label(method: str) -> str:
     return ", ".join([f"{words[0]} on {label}", *words[1:]]) if words else label
 
 
-def draw_metrics(summary: pl.DataFrame, confidence: float) -> Figure:
+def draw_metrics(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> Figure:
     """summary: as made by `memat.report.tables.summary_frame`.
 
-    Rows of panels: success, magnitude, accuracy; columns: efficacy, paraphrase,
-    neighborhood, and the harmonic score beside success. Dashed: the unedited model.
+    A row of panels for each family of metrics: its prompt types, then its harmonic score if it
+    has one. Dashed: the unedited model.
     """
     experiments = summary["experiment"].unique(maintain_order=True).to_list()
     languages = summary["eval_language"].unique(maintain_order=True).to_list()
+    panels = [metrics_of([family]) for family in families]
+    columns = max(sum(not metric.parts for metric in row) for row in panels) + 1
+    # the last column holds scores, and the legend where there is none
+    free = next((place for place, row in enumerate(panels) if not row[-1].parts), len(panels))
+    n_rows = max(len(panels), free + 1)
     title = "What the edited models know, by prompt and evaluation language"
-    figure = new_figure(11.5, 2.6 + 0.75 * len(experiments), title)
-    grid = figure.subplots(len(FAMILIES), len(PROMPT_TYPES) + 1, sharey=True, squeeze=False)
-    for row, (family, family_name) in zip(grid, FAMILIES.items(), strict=True):
-        for axes, letter in zip(row, PROMPT_TYPES, strict=False):
-            _draw_panel(axes, summary, letter + family, experiments, languages)
-            axes.set_title(f"{letter + family}  {NAMES[letter]} {family_name}")
-            axes.set_xlabel(UNITS[family])
-        row[-1].set_axis_off()
-    score = grid[0, -1]
-    score.set_axis_on()
-    _draw_panel(score, summary, SCORE, experiments, languages)
-    score.set_title("S  harmonic score")
-    score.set_xlabel("harmonic mean of ES, PS, NS (%)")
+    height = 0.4 + n_rows * (2.2 + 0.75 * len(experiments)) / 3
+    figure = new_figure(11.5 * columns / 4, height, title)
+    grid = figure.subplots(n_rows, columns, sharey=True, squeeze=False)
+    drawn = {}
+    for row, metrics in zip(grid, panels, strict=False):
+        for axes, metric in zip(row, [m for m in metrics if not m.parts], strict=False):
+            drawn[axes] = metric
+        if metrics[-1].parts:
+            drawn[row[-1]] = metrics[-1]
+    for axes in grid.flat:
+        if axes in drawn:
+            _draw_panel(axes, summary, drawn[axes], experiments, languages)
+        else:
+            axes.set_axis_off()
     grid[0, 0].set_yticks(range(len(experiments)), experiments)
     grid[0, 0].set_ylim(len(experiments) - 0.5, -0.5)
-    _draw_legend(grid[1, -1], summary, languages, confidence)
+    _draw_legend(grid[free, -1], summary, languages, confidence)
     return figure
 
 
 def _draw_panel(
-    axes: Axes, summary: pl.DataFrame, metric: str, experiments: list[str], languages: list[str]
+    axes: Axes, summary: pl.DataFrame, metric: Metric, experiments: list[str], languages: list[str]
 ) -> None:
+    axes.set_title(f"{metric.name}  {metric.label}")
+    axes.set_xlabel(metric.unit)
     colors = language_colors(languages)
-    rows = summary.filter(pl.col("metric") == metric, pl.col("value").is_not_null())
+    rows = summary.filter(pl.col("metric") == metric.name, pl.col("value").is_not_null())
     if rows.is_empty():
         # the axes stay: the first panel of a row carries the names of the experiments
         axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", color=GREY)
@@ -115,7 +123,7 @@ def _draw_panel(
     for border in range(1, len(experiments)):
         axes.axhline(border - 0.5, color="#EEEEEE", linewidth=0.8, zorder=0)
     axes.tick_params(axis="y", length=0)
-    if metric.endswith("M"):
+    if metric.leaf.RANGE[0] < 0:
         axes.axvline(0, color=GREY, linewidth=0.8)
     axes.margins(x=0.08)
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from memat.report.figure_funnel import step_names
 from memat.report.html_page import escaped, page, table
-from memat.report.markdown import SECTIONS, legend, section_cells
+from memat.report.markdown import definition, legend, section_cells, section_title
 
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 # what a spec may tell of a model, in the order of the page
@@ -38,6 +38,7 @@ def index_page(
     summary: pl.DataFrame,
     sentences: Mapping[str, Sequence[str]],
     notes: Sequence[str],
+    families: Sequence[str],
     confidence: float,
     funnel: pl.DataFrame,
     manifest: Mapping,
@@ -45,7 +46,8 @@ def index_page(
 ) -> str:
     """The page. summary: of `summary_frame`; sentences: `headlines`; notes: `chance_notes`;
 
-    funnel: of `funnel_table`; manifest: of the prepared model; settings: the config as resolved.
+    families: of the metrics shown; funnel: of `funnel_table`; manifest: of the prepared model;
+    settings: the config as resolved.
     """
     source = manifest["source"]
     model = source.get("description") or source.get("repo") or source.get("path") or "model"
@@ -54,7 +56,7 @@ def index_page(
         [
             headline_list(sentences),
             "<h2>Results</h2>",
-            *results(summary, confidence),
+            *results(summary, families, confidence),
             note_list(notes),
             '<p><a href="facts.html">Fact by fact: what each model says</a></p>',
             "<h2>Model</h2>",
@@ -87,14 +89,24 @@ def note_list(notes: Sequence[str]) -> str:
     return "\n".join(f'<p class="note">{escaped(note)}</p>' for note in notes)
 
 
-def results(summary: pl.DataFrame, confidence: float) -> Iterator[str]:
-    """The results table in its three parts, laid out as in table.md."""
-    for title, metrics in SECTIONS.items():
-        header, rows = section_cells(summary, metrics)
+def definition_list(families: Sequence[str]) -> str:
+    """What the metrics of the families say."""
+    told = (
+        f"<li><strong>{escaped(section_title(family))}</strong>, {escaped(definition(family))}</li>"
+        for family in families
+    )
+    return "<ul>" + "\n".join(told) + "</ul>"
+
+
+def results(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> Iterator[str]:
+    """The results table, a part for each family of metrics, laid out as in table.md."""
+    for family in families:
+        header, rows = section_cells(summary, family)
         cells = [[BOLD.sub(r"<strong>\1</strong>", escaped(cell)) for cell in row] for row in rows]
-        yield f"<h3>{escaped(title)}</h3>"
+        yield f"<h3>{escaped(section_title(family))}</h3>"
+        yield f'<p class="quiet">{escaped(definition(family))}</p>'
         yield table(header, cells, numbers=range(1, len(header)))
-    yield f'<p class="quiet">{escaped(legend(summary, confidence))}</p>'
+    yield f'<p class="quiet">{escaped(legend(summary, families, confidence))}</p>'
 
 
 def model_rows(manifest: Mapping) -> list[tuple[str, str]]:

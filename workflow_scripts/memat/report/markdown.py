@@ -1,53 +1,62 @@
 """The results table in Markdown, laid out like the paper's Table 1."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from memat.cells import markdown_cell
-from memat.evaluate.metrics import SCORE
+from memat.evaluate.families import Metric, load_family, metrics_of, scores_of
 
-SECTIONS = {
-    "Success": ("ES", "PS", "NS", SCORE),
-    "Magnitude": ("EM", "PM", "NM"),
-    "Accuracy": ("EA", "PA", "NA"),
-}
 UNEDITED, PUBLISHED = "unedited", "published"
 MISSING = ""
 
 
-def markdown_table(summary: pl.DataFrame, confidence: float) -> str:
-    """Three tables (success, magnitude, accuracy), languages side by side.
+def markdown_table(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> str:
+    """One table for each family of metrics (success, …), languages side by side.
 
     summary: as made by `memat.report.tables.summary_frame`. A cell is the value and,
     in parentheses, half the width of its interval, both in percent; the best edited
     experiment of a column is bold, as are its ties at the printed precision. Published
     numbers, another model's and without intervals, stand below and take no part in that.
     """
-    sections = [f"### {title}\n\n{_section(summary, names)}" for title, names in SECTIONS.items()]
-    return "\n".join([*sections, legend(summary, confidence)])
+    sections = [_section(summary, family) for family in families]
+    return "\n".join([*sections, legend(summary, families, confidence)])
 
 
-def _section(summary: pl.DataFrame, names: tuple[str, ...]) -> str:
-    header, rows = section_cells(summary, names)
-    return _aligned(header, [[markdown_cell(name), *cells] for name, *cells in rows])
+def _section(summary: pl.DataFrame, family: str) -> str:
+    header, rows = section_cells(summary, family)
+    table = _aligned(header, [[markdown_cell(name), *cells] for name, *cells in rows])
+    return f"### {section_title(family)}\n\n{definition(family)}\n\n{table}"
 
 
-def section_cells(
-    summary: pl.DataFrame, names: tuple[str, ...]
-) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table of some metrics; experiments as named, bold as `**99.0**`."""
+def section_title(family: str) -> str:
+    """`Success`."""
+    return load_family(family).LABEL.capitalize()
+
+
+def definition(family: str) -> str:
+    """`ES, PS, NS: share of the prompts …`"""
+    leaf = load_family(family)
+    return f"{', '.join(leaf.NAMES.values())}: {leaf.DESCRIPTION}."
+
+
+def section_cells(summary: pl.DataFrame, family: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of a family; experiments as named, bold as `**99.0**`."""
+    metrics = metrics_of([family])
     languages = summary["eval_language"].unique(maintain_order=True)
     experiments = summary["experiment"].unique(maintain_order=True)
-    columns = [_column(summary, name, language) for name in names for language in languages]
-    header = ["Experiment", *(f"{name} {language}" for name in names for language in languages)]
+    columns = [_column(summary, metric, language) for metric in metrics for language in languages]
+    header = ["Experiment", *(f"{m.name} {language}" for m in metrics for language in languages)]
     rows = [[name, *(column.get(name, MISSING) for column in columns)] for name in experiments]
     return header, rows
 
 
-def _column(summary: pl.DataFrame, metric: str, language: str) -> dict[str, str]:
+def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, str]:
     """Cell of every experiment for one metric and language."""
-    rows = summary.filter(metric=metric, eval_language=language)
+    rows = summary.filter(metric=metric.name, eval_language=language)
     edited = rows.filter(~pl.col("method").is_in([UNEDITED, PUBLISHED]))["value"].drop_nulls()
-    best = f"{edited.max():.1f}" if len(edited) else None
+    extreme = edited.max() if metric.leaf.HIGHER_IS_BETTER else edited.min()
+    best = f"{extreme:.1f}" if len(edited) else None
     cells = {}
     for row in rows.iter_rows(named=True):
         if row["value"] is None:
@@ -76,15 +85,15 @@ def _aligned(header: list[str], rows: list[list[str]]) -> str:
     return line(header) + rule + "".join(line(row) for row in rows)
 
 
-def legend(summary: pl.DataFrame, confidence: float) -> str:
+def legend(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> str:
     """What the numbers of the table are, and over how many facts."""
     measured = summary.filter(pl.col("method") != PUBLISHED)
     empty = "" if measured["n_facts"].min() else "An empty cell: no fact has such prompts.\n"
+    means = [f"{score.name}: {score.unit.removesuffix(' (%)')}.\n" for score in scores_of(families)]
     return (
         f"In percent over {number_of_facts(measured)}; in parentheses half the width of the "
         f"{100 * confidence:g}% bootstrap interval;\nbest edited experiment in bold. "
-        "E, P, N: efficacy (rewrite), paraphrase and neighborhood prompts;\n"
-        f"S: harmonic mean of ES, PS and NS.\n{empty}"
+        f"E, P, N: efficacy (rewrite), paraphrase and neighborhood prompts.\n{''.join(means)}{empty}"
     )
 
 

@@ -1,13 +1,15 @@
 """The language matrix: what edits in each language, or in several, give in each language asked."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from memat.evaluate.families import metrics_of
 from memat.report.figures import new_figure
 
-METRICS = ("ES", "PS", "NS", "EM", "EA")
 UNEDITED = "unedited"
 MATRIX_SCHEMA = {
     "experiment": pl.String,
@@ -28,9 +30,7 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
     edited_in: languages joined by `+`, with how several are combined; or `unedited`.
     """
     edited_in = {row["name"]: _edited_in(row) for row in rows if row["head_language"] is None}
-    shown = summary.filter(
-        pl.col("experiment").is_in(list(edited_in)), pl.col("metric").is_in(METRICS)
-    )
+    shown = summary.filter(pl.col("experiment").is_in(list(edited_in)))
     return shown.select(
         "experiment",
         pl.col("experiment").replace_strict(edited_in, return_dtype=pl.String).alias("edited_in"),
@@ -44,34 +44,39 @@ def _edited_in(row: dict) -> str:
     return " ".join(part for part in parts if part)
 
 
-def draw_matrix(frame: pl.DataFrame) -> Figure:
-    """One panel a metric: rows are edits, columns the languages asked; cells in percent."""
+def draw_matrix(frame: pl.DataFrame, families: Sequence[str]) -> Figure:
+    """One panel a metric, a row of panels for each family: rows are edits, columns the languages
+    asked; cells in percent."""
     edits = frame["experiment"].unique(maintain_order=True).to_list()
     asked = frame["asked_in"].unique(maintain_order=True).to_list()
-    metrics = [name for name in METRICS if frame.filter(metric=name)["value"].is_not_null().any()]
-    cells = {
-        (row["metric"], row["experiment"], row["asked_in"]): row["value"]
-        for row in frame.iter_rows(named=True)
-    }
-    figure = new_figure(
-        2.2 + len(metrics) * (0.9 + 0.55 * len(asked)),
-        1.6 + 0.36 * len(edits),
-        "Edited in × asked in",
-    )
-    panels = figure.subplots(1, max(1, len(metrics)), sharey=True, squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=False):
-        values = [[cells.get((metric, name, code)) for code in asked] for name in edits]
-        shown = [[float("nan") if v is None else v for v in line] for line in values]
-        axes.imshow(shown, cmap="viridis", vmin=0, vmax=100, aspect="auto")
-        for y, line in enumerate(values):
-            for x, value in enumerate(line):
-                text = "–" if value is None else f"{value:.0f}"
-                light = value is not None and value < 60
-                axes.text(x, y, text, ha="center", va="center", color="white" if light else "black")
-        axes.set_title(metric)
-        axes.set_xticks(range(len(asked)), asked)
+    rows = [[m.name for m in metrics_of([family])] for family in families]
+    width, height = max(map(len, rows)), 0.9 + 0.36 * len(edits)
+    size = (2.2 + width * (0.9 + 0.55 * len(asked)), 0.7 + len(rows) * height)
+    figure = new_figure(*size, "Edited in × asked in")
+    grid = figure.subplots(len(rows), width, sharey=True, squeeze=False)
+    for panels, names in zip(grid, rows, strict=True):
+        for axes, name in zip_longest(panels, names):
+            if name is None:
+                axes.set_axis_off()
+            else:
+                _draw_panel(axes, frame.filter(metric=name), edits, asked)
+                axes.set_title(name)
+        panels[0].set_ylabel("edit")
+    for axes in grid[-1]:
         axes.set_xlabel("asked in")
-        axes.grid(visible=False)
-    panels[0].set_yticks(range(len(edits)), edits)
-    panels[0].set_ylabel("edit")
+    grid[0, 0].set_yticks(range(len(edits)), edits)
     return figure
+
+
+def _draw_panel(axes: Axes, part: pl.DataFrame, edits: list[str], asked: list[str]) -> None:
+    cells = {(row["experiment"], row["asked_in"]): row["value"] for row in part.to_dicts()}
+    values = [[cells.get((name, code)) for code in asked] for name in edits]
+    shown = [[float("nan") if v is None else v for v in line] for line in values]
+    axes.imshow(shown, cmap="viridis", vmin=0, vmax=100, aspect="auto")
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            text = "–" if value is None else f"{value:.0f}"
+            light = value is not None and value < 60
+            axes.text(x, y, text, ha="center", va="center", color="white" if light else "black")
+    axes.set_xticks(range(len(asked)), asked)
+    axes.grid(visible=False)

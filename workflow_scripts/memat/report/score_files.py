@@ -18,5 +18,5 @@ def measured(rows: Sequence[dict], cfg: dict, seed: int) -> tuple[pl.DataFrame, 
     paths = dict.fromkeys(path for row in rows for path in row["scores"])
     tables = {path: io.read_table(path) for path in paths}
     scores = [(row["name"], tables[path]) for row in rows for path in row["scores"]]
-    metrics = metrics_frame(scores, rows, cfg["probability"])
+    metrics = metrics_frame(scores, rows, cfg["metrics"], cfg["probability"])
     return metrics, BootstrapSettings(cfg["bootstrap"], cfg["confidence"], seed)

@@ -7,40 +7,36 @@ import polars as pl
 
 from memat.edit.solver import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
+from memat.evaluate.fact_metrics import fact_metrics, harmonic_mean
+from memat.evaluate.families import fact_metrics_of, metrics_of, scores_of
 from memat.evaluate.intervals import (
     BootstrapSettings,
     bootstrap_means,
     column_means,
     percentile_interval,
 )
-from memat.evaluate.metrics import (
-    FACT_METRICS,
-    METRICS,
-    SCORE,
-    SCORE_PARTS,
-    fact_metrics,
-    harmonic_mean,
-)
 
 DECIMALS = 4  # of a percent, in the CSV files
 NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
-_PARTS = [FACT_METRICS.index(name) for name in SCORE_PARTS]
-_ORDER = [(*FACT_METRICS, SCORE).index(name) for name in METRICS]
 
 
 def metrics_frame(
-    scores: Sequence[tuple[str, pl.DataFrame]], experiments: Sequence[dict], probability: str
+    scores: Sequence[tuple[str, pl.DataFrame]],
+    experiments: Sequence[dict],
+    families: Sequence[str],
+    probability: str,
 ) -> pl.DataFrame:
     """experiment, eval_language, block, case_id, metric, value (fraction), in config order.
 
-    scores: (experiment name, scores table) of every block and language.
+    scores: (experiment name, scores table) of every block and language. families: of metrics
+    (`memat.evaluate.metrics`).
     """
     names = [experiment["name"] for experiment in experiments]
     for name, _ in scores:
         if name not in names:
             raise ConfigError(f"scores of experiment {name!r}, which is not one of {names}")
     frames = [
-        fact_metrics(table, probability).select(
+        fact_metrics(table, families, probability).select(
             pl.lit(name).alias("experiment"),
             pl.col("language").alias("eval_language"),
             "block",
@@ -61,16 +57,17 @@ def summary_frame(
     metrics: pl.DataFrame,
     experiments: Sequence[dict],
     languages: Sequence[str],
+    families: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """One row per experiment, language and metric; value, low, high in percent.
 
-    metrics: result of `metrics_frame`. experiments: rows of a study file
+    metrics: result of `metrics_frame` with the same families. experiments: rows of a study file
     (`memat.study.rows.Row.described`). Random-heads controls have the method "memat-random"; `heads`
     is the number of corrected heads, 0 without corrections. n_facts counts the facts
-    that have the metric; for the harmonic score S it is the least of ES, PS, NS.
+    that have the metric; for a harmonic score it is the least of its parts.
     """
-    rows = []
+    columns, rows = _Columns(families), []
     for experiment in experiments:
         described = {
             "experiment": experiment["name"],
@@ -81,24 +78,22 @@ def summary_frame(
             "heads": experiment["k"] or 0,
         }
         for language in languages:
-            facts = _facts_by_metric(metrics, experiment["name"], language)
-            values, blocks = _matrix(facts), facts["block"].to_numpy()
+            facts = columns.facts(metrics, experiment["name"], language)
+            values, blocks = columns.matrix(facts), facts["block"].to_numpy()
             draws = bootstrap_means(values, blocks, settings)
-            estimate = _with_score(column_means(values))
-            low, high = percentile_interval(_with_score(draws), settings.confidence)
-            counts = _counts(values)
-            for place in _ORDER:
-                name = (*FACT_METRICS, SCORE)[place]
-                floor = -1.0 if name.endswith("M") else 0.0
-                rows.append(
-                    described
-                    | {"n_facts": int(counts[place]), "eval_language": language, "metric": name}
-                    | percent(
-                        value=estimate[place],
-                        low=np.clip(low[place], floor, 1.0),
-                        high=np.clip(high[place], floor, 1.0),
-                    )
+            estimate = columns.with_scores(column_means(values))
+            low, high = percentile_interval(columns.with_scores(draws), settings.confidence)
+            counts = columns.counts(values)
+            rows.extend(
+                described
+                | {"n_facts": int(counts[n]), "eval_language": language, "metric": metric.name}
+                | percent(
+                    value=estimate[n],
+                    low=np.clip(low[n], *metric.leaf.RANGE),
+                    high=np.clip(high[n], *metric.leaf.RANGE),
                 )
+                for n, metric in columns.in_order
+            )
     return pl.DataFrame(rows, schema=SUMMARY_SCHEMA)
 
 
@@ -106,35 +101,37 @@ def differences_frame(
     metrics: pl.DataFrame,
     experiments: Sequence[dict],
     languages: Sequence[str],
+    families: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """`paired_differences` of each row and its baselines."""
     pairs = [(row["name"], baseline) for row in experiments for baseline in row["baselines"]]
-    return paired_differences(metrics, pairs, languages, settings)
+    return paired_differences(metrics, pairs, languages, families, settings)
 
 
 def paired_differences(
     metrics: pl.DataFrame,
     pairs: Sequence[tuple[str, str]],
     languages: Sequence[str],
+    families: Sequence[str],
     settings: BootstrapSettings,
 ) -> pl.DataFrame:
     """experiment − baseline in percentage points, paired on the facts both have."""
-    rows = []
+    columns, rows = _Columns(families), []
     for name, baseline in pairs:
         for language in languages:
-            ours, theirs, blocks = _shared_facts(metrics, name, baseline, language)
+            ours, theirs, blocks = columns.shared_facts(metrics, name, baseline, language)
             # one call, so that all three averages are over the same drawn facts
             values = np.hstack([ours, theirs, ours - theirs])
-            estimate = _with_score_difference(column_means(values))
-            draws = _with_score_difference(bootstrap_means(values, blocks, settings))
+            estimate = columns.differences(column_means(values))
+            draws = columns.differences(bootstrap_means(values, blocks, settings))
             low, high = percentile_interval(draws, settings.confidence)
-            counts = _counts(ours)
+            counts = columns.counts(ours)
             rows.extend(
                 {"experiment": name, "baseline": baseline, "eval_language": language}
-                | {"metric": (*FACT_METRICS, SCORE)[place], "n_facts": int(counts[place])}
-                | percent(difference=estimate[place], low=low[place], high=high[place])
-                for place in _ORDER
+                | {"metric": metric.name, "n_facts": int(counts[n])}
+                | percent(difference=estimate[n], low=low[n], high=high[n])
+                for n, metric in columns.in_order
             )
     return pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA)
 
@@ -176,50 +173,62 @@ DIFFERENCES_SCHEMA = {
 }
 
 
-def _facts_by_metric(metrics: pl.DataFrame, experiment: str, language: str) -> pl.DataFrame:
-    """block, case_id and one column per fact metric (null: the fact lacks it)."""
-    rows = metrics.filter(experiment=experiment, eval_language=language)
-    if rows.is_empty():
-        raise NotEnoughFacts(f"experiment {experiment!r} has no scores in language {language!r}")
-    return rows.pivot(
-        on="metric", on_columns=FACT_METRICS, index=["block", "case_id"], values="value"
-    ).sort("block", "case_id")
+class _Columns:
+    """Metrics of some families as columns: m of the facts first, then s scores of these."""
 
+    def __init__(self, families: Sequence[str]) -> None:
+        self._names = [metric.name for metric in fact_metrics_of(families)]
+        scores = scores_of(families)
+        self._parts = [[self._names.index(part) for part in score.parts] for score in scores]
+        places = {name: n for n, name in enumerate([*self._names, *(s.name for s in scores)])}
+        # (column, metric) in the order of the tables
+        self.in_order = [(places[metric.name], metric) for metric in metrics_of(families)]
 
-def _shared_facts(metrics: pl.DataFrame, name: str, baseline: str, language: str):
-    """Two (n_facts, 9) arrays, NaN where either side is, and the blocks (n_facts,)."""
-    facts = _facts_by_metric(metrics, name, language).join(
-        _facts_by_metric(metrics, baseline, language), on=["block", "case_id"], how="inner"
-    )
-    if facts.is_empty():
-        raise NotEnoughFacts(f"{name!r} and {baseline!r} share no fact in language {language!r}")
-    ours, theirs = _matrix(facts), _matrix(facts, "_right")
-    missing = np.isnan(ours) | np.isnan(theirs)
-    ours[missing], theirs[missing] = np.nan, np.nan
-    return ours, theirs, facts["block"].to_numpy()
+    def facts(self, metrics: pl.DataFrame, experiment: str, language: str) -> pl.DataFrame:
+        """block, case_id and one column per fact metric (null: the fact lacks it)."""
+        rows = metrics.filter(experiment=experiment, eval_language=language)
+        if rows.is_empty():
+            raise NotEnoughFacts(
+                f"experiment {experiment!r} has no scores in language {language!r}"
+            )
+        return rows.pivot(
+            on="metric", on_columns=self._names, index=["block", "case_id"], values="value"
+        ).sort("block", "case_id")
 
+    def shared_facts(self, metrics: pl.DataFrame, name: str, baseline: str, language: str):
+        """Two (n_facts, m) arrays, NaN where either side is, and the blocks (n_facts,)."""
+        facts = self.facts(metrics, name, language).join(
+            self.facts(metrics, baseline, language), on=["block", "case_id"], how="inner"
+        )
+        if facts.is_empty():
+            raise NotEnoughFacts(
+                f"{name!r} and {baseline!r} share no fact in language {language!r}"
+            )
+        ours, theirs = self.matrix(facts), self.matrix(facts, "_right")
+        missing = np.isnan(ours) | np.isnan(theirs)
+        ours[missing], theirs[missing] = np.nan, np.nan
+        return ours, theirs, facts["block"].to_numpy()
 
-def _matrix(facts: pl.DataFrame, suffix: str = "") -> np.ndarray:
-    columns = facts.select(pl.col(name + suffix) for name in FACT_METRICS)
-    return columns.fill_null(float("nan")).to_numpy(writable=True)
+    def matrix(self, facts: pl.DataFrame, suffix: str = "") -> np.ndarray:
+        """(n_facts, m), NaN where a fact lacks the metric."""
+        columns = facts.select(pl.col(name + suffix) for name in self._names)
+        return columns.fill_null(float("nan")).to_numpy(writable=True)
 
+    def with_scores(self, means: np.ndarray) -> np.ndarray:
+        """(…, m) means → (…, m + s), the last being their harmonic scores."""
+        scores = [harmonic_mean(np.clip(means[..., parts], 0.0, 1.0)) for parts in self._parts]
+        return np.concatenate([means, *(score[..., None] for score in scores)], axis=-1)
 
-def _with_score(means: np.ndarray) -> np.ndarray:
-    """(…, 9) means → (…, 10), the last being their harmonic score."""
-    score = harmonic_mean(np.clip(means[..., _PARTS], 0.0, 1.0))
-    return np.concatenate([means, score[..., None]], axis=-1)
+    def differences(self, means: np.ndarray) -> np.ndarray:
+        """(…, 3m) means of ours, theirs, ours − theirs → (…, m + s) differences."""
+        ours, theirs, difference = np.split(means, 3, axis=-1)
+        scores = (self.with_scores(ours) - self.with_scores(theirs))[..., len(self._names) :]
+        return np.concatenate([difference, scores], axis=-1)
 
-
-def _with_score_difference(means: np.ndarray) -> np.ndarray:
-    """(…, 27) means of ours, theirs, ours − theirs → (…, 10) differences."""
-    ours, theirs, difference = np.split(means, 3, axis=-1)
-    score = _with_score(ours)[..., -1:] - _with_score(theirs)[..., -1:]
-    return np.concatenate([difference, score], axis=-1)
-
-
-def _counts(values: np.ndarray) -> np.ndarray:
-    counts = np.isfinite(values).sum(axis=0)
-    return np.append(counts, counts[_PARTS].min())
+    def counts(self, values: np.ndarray) -> np.ndarray:
+        """(m + s,): facts that have the metric; of a score the least of its parts."""
+        counts = np.isfinite(values).sum(axis=0)
+        return np.append(counts, [counts[parts].min() for parts in self._parts]).astype(int)
 
 
 def percent(**fractions: float) -> dict[str, float | None]:

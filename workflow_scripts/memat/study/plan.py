@@ -191,6 +191,7 @@ def _report(spec: dict, axes: dict, defaults: Defaults) -> Report:
         "axis": spec["axis"] or "",
         "logarithmic": spec["logarithmic"],
         "by_metric": spec["by_metric"],
+        "metrics": spec["metrics"],
     }
     rows = _rows(spec.get("rows", []), spec.get("grid", []), axes, defaults)
     return Report(spec["name"], spec["kind"], rows, tuple(asked or defaults.languages), drawing)

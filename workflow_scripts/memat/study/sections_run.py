@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from memat.evaluate.families import families_in_words, family_names
 from memat.study.section import (
     Count,
     Language,
@@ -62,9 +63,16 @@ class Scores(Section):
     """facts per job"""
 
 
+Family = Literal[*family_names()]
+
+
 class Summary(Section):
     """Metrics, intervals and paired differences"""
 
+    metrics: Annotated[
+        list[Family],
+        Field(min_length=1, description=f"families of metrics shown: {families_in_words()}"),
+    ] = ["success", "magnitude", "accuracy"]
     probability: Literal["geometric", "joint"] = "geometric"
     """geometric (mean per token, as published) | joint (of the whole target)"""
     target_pairing: Literal["by_prompt", "concatenated"] = "by_prompt"
@@ -75,6 +83,10 @@ class Summary(Section):
     """resamples of facts"""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """level of every interval"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if len(set(self.metrics)) < len(self.metrics):
+            yield "metrics", f"must have no repeats, found {self.metrics}"
 
 
 class Export(Section):

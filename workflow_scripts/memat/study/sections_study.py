@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from memat.edit.solver import solver_names, solvers_in_words
+from memat.evaluate.families import family_names, metrics_of
 from memat.study.section import Count, OptionalText, PlainText, Positive, Section, Text
 
 Name = Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
@@ -36,7 +37,7 @@ TAKEN = frozenset(
         "translate",
     ]
 )
-MetricName = Annotated[PlainText, Field(pattern="^[A-Z]{1,3}$")]
+MetricName = Literal[*(metric.name for metric in metrics_of(family_names()))]
 LanguageWord = Annotated[PlainText, Field(pattern="^(source|target|[a-z]{2,3})$")]
 
 
@@ -101,6 +102,8 @@ class Report(Section):
     """one curve a metric, in one panel; else one a series, in a panel for each metric"""
     asked_in: list[LanguageWord] | None = None
     """evaluation languages; null: all"""
+    metrics: Annotated[list[MetricName], Field(min_length=1)] = ["ES", "PS", "NS", "EM", "PM", "NM"]
+    """drawn by curves and subjects; tables and matrices have those of summary.metrics"""
     rows: list[StudyRow] = []
     """as experiments, with facts, first, series, x"""
     grid: list[dict[str, object]] = []
