@@ -46,12 +46,15 @@ rule score:
         mem_mb=model_memory,
         runtime=60,
     params:
-        cfg={**config["scores"], "pairing": config["summary"]["target_pairing"]},
+        cfg={
+            **config["scores"],
+            "pairing": config["summary"]["target_pairing"],
+            "generate": config["generate"],
+        },
         languages=LANGUAGES,
         edited=languages_of_model,
         block="{block}",
         shard=shard_number,
-        answers=is_listed,
         together=COMPUTE["batch_facts"],
         compute=LOADING,
         code=code_tag("score.py", architecture),
@@ -65,6 +68,7 @@ rule summarise:
     input:
         study=study_file(STUDY.main.name),
         scores=scores_of_rows(STUDY.main.rows),
+        answers=answers_of_rows(STUDY.main.rows, SUMMARY["metrics"]),
     output:
         metrics=f"{RESULTS}/metrics.parquet",
         summary=report(
@@ -91,7 +95,7 @@ rule summarise:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "metrics", "probability", "bootstrap", "confidence"),
+        cfg=SUMMARY,
         names=LANGUAGE_NAMES,
         seed=SEED,
         code=code_tag("summarise.py", values_of_metrics, labels_of_metrics),

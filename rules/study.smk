@@ -6,6 +6,7 @@ rule report_table:
     input:
         study=PATHS.study_file,
         scores=scores_of_report,
+        answers=answers_of_table,
         published="resources/paper/published.csv",
     output:
         summary=PATHS.report("{report}.csv"),
@@ -36,7 +37,7 @@ rule report_table:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "metrics", "probability", "bootstrap", "confidence"),
+        cfg=SUMMARY,
         seed=SEED,
         code=code_tag("report_table.py", labels_of_report, values_of_metrics, labels_of_metrics),
     message:
@@ -49,6 +50,7 @@ rule report_curves:
     input:
         study=PATHS.study_file,
         scores=scores_of_report,
+        answers=answers_of_report,
     output:
         table=PATHS.report("{report}.csv"),
         png=report(
@@ -84,6 +86,7 @@ rule report_matrix:
     input:
         study=PATHS.study_file,
         scores=scores_of_report,
+        answers=answers_of_table,
     output:
         table=PATHS.report("{report}.csv"),
         png=report(
@@ -106,7 +109,7 @@ rule report_matrix:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=some(config["summary"], "metrics", "probability", "bootstrap", "confidence"),
+        cfg=SUMMARY,
         seed=SEED,
         code=code_tag("report_matrix.py", values_of_metrics, labels_of_metrics),
     message:
@@ -119,6 +122,7 @@ rule report_subjects:
     input:
         study=PATHS.study_file,
         scores=scores_of_report,
+        answers=answers_of_report,
         overlap=f"{DATASET}/overlap.parquet",
     output:
         table=PATHS.report("{report}.csv"),
@@ -223,6 +227,7 @@ NAMED_BY_CLAIMS = list(dict.fromkeys(n for claim in STUDY.claims for n in claim.
 rule report_claims:
     input:
         scores=claimed_scores,
+        answers=claimed_answers,
         transfers=expand(rules.report_subjects.output.transfer, report=CLAIMS_REST_ON["transfer"]),
         peaks=expand(rules.report_heads.output.table, report=CLAIMS_REST_ON["peaks"]),
     output:

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 FAMILIES = ["success", "magnitude", "accuracy"]
+GENERATE = {"prompt_types": ["rewrite"], "per_fact": None, "tokens": 2}
 PROMPTS = {"rewrite": 1, "paraphrase": 2, "neighborhood": 5}
 
 
@@ -34,6 +35,16 @@ def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts
                         }
                     )
     return pl.DataFrame(rows)
+
+
+def random_answers(scores, seed=0):
+    """What a model says to the prompts of a scores table: about half name the wanted target."""
+    rng = np.random.default_rng(seed)
+    asked = scores.filter(pl.col("role") == "target_new").select(
+        *("case_id", pl.col("block").cast(pl.String), "language", "prompt_type", "index")
+    )
+    said = rng.choice(["the piano.", "piano and", "flute", "a flute."], asked.height)
+    return asked.with_columns(wanted=pl.lit("piano"), answer=pl.Series(said))
 
 
 def experiment(

@@ -29,9 +29,8 @@ def main(stage: Stage) -> str:
     with carrying(model, inputs.deltas, inputs.corrections):
         scored = [scored_rows(model, rows.filter(group)) for group in in_group]
         answers = [
-            answered_rows(model, asked.filter(group), params.block)
+            answered_rows(model, asked.filter(group), params.block, cfg["generate"])
             for group in in_group
-            if params.answers
         ]
     # shards are counted in all facts of the set, so the last may have none of the edit's
     frame = pl.concat(scored or [scored_rows(model, rows.clear())])

@@ -5,6 +5,7 @@ import json
 from memat.evaluate import families
 from memat.fact_sets import TUNING
 from memat.study.plan import can_recycle
+from memat.text.language_keys import OF_ANSWERS
 
 
 def model_of(wildcards):
@@ -37,12 +38,6 @@ def languages_of_model(wildcards):
     return list(model_of(wildcards).languages)
 
 
-def is_listed(wildcards):
-    """Whether `list_facts` shows what a model says: answers take as long as a part of the scores."""
-    listed = {row.model.id for row in STUDY.main.rows}
-    return wildcards.edited in listed and wildcards.block in STUDY.blocks
-
-
 def files_of_row(row, pattern):
     """The files of one row: every set of its facts, shard by shard."""
     return [
@@ -64,22 +59,26 @@ def scores_of_rows(rows):
     return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.scores)))
 
 
-def described_rows(rows, *, answers=False):
+def answers_of_rows(rows, measured):
+    """The answers of some rows, each once, where a family of metrics reads them."""
+    if not families.read_answers(measured):
+        return []
+    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.answers)))
+
+
+def described_rows(rows):
     """Rows as plain values, each with its files: what a study file holds."""
-    described = []
-    for row in rows:
-        files = {"scores": files_of_row(row, PATHS.scores)}
-        if answers:
-            files["answers"] = files_of_row(row, PATHS.answers)
-        described.append(row.described() | files)
-    return described
+    kinds = {"scores": PATHS.scores, "answers": PATHS.answers}
+    return [
+        row.described() | {name: files_of_row(row, path) for name, path in kinds.items()}
+        for row in rows
+    ]
 
 
 def study_of_report(wildcards):
     """What a report is made of, as JSON."""
     found = STUDY.report(wildcards.report)
-    rows = described_rows(found.rows, answers=found.name == STUDY.main.name)
-    return json.dumps(found.described() | {"rows": rows})
+    return json.dumps(found.described() | {"rows": described_rows(found.rows)})
 
 
 def study_file(name):
@@ -108,4 +107,10 @@ def summary_with(names):
     """How rows are measured: the families that tables show, and those of some metrics."""
     measured = some(config["summary"], "metrics", "probability", "bootstrap", "confidence")
     named = [metric.family for metric in families.metrics_named(names)]
-    return measured | {"metrics": list(dict.fromkeys([*measured["metrics"], *named]))}
+    measured["metrics"] = list(dict.fromkeys([*measured["metrics"], *named]))
+    if families.read_answers(measured["metrics"]):
+        measured["languages"] = {code: _language_keys(code, OF_ANSWERS) for code in LANGUAGES}
+    return measured
+
+
+SUMMARY = summary_with([])

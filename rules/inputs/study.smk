@@ -41,6 +41,19 @@ def claimed_scores(wildcards):
     return scores_of_rows(CLAIMED)
 
 
+def claimed_answers(wildcards):
+    return answers_of_rows(CLAIMED, summary_with(NAMED_BY_CLAIMS)["metrics"])
+
+
+def answers_of_table(wildcards):
+    return answers_of_rows(STUDY.report(wildcards.report).rows, SUMMARY["metrics"])
+
+
+def answers_of_report(wildcards):
+    rows = STUDY.report(wildcards.report).rows
+    return answers_of_rows(rows, settings_of_report(wildcards)["metrics"])
+
+
 def settings_of_report(wildcards):
     """How a report with curves is measured: it also has the metrics that it draws."""
     return summary_with(STUDY.report(wildcards.report).drawing["metrics"])

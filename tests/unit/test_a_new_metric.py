@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from memat.errors import ConfigError
 from memat.evaluate import metrics as leaves
+from memat.evaluate.fact_metrics import answer_metrics, fact_metrics
 from memat.evaluate.families import (
     families_in_words,
     family_names,
@@ -25,13 +26,16 @@ from memat.report.markdown import markdown_table
 from memat.report.matrix import draw_matrix, matrix_frame
 from memat.report.tables import differences_frame, metrics_frame, summary_frame
 from memat.study.config import config_faults
-from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run, random_scores
+from memat.text.language_keys import OF_ANSWERS
+from memat.text.languages import language_of
+from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_answers, random_run, random_scores
 
 FAILURE = '''"""Failure: the other target is the more probable of the two (as an example)."""
 
 LABEL = "failure"
 DESCRIPTION = "share of the prompts after which <the other> target is more probable"
 UNIT = "percent of prompts"
+READS = "scores"
 NAMES = {"rewrite": "EF", "neighborhood": "NF"}
 SCORE = None
 RANGE = (0.0, 1.0)
@@ -163,6 +167,11 @@ def test_every_leaf_keeps_the_contract(family):
         assert set(SCORED) <= leaf.NAMES.keys()
     names = [metric.name for metric in metrics_of(family_names())]
     assert len(set(names)) == len(names)
-    measured = metrics_frame([("unedited", random_scores(30))], EXPERIMENTS[:1], [family], "joint")
+    scores = random_scores(30)
+    answers = random_answers(scores)
+    language = language_of(dict.fromkeys(OF_ANSWERS))
+    measured = pl.concat(
+        [fact_metrics(scores, [family]), answer_metrics(answers, [family], {"en": language})]
+    )
     assert measured["value"].is_between(low, high).all()
     assert set(measured["metric"]) == set(leaf.NAMES.values())

@@ -9,6 +9,7 @@ import pytest
 
 import score
 from memat import io
+from memat.evaluate.answers import greedy_answers
 from memat.evaluate.fact_metrics import fact_metrics
 from memat.evaluate.pairing import concatenated
 from memat.provenance import Provenance
@@ -128,24 +129,35 @@ def test_the_setting_says_what_is_scored_and_compared(
         inputs[name] = str(tmp_path / f"{name}.parquet")
         io.write_table(inputs[name], table, PROVENANCE)
     path = str(tmp_path / "scores.parquet")
+    types = ["rewrite", "paraphrase", "neighborhood"]
+    generate = {"prompt_types": types, "per_fact": 1, "tokens": 3}
     params = {"languages": ["en", "ca"], "block": "0", "shard": 0, "together": 1, "compute": {}}
-    params |= {"answers": True, "edited": []}
+    params |= {"edited": []}
     score.main(
         Stage(
             name="score",
             inputs=SimpleNamespace(**inputs),
             outputs=SimpleNamespace(scores=path, answers=str(tmp_path / "answers.parquet")),
-            cfg={"pairing": pairing, "shard_size": 2},
+            cfg={"pairing": pairing, "shard_size": 2, "generate": generate},
             params=SimpleNamespace(**params),
             threads=1,
             provenance=PROVENANCE,
         )
     )
     answers = io.read_table(tmp_path / "answers.parquet")
-    # each fact is asked once in a language, with the prompt of its new target
-    assert sorted(answers.select("case_id", "language").rows()) == [
-        *((0, "ca"), (0, "en"), (1, "ca"), (1, "en"))
-    ]
+    # a fact is asked once in a language for each type, with the prompt of the target that is wanted
+    asked = pl.concat([english_rows(), catalan_rows()])
+    place = ["case_id", "language", "prompt_type", "index"]
+    for name, role in zip(types, ("target_new", "target_new", "target_true"), strict=True):
+        first = asked.filter(prompt_type=name, role=role).filter(
+            pl.col("index") == pl.col("index").min().over("case_id", "language")
+        )
+        found = answers.filter(prompt_type=name)
+        expected = first.select(*place, wanted="target").sort(place)
+        assert found.select(*place, "wanted").sort(place).equals(expected)
+        prompts = dict(first.select("prompt", "case_id").iter_rows())
+        alone = greedy_answers(model, list(prompts), 1, 3)
+        assert sorted(alone) == sorted(found["answer"])
     metrics = fact_metrics(io.read_table(path), ["success", "magnitude", "accuracy"])
     expected = {
         "en": metrics_of(model, pairs_by_prompt(english_rows())),

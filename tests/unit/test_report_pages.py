@@ -217,7 +217,11 @@ def test_models_stand_beside_the_facts_they_were_asked(facts):
         schema=["case_id", "language", "role", "prompt_type", "nll", "n_tokens"],
         orient="row",
     )
-    answers = pl.DataFrame({"case_id": [1], "language": ["en"], "answer": ["piano."]})
+    answers = pl.DataFrame(
+        [(1, "en", "rewrite", "piano."), (1, "en", "paraphrase", "flute.")],
+        schema=["case_id", "language", "prompt_type", "answer"],
+        orient="row",
+    )
     for probability, wanted in (("geometric", 0.3679), ("joint", 0.1353)):
         both = with_models(facts, ["one"], [scores], [answers], probability)
         assert both.height == facts.height

@@ -27,7 +27,7 @@ from memat.text.rejections import rejected_table
 from memat.text.repair import repair_facts
 from memat.text.translate import translate_facts
 from memat.text.two_record import read_two_record
-from score_tables import FAMILIES, experiment
+from score_tables import FAMILIES, GENERATE, experiment
 from small_models import small_model
 from text_samples import (
     REPOSITORY,
@@ -112,7 +112,6 @@ def stage(inputs, outputs, cfg, **params):
         "block": "0",
         "shard": 0,
         "together": 1,
-        "answers": False,
         "edited": [],
     }
     return Stage("test", *spaces, cfg, SimpleNamespace(**(compute | params)), 1, PROVENANCE)
@@ -138,15 +137,15 @@ def inputs(dataset, tmp_path, monkeypatch):
 
 
 def outputs_of(path):
-    """Both outputs of the scores; answers, which are not asked for, lie beside them."""
+    """Both outputs of the scores: the answers lie beside them."""
     return {"scores": path, "answers": path.with_name("answers.parquet")}
 
 
 @pytest.mark.parametrize("pairing", ["by_prompt", "concatenated"])
 def test_a_metric_stands_on_the_facts_that_have_it(inputs, tmp_path, pairing):
     path = tmp_path / "scores.parquet"
-    cfg = {"pairing": pairing, "shard_size": 4}
-    score.main(stage(inputs, outputs_of(path), cfg, languages=LANGUAGES, answers=False))
+    cfg = {"pairing": pairing, "shard_size": 4, "generate": GENERATE}
+    score.main(stage(inputs, outputs_of(path), cfg, languages=LANGUAGES))
     rows = [
         experiment("unedited", "unedited"),
         experiment("memit", "memit", "en", baselines=["unedited"]),
@@ -216,9 +215,8 @@ def test_a_lost_target_of_a_known_fact_is_still_damage(inputs, tmp_path):
         stage(
             inputs,
             outputs_of(path),
-            {"pairing": "by_prompt", "shard_size": 4},
+            {"pairing": "by_prompt", "shard_size": 4, "generate": GENERATE},
             languages=LANGUAGES,
-            answers=False,
         )
     )
     scores = io.read_table(path)

@@ -9,9 +9,10 @@ from test_text_gender import table
 from test_text_tables import reference_of
 
 from memat.errors import FactError
+from memat.evaluate.matching import is_exact
 from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
-from memat.text.language_keys import READ
+from memat.text.language_keys import OF_ANSWERS, READ
 from memat.text.languages import Language, language_keys, language_of, load_language
 from memat.text.quality import translation_quality
 from memat.text.repair import repair_facts
@@ -143,6 +144,14 @@ def test_translation_quality(tmp_path):
     with pytest.raises(FactError, match="Catalan"):
         translation_quality(facts, translations, nothing, *languages)
     assert_all_asked("translation_quality", languages)
+
+
+def test_matching_answers():
+    language = language_of(language_keys(LANGUAGES / "ca.yaml", OF_ANSWERS))
+    object.__setattr__(language, "asked", set())
+    object.__setattr__(language, "__class__", Asked)
+    assert is_exact("les actrius", "l'actor", language)
+    assert language.asked == set(OF_ANSWERS)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ corrections.k | 4 | fit_corrections draw_head_maps write_study
 corrections.epochs | 3 | fit_corrections
 iti.alpha | 2.0 |
 scores.shard_size | 6 | score write_study
+generate.tokens | 3 | score
 summary.metrics | [accuracy, success] | summarise
 summary.probability | joint | summarise list_facts
 summary.target_pairing | concatenated | score

@@ -370,6 +370,7 @@ FAILURE = '''"""Failure: the other target is the more probable of the two."""
 LABEL = "failure"
 DESCRIPTION = "share of the prompts after which the other target is more probable"
 UNIT = "percent of prompts"
+READS = "scores"
 NAMES = {"rewrite": "EF", "paraphrase": "PF"}
 SCORE = None
 RANGE = (0.0, 1.0)

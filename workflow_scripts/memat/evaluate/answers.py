@@ -1,88 +1,119 @@
-"""What a model says after a prompt: its greedy continuation, a few tokens, to be read by a person."""
+"""What a model says after a prompt by itself: its greedy continuation to the end of the sentence."""
 
 import re
 from collections.abc import Sequence
 
 import torch
+from tqdm import tqdm
 from transformers import DynamicCache
 
 from memat.model.batching import halve_rows, length_batches, pad, run_halving
 from memat.model.editable import EditableModel
 from memat.model.masks import row_mask
 
-MOST_TOKENS = 8
 # an end of a sentence after a word of three letters or more ("St. Louis" goes on), or of a line
-END = re.compile(r"(?<=\w{3})[.!?…]+[\"'”’)\]]*(?=\s|$)|\n")
+END = re.compile(r"(?<=\w{3})[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|\n")
 
 
 @torch.no_grad()
 def greedy_answers(
-    model: EditableModel, prompts: Sequence[str], token_budget: int, most_tokens: int = MOST_TOKENS
+    model: EditableModel, prompts: Sequence[str], token_budget: int, most_tokens: int
 ) -> list[str]:
-    """The likeliest next tokens of each prompt, at most `most_tokens`, as `first_sentence` cuts them.
+    """The likeliest next tokens of each prompt, as `first_sentence` cuts them.
 
-    Equal prompts are computed once. token_budget: padded tokens of a batch of prompts.
+    Equal prompts are computed once; a prompt leaves its batch when its sentence has ended, or
+    with a token that ends a text. token_budget: padded tokens of a batch, answers included.
+    most_tokens: of an answer, at least 1.
     """
     distinct = list(dict.fromkeys(prompts))
     rows = [tuple(model.tokenizer(prompt)["input_ids"]) for prompt in distinct]
-    new: dict[int, list[int]] = {}
+    answers: dict[str, str] = {}
+    with tqdm(total=len(rows), desc="answers", mininterval=5) as progress:
 
-    def work(part: list[int]) -> None:
-        new.update(zip(part, _continue(model, [rows[n] for n in part], most_tokens), strict=True))
+        def work(part: list[int]) -> None:
+            found = _continue(model, [rows[n] for n in part], most_tokens)
+            answers.update(zip([distinct[n] for n in part], found, strict=True))
+            progress.update(len(part))
 
-    for batch in length_batches([len(row) for row in rows], token_budget):
-        run_halving(batch, work, halve_rows)
-    answers = {
-        prompt: first_sentence(_new_text(model, rows[n], new[n]))
-        for n, prompt in enumerate(distinct)
-    }
+        for batch in length_batches([len(row) + most_tokens for row in rows], token_budget):
+            run_halving(batch, work, halve_rows)
     return [answers[prompt] for prompt in prompts]
 
 
-def first_sentence(text: str) -> str:
-    """A continuation up to the first end of a sentence; what goes on ends with an ellipsis."""
-    text = text.strip()
+def first_sentence(text: str, ended: bool = False) -> str:
+    """A continuation up to the first end of a sentence; what goes on ends with an ellipsis.
+
+    ended: whether the model ended the text by itself.
+    """
+    text = text.lstrip()
     end = END.search(text)
     if end:
         return text[: end.end()].strip()
-    return f"{text} …" if text else ""
+    text = text.rstrip()
+    return f"{text} …" if text and not ended else text
 
 
-def _continue(
-    model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens: int
-) -> list[list[int]]:
-    """The argmax tokens that follow each row, `most_tokens` of them.
+def sentence_has_ended(text: str) -> bool:
+    """Whether the first sentence of a continuation is there, whatever follows.
+
+    A full stop at the very end may be a decimal point (3.5), or a line's end may follow it.
+    """
+    text = text.lstrip()
+    end = END.search(text)
+    return end is not None and (end.end() < len(text) or end.group() == "\n")
+
+
+def _continue(model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens: int) -> list[str]:
+    """What the model says after each row of token ids.
 
     Prompts are padded on the right, as everywhere; the mask hides the gap from the tokens after
     it, and each of them stands at the position it would have in its own row.
     """
+    head, stops = model.network.get_output_embeddings(), _stops(model)
+    said: list[list[int]] = [[] for _ in rows]
+    answers = [""] * len(rows)
     ids, mask = pad(rows, model.device)
     lengths = mask.sum(1)
     positions = torch.arange(ids.shape[1], device=model.device).expand_as(ids)
-    cache, last, keys = DynamicCache(), lengths - 1, positions
-    found = []
+    cache, last, keys, going = DynamicCache(), lengths - 1, positions, list(range(len(rows)))
     while True:
         sees = row_mask(model.network, mask, positions, keys)
         hidden = model.last_hidden(
             ids, sees, position_ids=positions, past_key_values=cache, use_cache=True
         )
-        read = hidden[torch.arange(len(rows), device=model.device), last]
-        found.append(model.network.get_output_embeddings()(read).argmax(-1))
-        if len(found) == most_tokens:
-            return torch.stack(found, 1).tolist()
-        ids, last = found[-1][:, None], torch.zeros_like(last)
+        next_ids = head(hidden[torch.arange(len(going), device=model.device), last]).argmax(-1)
+        kept = []
+        for place, (row, token) in enumerate(zip(going, next_ids.tolist(), strict=True)):
+            if token not in stops:
+                said[row].append(token)
+            text = _new_text(model, rows[row], said[row])
+            answers[row] = first_sentence(text, ended=token in stops)
+            if token not in stops and not sentence_has_ended(text):
+                kept.append(place)
+        if not kept or len(said[going[kept[0]]]) == most_tokens:
+            return answers
+        if len(kept) < len(going):
+            places = torch.tensor(kept, device=model.device)
+            cache.batch_select_indices(places)
+            mask, keys, lengths, next_ids = (
+                x.index_select(0, places) for x in (mask, keys, lengths, next_ids)
+            )
+            going = [going[place] for place in kept]
+        ids, last = next_ids[:, None], torch.zeros_like(next_ids)
         mask = torch.cat([mask, torch.ones_like(ids)], 1)
-        positions = (lengths + len(found) - 1)[:, None]
+        positions = (lengths + len(said[going[0]]) - 1)[:, None]
         keys = torch.cat([keys, positions], 1)
+
+
+def _stops(model: EditableModel) -> list[int | None]:
+    """The tokens that end a text."""
+    stops = model.network.generation_config.eos_token_id
+    return stops if isinstance(stops, list) else [stops]
 
 
 def _new_text(model: EditableModel, prompt: tuple[int, ...], new: list[int]) -> str:
     """What was added to a prompt: decoded with it, since tokens may not stand alone."""
-    stops = model.network.generation_config.eos_token_id
-    stops = stops if isinstance(stops, list) else [stops]
-    end = next((place for place, token in enumerate(new) if token in stops), len(new))
     before, after = (
-        model.tokenizer.decode(ids, skip_special_tokens=True)
-        for ids in (prompt, [*prompt, *new[:end]])
+        model.tokenizer.decode(ids, skip_special_tokens=True) for ids in (prompt, [*prompt, *new])
     )
     return after[len(before) :]

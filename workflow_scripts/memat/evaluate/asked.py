@@ -1,8 +1,11 @@
 """The rows of the bilingual table with what one model gives for them: scores, and answers."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from memat.evaluate.answers import greedy_answers
+from memat.evaluate.prompt_types import PROMPT_TYPES
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.budget import CPU_TOKENS, trie_budget
 from memat.model.editable import EditableModel
@@ -11,6 +14,9 @@ ANSWER_SCHEMA = {
     "case_id": pl.Int64,
     "block": pl.String,
     "language": pl.String,
+    "prompt_type": pl.String,
+    "index": pl.Int64,
+    "wanted": pl.String,
     "answer": pl.String,
 }
 
@@ -26,17 +32,27 @@ def scored_rows(model: EditableModel, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def answered_rows(model: EditableModel, rows: pl.DataFrame, block: str) -> pl.DataFrame:
-    """`ANSWER_SCHEMA`: what the model says after the rewrite prompt of each fact and language.
+def answered_rows(
+    model: EditableModel, rows: pl.DataFrame, block: str, generate: Mapping
+) -> pl.DataFrame:
+    """`ANSWER_SCHEMA`: what the model says after the prompts that `generate` asks for.
 
-    rows: of the bilingual table; where the targets have prompts of their own, that of
-    target_new is asked.
+    rows: of the bilingual table; where the targets have prompts of their own, that of the target
+    which is wanted is asked. generate: config section of that name.
     """
-    asked = rows.filter(prompt_type="rewrite", role="target_new")
-    answers = greedy_answers(model, asked["prompt"].to_list(), CPU_TOKENS)
+    roles = {name: prompt_type.wanted for name, prompt_type in PROMPT_TYPES.items()}
+    asked = rows.filter(
+        pl.col("prompt_type").is_in(generate["prompt_types"]),
+        pl.col("role") == pl.col("prompt_type").replace_strict(roles, default=None),
+    )
+    if generate["per_fact"] is not None:
+        place = pl.col("index").rank("dense").over("case_id", "language", "prompt_type")
+        asked = asked.filter(place <= generate["per_fact"])
+    answers = greedy_answers(model, asked["prompt"].to_list(), CPU_TOKENS, generate["tokens"])
     return asked.select(
         "case_id",
         pl.lit(block).alias("block"),
-        "language",
+        *("language", "prompt_type", "index"),
+        pl.col("target").alias("wanted"),
         pl.Series("answer", answers, dtype=pl.String),
-    )
+    ).cast(ANSWER_SCHEMA)

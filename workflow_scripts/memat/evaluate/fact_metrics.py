@@ -6,15 +6,24 @@ are averaged within a fact. Means over facts, and the harmonic score of them, co
 (`memat.evaluate.intervals`, `memat.report.tables`). All numbers are fractions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from memat.errors import ConfigError, DamagedFile, NonFiniteValue
-from memat.evaluate.families import fact_metrics_of, load_family
+from memat.evaluate.families import ANSWERS, SCORES, fact_metrics_of, load_family
+from memat.evaluate.matching import is_contained, is_exact
 from memat.evaluate.prompt_types import PROMPT_TYPES
+from memat.text.languages import Language
 
+FACT_SCHEMA = {
+    "case_id": pl.Int64,
+    "block": pl.String,
+    "language": pl.String,
+    "metric": pl.String,
+    "value": pl.Float64,
+}
 PROBABILITIES = ("geometric", "joint")
 
 _FACT = ["case_id", "block", "language"]
@@ -27,6 +36,7 @@ def fact_metrics(
 ) -> pl.DataFrame:
     """The metrics of some families per fact: case_id, block, language, metric, value (fraction).
 
+    Those that read answers are left to `answer_metrics`.
     scores: case_id, block, language, role, prompt_type, index, nll (sum over the target's
     tokens, nats), n_tokens, is_greedy; both roles of every (case_id, prompt_type, index), but of
     a fact whose true target is unknown target_new alone.
@@ -36,9 +46,27 @@ def fact_metrics(
     a true target none for metrics that compare both targets.
     Raises DamagedFile if a prompt lacks a role or has one twice, NonFiniteValue(case_id).
     """
-    pairs = prompt_pairs(scores, probability)
-    prompts = pairs.with_columns(
-        load_family(family).of_prompts(pairs).alias(family) for family in families
+    return _by_fact(prompt_pairs(scores, probability), families, SCORES)
+
+
+def answer_metrics(
+    answers: pl.DataFrame, families: Sequence[str], languages: Mapping[str, Language]
+) -> pl.DataFrame:
+    """Those of the families that read answers, as `fact_metrics`.
+
+    answers: `memat.evaluate.asked.ANSWER_SCHEMA`. languages: by code, each with its articles,
+    elisions and inflections.
+    """
+    return _by_fact(matched_answers(answers, languages), families, ANSWERS)
+
+
+def _by_fact(asked: pl.DataFrame, families: Sequence[str], read: str) -> pl.DataFrame:
+    """Means over the prompts of each fact and type. asked: a row per prompt."""
+    families = [family for family in families if read == load_family(family).READS]
+    if not families:
+        return pl.DataFrame(schema=FACT_SCHEMA)
+    prompts = asked.with_columns(
+        load_family(family).of_prompts(asked).alias(family) for family in families
     )
     facts = prompts.group_by(*_FACT, "prompt_type", maintain_order=True).agg(
         pl.col(*families).mean()
@@ -55,7 +83,7 @@ def fact_metrics(
     )
     return (
         facts.unpivot(
-            on=list(families),
+            on=families,
             index=[*_FACT, "prompt_type"],
             variable_name="family",
             value_name="value",
@@ -94,6 +122,19 @@ def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
         compared.select(*_PROMPT, other_nll="nll"), on=_PROMPT, how="left"
     )
     return pairs.sort(_PROMPT)  # a mean depends on the order of its terms in the last bit
+
+
+def matched_answers(answers: pl.DataFrame, languages: Mapping[str, Language]) -> pl.DataFrame:
+    """The answers with `contained` and `exact`: whether each gives the target that is wanted."""
+    rows = answers.select("answer", "wanted", "language").iter_rows()
+    found = [
+        (is_contained(answer, wanted, languages[code]), is_exact(answer, wanted, languages[code]))
+        for answer, wanted, code in rows
+    ]
+    matched = pl.DataFrame(
+        found, schema={"contained": pl.Boolean, "exact": pl.Boolean}, orient="row"
+    )
+    return pl.concat([answers, matched], how="horizontal").sort(_PROMPT)
 
 
 def harmonic_mean(parts: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from memat.leaves import leaf_names, leaf_path, load_leaf
 from memat.suggest import allowed_values
 
 PACKAGE = "memat.evaluate.metrics"
+SCORES, ANSWERS = "scores", "answers"  # what a family reads
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,12 @@ def metrics_named(names: Sequence[str]) -> tuple[Metric, ...]:
 
 def leaves_of_values(families: Sequence[str]) -> tuple[Leaf, ...]:
     """What a job that measures the families uses of the leaves."""
-    return _parts(families, "NAMES", "SCORE", "RANGE", "of_prompts")
+    return _parts(families, "READS", "NAMES", "SCORE", "RANGE", "of_prompts")
+
+
+def read_answers(families: Sequence[str]) -> bool:
+    """Whether one of the families is about what a model says by itself."""
+    return any(load_family(family).READS == ANSWERS for family in families)
 
 
 def leaves_of_labels(families: Sequence[str]) -> tuple[Leaf, ...]:

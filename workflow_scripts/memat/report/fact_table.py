@@ -127,7 +127,9 @@ def with_models(
     tokens = pl.col("n_tokens") if probability == "geometric" else 1
     for experiment, scored, answered in zip(experiments, scores, answers, strict=True):
         rewrites = scored.filter(prompt_type="rewrite")
-        said = answered.select(*KEY, pl.col("answer").alias(says(experiment)))
+        said = answered.filter(prompt_type="rewrite").select(
+            *KEY, pl.col("answer").alias(says(experiment))
+        )
         facts = facts.join(said, on=KEY, how="left", maintain_order="left")
         for role, target in (("target_new", "wanted"), ("target_true", "true")):
             found = rewrites.filter(role=role).select(

@@ -1,13 +1,13 @@
 """The results as tables: per-fact metrics, summary and differences, in percent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from memat.edit.solver import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
-from memat.evaluate.fact_metrics import fact_metrics, harmonic_mean
+from memat.evaluate.fact_metrics import answer_metrics, fact_metrics, harmonic_mean
 from memat.evaluate.families import fact_metrics_of, metrics_of, scores_of
 from memat.evaluate.intervals import (
     BootstrapSettings,
@@ -15,6 +15,7 @@ from memat.evaluate.intervals import (
     column_means,
     percentile_interval,
 )
+from memat.text.languages import Language
 
 DECIMALS = 4  # of a percent, in the CSV files
 NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
@@ -25,27 +26,28 @@ def metrics_frame(
     experiments: Sequence[dict],
     families: Sequence[str],
     probability: str,
+    answers: Sequence[tuple[str, pl.DataFrame]] = (),
+    languages: Mapping[str, Language] | None = None,
 ) -> pl.DataFrame:
     """experiment, eval_language, block, case_id, metric, value (fraction), in config order.
 
-    scores: (experiment name, scores table) of every block and language. families: of metrics
-    (`memat.evaluate.metrics`).
+    scores, answers: (experiment name, table) of every block and language; answers are needed by
+    families that read them (`memat.evaluate.metrics`), and so are languages, by code.
     """
     names = [experiment["name"] for experiment in experiments]
-    for name, _ in scores:
+    for name, _ in (*scores, *answers):
         if name not in names:
             raise ConfigError(f"scores of experiment {name!r}, which is not one of {names}")
+    found = [(name, fact_metrics(table, families, probability)) for name, table in scores]
+    found += [(name, answer_metrics(table, families, languages or {})) for name, table in answers]
     frames = [
-        fact_metrics(table, families, probability).select(
+        frame.select(
             pl.lit(name).alias("experiment"),
             pl.col("language").alias("eval_language"),
-            "block",
-            "case_id",
-            "metric",
-            "value",
+            *("block", "case_id", "metric", "value"),
         )
         for experiment in names
-        for name, table in scores
+        for name, frame in found
         if name == experiment
     ]
     if not frames:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
+from memat.evaluate.families import read_answers
 from memat.study import sections_dataset as of_dataset
 from memat.study import sections_edit as of_edit
 from memat.study import sections_run as of_run
@@ -49,6 +50,7 @@ class Config(Section):
     corrections: of_edit.Corrections = of_edit.Corrections()
     iti: of_edit.Iti = of_edit.Iti()
     scores: of_run.Scores = of_run.Scores()
+    generate: of_run.Generate = of_run.Generate()
     summary: of_run.Summary = of_run.Summary()
     export: of_run.Export = of_run.Export()
     experiments: Annotated[list[of_study.Experiment], Field(min_length=1)] | None = None
@@ -73,6 +75,12 @@ class Config(Section):
                     f"{name}.shard_size",
                     f"must be a multiple of compute.batch_facts ({together}), found {size}",
                 )
+        if read_answers(self.summary.metrics) and not self.generate.prompt_types:
+            yield (
+                "generate.prompt_types",
+                f"summary.metrics has {', '.join(self.summary.metrics)}: without prompts that are"
+                " answered freely nothing of generation can be measured",
+            )
         if self.export.block >= self.blocks.count:
             yield (
                 "export.block",

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from memat.evaluate.families import families_in_words, family_names
+from memat.evaluate.prompt_types import PROMPT_TYPES
 from memat.study.section import (
+    MACHINE_LIMIT,
     Count,
     Language,
     Number,
@@ -61,6 +63,22 @@ class Scores(Section):
 
     shard_size: Count = 500
     """facts per job"""
+
+
+class Generate(Section):
+    """What a scored model says by itself after a prompt, to the end of the sentence: in facts.csv,
+    and for the metrics of generation"""
+
+    prompt_types: list[Literal[*PROMPT_TYPES]] = ["rewrite"]
+    """prompts that are answered: rewrite | paraphrase | neighborhood"""
+    per_fact: Count | None = 3
+    """at most so many prompts of each type of a fact; null: all"""
+    tokens: Annotated[int, Field(ge=2, le=MACHINE_LIMIT)] = 16
+    """of an answer, at most; the last word of one that is cut there does not count"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if len(set(self.prompt_types)) < len(self.prompt_types):
+            yield "prompt_types", f"must have no repeats, found {self.prompt_types}"
 
 
 Family = Literal[*family_names()]

@@ -8,6 +8,9 @@ missing here fails at its first use.
 _AGREEING = ("code", "duplicate_by_target", "inflections", "agreement")
 _AGREEING += ("articles", "vowels", "elisions")
 
+# what matches answers with targets: setting `languages` of tables with metrics of answers
+OF_ANSWERS = ("articles", "elisions", "inflections")
+
 # stage → param → keys
 READ = {
     "make_templates": {"language_keys": ("openers",)},

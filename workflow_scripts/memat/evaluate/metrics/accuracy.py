@@ -6,6 +6,7 @@ DESCRIPTION = (
     "choice, given the tokens of the target before it"
 )
 UNIT = "percent of prompts"
+READS = "scores"
 NAMES = {"rewrite": "EA", "paraphrase": "PA", "neighborhood": "NA"}
 SCORE = None
 RANGE = (0.0, 1.0)

@@ -3,6 +3,7 @@
 LABEL = "magnitude"
 DESCRIPTION = "probability of the wanted target minus that of the other one, mean over the prompts"
 UNIT = "points of probability (%)"
+READS = "scores"
 NAMES = {"rewrite": "EM", "paraphrase": "PM", "neighborhood": "NM"}
 SCORE = None
 RANGE = (-1.0, 1.0)

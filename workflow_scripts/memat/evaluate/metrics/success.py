@@ -5,6 +5,7 @@ DESCRIPTION = (
     "share of the prompts after which the wanted target is more probable than the other one"
 )
 UNIT = "percent of prompts"
+READS = "scores"
 NAMES = {"rewrite": "ES", "paraphrase": "PS", "neighborhood": "NS"}
 SCORE = "S"
 RANGE = (0.0, 1.0)
