@@ -136,6 +136,21 @@ def test_headlines_say_what_was_learnt_lost_and_crossed():
     ]
 
 
+def test_headlines_say_what_the_model_writes_by_itself():
+    plain = ("memit_en", "memit", "en", None, None, 0)
+    written = summary_of(
+        *unedited("en", GA=(1.0, 1.0)),
+        *((*plain, "en", metric, value, 2.0) for metric, value in (("GA", 90.0), ("GP", 40.0))),
+        (*plain, "ca", "GA", 5.0, None),
+    )
+    told = headlines(written, DIFFERENCES.clear(), NAMES)
+    assert told["memit_en"][1:] == [
+        "Writing freely in English, the model names the new target after 90.0% [88.0, 92.0] of the "
+        "edited prompts (1.0% before) and after 40.0% [38.0, 42.0] of the paraphrases.",
+        "Writing freely in Catalan, the model names the new target after 5.0% of the edited prompts.",
+    ]
+
+
 def test_headlines_do_without_baselines_and_with_any_languages():
     told = headlines(
         SUMMARY.filter(pl.col("experiment") == "memit_en"), DIFFERENCES.clear(), {"ca": "C"}

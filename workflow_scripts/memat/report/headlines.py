@@ -55,6 +55,7 @@ class _Results:
         trained = trained_languages(row["edit_language"], self.languages)
         yield f"Edited in {_listed(map(self.name_of, trained))}."
         yield from filter(None, (self.learnt(name, language) for language in trained))
+        yield from filter(None, (self.named(name, language) for language in self.languages))
         for language in self.languages:
             change = self.changes.get((name, self.unedited, language, "NS"))
             if change:
@@ -73,6 +74,19 @@ class _Results:
             return None
         where = self.name_of(language)
         return f"Asked in {where}, the new target is ahead on {' and on '.join(parts)}."
+
+    def named(self, name: str, language: str) -> str | None:
+        """What the model says by itself, where that was measured."""
+        parts = [
+            f"{_value(self.values[name, language, metric])} of the {prompts}"
+            f"{self.before(language, metric)}"
+            for metric, prompts in (("GA", "edited prompts"), ("GP", "paraphrases"))
+            if (name, language, metric) in self.values
+        ]
+        if not parts:
+            return None
+        where = self.name_of(language)
+        return f"Writing freely in {where}, the model names the new target after {' and after '.join(parts)}."
 
     def crossed(self, name: str, language: str) -> str | None:
         value = self.values.get((name, language, "ES"))

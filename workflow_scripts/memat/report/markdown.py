@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from memat.cells import markdown_cell
-from memat.evaluate.families import Metric, load_family, metrics_of, scores_of
+from memat.evaluate.families import Metric, load_family, metrics_of, read_answers, scores_of
 
 UNEDITED, PUBLISHED = "unedited", "published"
 MISSING = ""
@@ -88,7 +88,10 @@ def _aligned(header: list[str], rows: list[list[str]]) -> str:
 def legend(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> str:
     """What the numbers of the table are, and over how many facts."""
     measured = summary.filter(pl.col("method") != PUBLISHED)
-    empty = "" if measured["n_facts"].min() else "An empty cell: no fact has such prompts.\n"
+    answered = ", or none of them is answered freely" if read_answers(families) else ""
+    empty = (
+        "" if measured["n_facts"].min() else f"An empty cell: no fact has such prompts{answered}.\n"
+    )
     means = [f"{score.name}: {score.unit.removesuffix(' (%)')}.\n" for score in scores_of(families)]
     return (
         f"In percent over {number_of_facts(measured)}; in parentheses half the width of the "
