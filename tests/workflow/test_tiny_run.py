@@ -47,6 +47,18 @@ def test_tables_hold_every_experiment_language_and_fact(finished):
             assert scores.filter(language=language)["case_id"].n_unique() == N_FACTS
 
 
+def test_every_model_answers_a_prompt_of_each_type_freely(finished):
+    results = finished.folder / "results-tiny"
+    for model in EXPERIMENTS.values():
+        answers = pl.read_parquet(results / f"scores/{model}/block_0/answers_0.parquet")
+        asked = answers.group_by("language", "kind").agg(pl.len(), pl.col("case_id").n_unique())
+        assert set(asked.drop("language", "kind").rows()) == {(N_FACTS, N_FACTS)}
+        assert asked.height == 2 * 3
+    summary = pl.read_csv(results / "summary.csv")
+    assert {"GA", "GP", "GN"} < set(summary["metric"])
+    assert "### Generation" in (results / "table.md").read_text(encoding="utf-8")
+
+
 def test_edit_makes_the_new_targets_likelier_than_the_true_ones(finished):
     def ahead(name: str) -> float:
         """How much likelier the new targets are than the true ones, in nats."""
