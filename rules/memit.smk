@@ -37,6 +37,64 @@ rule optimise_values:
         "../workflow_scripts/optimise_values.py"
 
 
+rule choose_protected:
+    input:
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        subjects=SUBJECT_LIST,
+    output:
+        subjects=PATHS.protected,
+        left_out=PATHS.unprotected,
+    log:
+        log_path("choose_protected", "block_{block}"),
+    benchmark:
+        benchmark_path("choose_protected", "block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=10,
+    params:
+        languages=LANGUAGES,
+        block="{block}",
+        code=code_tag("choose_protected.py"),
+    message:
+        "Subjects to protect from edits of block {wildcards.block}"
+    script:
+        "../workflow_scripts/choose_protected.py"
+
+
+rule read_protected_keys:
+    input:
+        manifest=MANIFEST,
+        subjects=PATHS.protected,
+        templates=expand(TEMPLATES, language=LANGUAGES),
+    output:
+        protected=PATHS.protected_keys,
+    log:
+        log_path("read_protected_keys", "block_{block}"),
+    benchmark:
+        benchmark_path("read_protected_keys", "block_{block}")
+    conda:
+        "../envs/memat.yaml"
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
+        runtime=30,
+    params:
+        cfg=some(config["deltas"], "key_templates"),
+        layers=config["edit"]["layers"],
+        languages=LANGUAGES,
+        compute=LOADING,
+        code=code_tag("read_protected_keys.py", architecture),
+    message:
+        "Keys of the subjects to protect from edits of block {wildcards.block}"
+    script:
+        "../workflow_scripts/read_protected_keys.py"
+
+
 rule solve_deltas:
     input:
         manifest=MANIFEST,
@@ -45,6 +103,7 @@ rule solve_deltas:
         templates=templates_of_edit,
         values=values_of_block,
         covariance=COVARIANCE,
+        protected=protected_of_edit,
     output:
         deltas=PATHS.deltas,
     log:

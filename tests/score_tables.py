@@ -58,6 +58,7 @@ def experiment(
     recycled=False,
     alpha=None,
     combine=None,
+    protected=False,
     baselines=(),
     **place,
 ):
@@ -70,6 +71,7 @@ def experiment(
         "edit_language": edit_language,
         "edit_languages": edit_language.split("+") if edit_language else [],
         "combine": combine,
+        "protected": protected if edit_language else None,
         "head_language": head_language,
         "select": select,
         "k": k,

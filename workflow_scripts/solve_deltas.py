@@ -20,6 +20,7 @@ def main(stage: Stage) -> str:
     if any(cases != [request.case_id for request in facts] for facts in requests):
         raise DamagedFile(f"{inputs.values[0]}: its facts are not those of block {params.block}")
     moments, _notes = read_tensors(inputs.covariance)
+    protected = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
     deltas = spread_joint(
         model,
         requests,
@@ -29,6 +30,7 @@ def main(stage: Stage) -> str:
         params.layers,
         DeltaSettings(**stage.cfg),
         token_budget(model, stage.memory_mb, gradients=False),
+        {layer: protected[f"layer.{layer}"] for layer in params.layers if protected},
     )
     write_deltas(stage.outputs.deltas, deltas, stage.provenance)
     return f"{len(cases)} facts in layers {', '.join(map(str, deltas))}"

@@ -3,6 +3,11 @@
 from memat.edit import solver
 from memat.edit.spread import LAYERWISE, spread_of
 from memat.study.models import SUM
+from memat.study.plan import can_protect
+
+PROTECTED = config["covariance"]["protected_subjects"]
+# a user's own list is an input; subjects of facts are in the dataset
+SUBJECT_LIST = [PROTECTED["path"]] if PROTECTED["source"] == "list" else []
 
 
 @cache
@@ -47,9 +52,26 @@ def value_solver(wildcards):
 
 def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
-    name = STUDY.solved[wildcards.edit].solver
-    own = config["deltas"].get(name, {})
-    return common_settings(config["deltas"]) | {"solver": name, "own": own, "spread": spread()}
+    edit = STUDY.solved[wildcards.edit]
+    own = config["deltas"].get(edit.solver, {})
+    used = {"solver": edit.solver, "own": own, "spread": spread()}
+    if edit.protected:
+        used["protected_weight"] = PROTECTED["weight"]
+    return common_settings(config["deltas"]) | used
+
+
+def protected_of_edit(wildcards):
+    """Keys that an edit protects; none of a plain one."""
+    if not STUDY.solved[wildcards.edit].protected:
+        return []
+    whole, _size = fact_sets.whole_and_size(wildcards.block)
+    if not can_protect(config, whole):
+        raise WorkflowError(
+            f"{wildcards.edit} with the facts {whole}: protected subjects are those of other donor"
+            " and tuning facts, but there are none; set blocks.donor and blocks.tuning, or"
+            " covariance.protected_subjects.source: list"
+        )
+    return [PATHS.protected_keys.format(block=whole)]
 
 
 def solver_of_values(wildcards):

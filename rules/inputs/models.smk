@@ -8,7 +8,11 @@ COVARIANCE_CORPUS = (
     [config["covariance"]["path"]] if config["covariance"]["source"] == "text" else []
 )
 # how the second moments of a text are cut in jobs does not change the text
-TEXT_SETTINGS = {key: value for key, value in config["covariance"].items() if key != "shard_tokens"}
+TEXT_SETTINGS = {
+    key: value
+    for key, value in common_settings(config["covariance"]).items()
+    if key != "shard_tokens"
+}
 MOMENT_SHARDS = n_shards(config["covariance"]["tokens"], config["covariance"]["shard_tokens"])
 
 # what belongs to a model and not to a run: every results folder with these settings uses it

@@ -63,6 +63,7 @@ def inputs(folder, codes):
         "blocks": folder / "blocks.parquet",
         "templates": [folder / f"{code}.json" for code in codes],
         "covariance": folder / "covariance.safetensors",
+        "protected": [],
     }
 
 
@@ -93,11 +94,11 @@ def find_values(folder, codes, way):
     return paths
 
 
-def solve(folder, codes, values, **cfg):
+def solve(folder, codes, values, protected=(), **cfg):
     path = folder / "deltas.safetensors"
     solve_deltas.main(
         stage(
-            {**inputs(folder, codes), "values": values},
+            {**inputs(folder, codes), "values": values, "protected": list(protected)},
             {"deltas": path},
             {"covariance_weight": 3.0, **cfg},
             compute={},
@@ -137,3 +138,21 @@ def test_values_of_other_facts_are_refused(folder):
     paths = find_values(folder, CODES, "joint")
     with pytest.raises(DamagedFile, match="not those of block 0"):
         solve(folder, CODES, paths[::-1])
+
+
+def test_the_keys_of_a_file_are_protected(folder):
+    values = find_values(folder, CODES[:1], "memit")
+    keys = {
+        n: torch.randn(3, moment.shape[0]) for n, moment in moments(small_model("llama")).items()
+    }
+    path = folder / "keys.safetensors"
+    write_tensors(path, {f"layer.{n}": found for n, found in keys.items()}, PROVENANCE)
+    deltas = solve(folder, CODES[:1], values, [path], protected_weight=20.0)
+    requests, contexts, _ = zip(*LANGUAGES["memit"], strict=True)
+    model, z = small_model("llama"), run(small_model("llama"), "memit").z
+    settings = DeltaSettings(3.0, protected_weight=20.0)
+    arguments = (model, requests, z, contexts, moments(model), LAYERS, settings, 64)
+    expected, plain = spread_joint(*arguments, keys), spread_joint(*arguments)
+    for layer in LAYERS:
+        torch.testing.assert_close(deltas[layer].matrix(), expected[layer].matrix())
+        assert not torch.allclose(deltas[layer].matrix(), plain[layer].matrix(), rtol=0.01)

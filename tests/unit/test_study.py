@@ -11,8 +11,8 @@ from memat.errors import ConfigError
 from memat.study.claims import claimed_rows
 from memat.study.config import completed, config_faults
 from memat.study.models import Correction, Edit, Heads
-from memat.study.plan import MAIN, plan_study
-from memat.study.row_faults import study_faults
+from memat.study.plan import MAIN, can_protect, plan_study
+from memat.study.row_faults import experiment_faults, study_faults
 from memat.study.rows import scaling_sizes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -97,6 +97,55 @@ def test_recycled_corrections_come_from_other_facts():
     assert [study.corrected_with(model, block) for block in study.blocks] == ["1", "2", "0"]
 
 
+def test_protected_subjects_are_a_row_beside_the_plain_one():
+    memit = {"method": "memit", "train": "en"}
+    memat = {"method": "memat", "train": "en", "heads": "en"}
+    both = {"method": "memit", "train": ["en", "ca"], "protected": True}
+    rows = [memit, {**memit, "protected": True}, {**memit, "protected": False, "name": "again"}]
+    study = plan_study(complete([UNEDITED, *rows, {**memat, "protected": True}, both]))
+    found = {row.name: row for row in study.main.rows}
+    assert list(found)[1:] == [
+        *("memit_en", "memit_en_protected", "again", "memat_en_en_protected"),
+        "memit_en+ca_sum_protected",
+    ]
+    assert found["again"].model == found["memit_en"].model
+    assert found["memit_en_protected"].model.id == "memit-en-protected"
+    assert found["memit_en_protected"].baselines == ("unedited", "memit_en", "again")
+    assert found["memat_en_en_protected"].baselines == ("memit_en_protected",)
+    assert list(study.values) == ["memit-en", "memit-ca"], "values are the same"
+    assert list(study.solved) == ["memit-en", "memit-en-protected", "memit-ca-protected"]
+
+
+def test_edits_protect_subjects_where_the_config_says_so():
+    rows = [{"method": "memit", "train": "en"}, {"method": "memit", "train": "ca", "protected": False}]  # fmt: skip
+    section = {"protected_subjects": {"use": True}}
+    study = plan_study(complete(rows, covariance=section))
+    assert names(study.main) == ["memit_en", "memit_ca_plain"]
+    assert list(study.solved) == ["memit-en-protected", "memit-ca"]
+
+
+@pytest.mark.parametrize(
+    ("donor", "tuning", "source", "able"),
+    [
+        (0, 0, "facts", ()),
+        (0, 0, "list", ("0", "0-first-5", "donor", "tuning")),
+        (5, 0, "facts", ("0", "0-first-5", "tuning")),
+        (0, 5, "facts", ("0", "0-first-5", "donor")),
+        (5, 5, "facts", ("0", "0-first-5", "donor", "tuning")),
+    ],
+)
+def test_a_set_protects_subjects_of_other_sets(donor, tuning, source, able):
+    blocks = {"size": 10, "donor": donor, "tuning": tuning}
+    section = {"protected_subjects": {"source": source, "path": "names.txt"}}
+    row = {"method": "memit", "train": "en", "protected": True}
+    config = complete([row], blocks=blocks, covariance=section)
+    sets = ("0", "0-first-5", "donor", "tuning")
+    assert tuple(name for name in sets if can_protect(config, name)) == able
+    faults = list(experiment_faults(config))
+    assert len(faults) == (0 if able else 1)
+    assert not faults or "experiments[0].protected: protected subjects are those" in faults[0]
+
+
 def test_baselines_are_the_simpler_rows_of_the_same_report():
     rows = [
         *DEMO,
@@ -145,6 +194,7 @@ def test_rows_are_described_in_plain_values():
         "edit_language": "en",
         "edit_languages": ["en"],
         "combine": None,
+        "protected": False,
         "head_language": "en",
         "select": "random",
         "k": 16,

@@ -43,6 +43,8 @@ blocks.subset | same | assign_blocks
 blocks.donor | 4 | assign_blocks
 templates.count | 1 | make_templates
 covariance.temperature | 0.9 | sample_text estimate_covariance
+covariance.protected_subjects.use | true | choose_protected write_study
+covariance.protected_subjects.weight | 5.0 |
 edit.layers | [0, 1] | estimate_covariance add_moments optimise_values
 values.spread | layerwise | optimise_values solve_deltas
 values.steps | 7 | optimise_values
@@ -77,7 +79,7 @@ WITH = {
 }
 # keys whose change takes rules out of the graph, or brings some in
 OTHER_GRAPH = ("languages.targets", "facts.url", "facts.reference")
-OTHER_GRAPH += ("facts.bilingual", "experiments")
+OTHER_GRAPH += ("facts.bilingual", "experiments", "covariance.protected_subjects.use")
 
 
 def leaf_keys(config: dict, above: str = "") -> Iterator[str]:

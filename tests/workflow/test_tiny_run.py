@@ -487,6 +487,26 @@ def test_changed_translation_reruns_from_translate_on(finished, planned):
 
 
 # last, because what follows makes more than the runs above expect
+def test_protected_subjects_rerun_the_solve_alone(finished, planned):
+    """An edit that protects subjects shares all but its solve; every param of its rules is read."""
+    names = finished.folder / FOLDER / "subjects.txt"
+    names.write_text("Zembla\nOrnal\nVelmar\n", encoding="utf-8")
+    listed = {"covariance__protected_subjects__source": "list"}
+    listed["covariance__protected_subjects__path"] = f"{FOLDER}/subjects.txt"
+    row = {"name": "protected", "method": "memit", "train": "ca", "protected": True}
+    listed["experiments"] = [row]
+    deltas = "results-tiny/edits/memit-ca-protected/block_0/deltas.safetensors"
+    outcome = finished.snakemake("--configfile", finished.config(**listed), "--", deltas)
+    assert outcome.code == 0, outcome.text
+    assert outcome.jobs == {"choose_protected": 1, "read_protected_keys": 1, "solve_deltas": 1}
+    assert unread_params(finished.folder / "results-tiny") == {}
+    left_out = pl.read_csv(finished.folder / "results-tiny/protected/block_0/left_out.csv")
+    assert set(left_out["subject"]) == {"Velmar"}
+    heavier = finished.config(**listed, covariance__protected_subjects__weight=5.0)
+    again = finished.snakemake("--configfile", heavier, "--dry-run", "--", deltas)
+    assert again.jobs == {"solve_deltas": 1}
+
+
 def test_a_target_of_the_paper_needs_only_what_the_run_has_not(planned):
     # the run has everything but the edit in the other language
     edit = {"optimise_values": 2, "solve_deltas": 1, "score": 1}

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from memat.check_files import check_facts, check_prepared_model, require_file
+from memat.check_files import (
+    check_facts,
+    check_prepared_model,
+    check_subject_list,
+    require_file,
+)
 from memat.commits import beginning_notice
 from memat.edit.solver import DEFAULT
 from memat.edit.spread import solver_fault, spread_fault, spread_of
@@ -42,6 +47,7 @@ def check_config(config: dict) -> list[str]:
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
     _raise_all(chain(_size_faults(config, spec), _spread_faults(config, spec)))
     _check_named_files(config, into)
+    check_subject_list(config)
     check_prepared_model(spec)
     notices = [spec.license_notice(), *_commit_notices(config, spec, into)]
     return [*filter(None, notices), *check_facts(config)]

@@ -8,9 +8,11 @@ import polars as pl
 
 from memat import io
 from memat.checksum import carries_checksum
+from memat.edit.subject_list import KEY as SUBJECT_LIST
+from memat.edit.subject_list import read_subject_list
 from memat.errors import ConfigError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
-from memat.study.plan import experiment_rows
+from memat.study.plan import all_languages, experiment_rows
 from memat.study.translation import file_of
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
@@ -31,6 +33,14 @@ def require_file(key: str, path: str | None) -> None:
     # Path.is_file raises for names that are too long
     if path is not None and not isfile(path):
         raise ConfigError(f"{key}: no such file: {shown(path)}")
+
+
+def check_subject_list(config: dict) -> None:
+    """Read a user's list of subjects to protect, if there is one. Raises ConfigError(file, line)."""
+    section = config["covariance"]["protected_subjects"]
+    if section["source"] == "list":
+        require_file(SUBJECT_LIST, section["path"])
+        read_subject_list(section["path"], all_languages(config))
 
 
 def check_prepared_model(spec: ModelSpec) -> None:

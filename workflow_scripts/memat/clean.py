@@ -22,6 +22,7 @@ MADE = [
     "model/*.{json,parquet,safetensors}",
     "edits/**/*.safetensors",
     "heads/**/*.{parquet,safetensors}",
+    "protected/*/*.{csv,parquet,safetensors}",
     "corrections/**/*.safetensors",
     "scores/**/*.parquet",
     "figures/*.{png,svg}",

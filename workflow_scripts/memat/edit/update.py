@@ -8,10 +8,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 
 from memat.edit.keys import KeyReader, template_weights
+from memat.edit.protected_keys import with_protected
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, load_solver
 from memat.edit.spread import RESIDUAL, hook_points_of
@@ -21,12 +23,15 @@ from memat.model.sentences import EditRequest
 
 log = logging.getLogger("memat")
 
+NOTHING_PROTECTED: Mapping[int, torch.Tensor] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class DeltaSettings:
     """Settings of the spread (config section `deltas`).
 
-    covariance_weight: λ of λC + KKᵀ. key_templates: `uniform` or `grouped`.
+    covariance_weight: λ of λC + KKᵀ. protected_weight: μ of protected keys, C + (μ/λ)·K₀ᵀK₀.
+    key_templates: `uniform` or `grouped`.
     residual: `updated` (keys and residual re-measured after every layer) or `frozen`
     (those of the unedited model in every layer, as in the released code).
     solver: one of `memat.edit.solvers`; own: the settings that it declares for itself.
@@ -39,6 +44,7 @@ class DeltaSettings:
     solver: str = DEFAULT
     own: Mapping[str, float] = field(default_factory=dict)
     spread: str = RESIDUAL
+    protected_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def spread(
     layers: Sequence[int],
     settings: DeltaSettings,
     token_budget: int,
+    protected: Mapping[int, torch.Tensor] = NOTHING_PROTECTED,
 ) -> dict[int, Delta]:
     """Deltas of all edit layers, bottom up; the model is left as it came.
 
@@ -71,10 +78,11 @@ def spread(
     edited so far, where the solver wants z), each layer gets the solver's share of R, through
     its keys: for MEMIT, layer i of L gets R/(L−i). Layerwise values are (n_layers, n_facts,
     d_model): each layer gets all of z − (output of its own projection, as edited so far).
+    protected: K₀ of each edit layer, (n_subjects, d_ff) (`memat.edit.protected_keys`).
     Raises NonFiniteValue(layer, case id).
     """
     return spread_joint(
-        model, [requests], values, [contexts], covariance, layers, settings, token_budget
+        model, [requests], values, [contexts], covariance, layers, settings, token_budget, protected
     )
 
 
@@ -87,6 +95,7 @@ def spread_joint(
     layers: Sequence[int],
     settings: DeltaSettings,
     token_budget: int,
+    protected: Mapping[int, torch.Tensor] = NOTHING_PROTECTED,
 ) -> dict[int, Delta]:
     """`spread` for one or more languages: each fact has a key and a residual in every one.
 
@@ -113,7 +122,8 @@ def spread_joint(
             share = residual
             if not points.layerwise:
                 share = solver.share(residual, len(layers) - number)
-            right = _solve(keys, covariance[layer], settings, layer, model.device)
+            old = (covariance[layer], protected.get(layer))
+            right = _solve(keys, *old, settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
                 add_delta(model, layer, deltas[layer])
@@ -123,6 +133,7 @@ def spread_joint(
 def _solve(
     keys: torch.Tensor,
     moment: torch.Tensor,
+    protected: torch.Tensor | None,
     settings: DeltaSettings,
     layer: int,
     device: torch.device,
@@ -131,6 +142,9 @@ def _solve(
 
     def solved(on: torch.device) -> torch.Tensor:
         there, old = keys.to(on), moment.to(on, torch.float64)
+        if protected is not None:
+            weight = settings.protected_weight / settings.covariance_weight
+            old = with_protected(old, protected, weight)
         return load_solver(settings.solver).solve(there, old, settings, layer)
 
     try:

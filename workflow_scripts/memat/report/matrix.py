@@ -27,7 +27,8 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
     """`MATRIX_SCHEMA`: the unedited model and every edit without corrected heads, in percent.
 
     summary: as made by `memat.report.tables.summary_frame`. rows: of the same study file.
-    edited_in: languages joined by `+`, with how several are combined; or `unedited`.
+    edited_in: languages joined by `+`, with how several are combined and whether subjects are
+    protected; or `unedited`.
     """
     edited_in = {row["name"]: _edited_in(row) for row in rows if row["head_language"] is None}
     shown = summary.filter(pl.col("experiment").is_in(list(edited_in)))
@@ -40,7 +41,7 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
 
 
 def _edited_in(row: dict) -> str:
-    parts = [row["edit_language"] or UNEDITED, row["combine"]]
+    parts = [row["edit_language"] or UNEDITED, row["combine"], row["protected"] and "protected"]
     return " ".join(part for part in parts if part)
 
 

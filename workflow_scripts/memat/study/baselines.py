@@ -11,8 +11,8 @@ from memat.study.rows import Row
 def with_baselines(rows: Sequence[Row]) -> list[Row]:
     """The rows with the names of those each is compared with, in the order of the report.
 
-    memit − unedited; another solver − the default one of the same languages; the sum of several
-    languages' deltas − one joint delta; memat or iti (located or random) − the same edit
+    memit − unedited; another solver − the default one of the same languages; with protected
+    subjects − without; the sum of several languages' deltas − one joint delta; memat or iti (located or random) − the same edit
     without corrections; random heads − located heads of the same edit, language, number and
     strength; recycled corrections − those of the same facts. Rows on other facts are not compared.
     """
@@ -45,4 +45,6 @@ def _is_baseline(row: Row, other: Row) -> bool:
 def _simpler_edit(one, two) -> bool:
     if replace(one, solver=two.solver) == two:
         return two.solver == solvers.DEFAULT != one.solver
+    if replace(one, protected=two.protected) == two:
+        return one.protected
     return replace(one, combine=two.combine) == two and (one.combine, two.combine) == (SUM, JOINT)

@@ -21,17 +21,19 @@ class Edit:
 
     combine: of several languages, `sum` (each solved alone, the deltas added) or `joint` (one
     value for the prompts of all). learning_rate: of the values, where it is not the configured one.
+    protected: keys of subjects that are neither edited nor evaluated count as old keys.
     """
 
     solver: str
     languages: tuple[str, ...]
     combine: str | None = None
     learning_rate: float | None = None
+    protected: bool = False
 
     @property
     def id(self) -> str:
         rate = "" if self.learning_rate is None else f"-lr{self.learning_rate:g}"
-        return f"{self.solver}-{self.where}{rate}"
+        return f"{self.solver}-{self.where}{rate}{'-protected' if self.protected else ''}"
 
     @property
     def where(self) -> str:
@@ -41,7 +43,7 @@ class Edit:
     @property
     def values(self) -> "Edit":
         """The edit whose values this one carries into the weights."""
-        return replace(self, solver=solvers.values_solver(self.solver))
+        return replace(self, solver=solvers.values_solver(self.solver), protected=False)
 
     @property
     def parts(self) -> tuple["Edit", ...]:

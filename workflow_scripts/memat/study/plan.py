@@ -184,6 +184,14 @@ def can_recycle(blocks: dict) -> bool:
     return blocks["donor"] > 0 or blocks["count"] > 1
 
 
+def can_protect(config: dict, facts: str) -> bool:
+    """Whether there are subjects to protect from an edit that holds a set of facts."""
+    if config["covariance"]["protected_subjects"]["source"] != "facts":
+        return True
+    whole, _size = whole_and_size(facts)
+    return any(config["blocks"][name] for name in {DONOR, TUNING} - {whole})
+
+
 def _report(spec: dict, axes: dict, defaults: Defaults) -> Report:
     asked = [language_code(word, defaults.languages) for word in spec.get("asked_in") or []]
     drawing = {

@@ -9,7 +9,7 @@ from memat.errors import ConfigError
 from memat.study.claims import changed
 from memat.study.faults import fault_lines
 from memat.study.models import JOINT
-from memat.study.plan import all_languages, can_recycle, experiment_rows
+from memat.study.plan import all_languages, can_protect, can_recycle, experiment_rows
 from memat.study.rows import (
     ALLOWED_KEYS,
     NEEDED_KEYS,
@@ -30,7 +30,8 @@ def experiment_faults(config: dict) -> Iterator[str]:
     first_seen: dict[str, int] = {}
     for position, row in enumerate(experiment_rows(config)):
         place = f"experiments[{position}]"
-        faults = [*row_faults(row, place, config), *_recycled_faults(row, place, config)]
+        faults = [*row_faults(row, place, config)]
+        faults += [*_recycled_faults(row, place, config), *_protected_faults(row, place, config)]
         yield from faults
         if faults:
             continue
@@ -129,4 +130,16 @@ def _recycled_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         yield (
             f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
             f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"
+        )
+
+
+def _protected_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """Protected subjects without any facts to take them from."""
+    place = f"{place} ({row['name']})" if row.get("name") else place
+    used = row.get("protected", config["covariance"]["protected_subjects"]["use"])
+    if row["method"] != "unedited" and used and not can_protect(config, "0"):
+        yield (
+            f"{place}.protected: protected subjects are those of the donor and tuning facts, but"
+            " blocks.donor and blocks.tuning are 0; set one of them, or"
+            " covariance.protected_subjects.source: list"
         )

@@ -21,7 +21,7 @@ NEEDED_KEYS = {
     "memat": ("train", "heads"),
     "iti": ("train", "heads"),
 }
-_EDIT_KEYS = ("train", "combine", "solver", "learning_rate")
+_EDIT_KEYS = ("train", "combine", "solver", "learning_rate", "protected")
 ALLOWED_KEYS = {
     "unedited": (),
     "memit": _EDIT_KEYS,
@@ -40,6 +40,7 @@ class Defaults:
     k: int
     alpha: float
     learning_rates: dict[str, float]
+    protected: bool
     blocks: tuple[str, ...]
     block_size: int | None
     axes: dict[str, list]
@@ -62,6 +63,7 @@ def defaults_of(config: dict) -> Defaults:
             name: values.get(name, {}).get("learning_rate", values["learning_rate"])
             for name in solvers.solver_names()
         },
+        protected=config["covariance"]["protected_subjects"]["use"],
         blocks=tuple(str(number) for number in range(config["blocks"]["count"])),
         block_size=size,
         axes={**study["axes"], **own},
@@ -88,7 +90,7 @@ class Row:
 
     def described(self) -> dict:
         """Plain values for tables: name, label, method, solver, edit_language, head_language,
-        select, k, alpha, recycled (None: it has none), series, x, facts, baselines."""
+        protected, select, k, alpha, recycled (None: it has none), series, x, facts, baselines."""
         edit = self.model.edits[0] if self.model.edits else None
         correction = self.model.corrections[0] if self.model.corrections else None
         return {
@@ -100,6 +102,7 @@ class Row:
             "edit_language": "+".join(edit.languages) if edit else None,
             "edit_languages": list(self.model.languages),
             "combine": edit.combine if edit else None,
+            "protected": edit.protected if edit else None,
             "head_language": correction.heads.language if correction else None,
             "select": correction.select if correction else None,
             "k": correction.k if correction else None,
@@ -137,10 +140,12 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
             row["combine"] = row.get("combine", SUM)
     if "heads" in row:
         row["heads"] = language_code(row["heads"], defaults.languages)
-    # the configured rate is the edit that other reports have
+    # what is configured is the edit that other reports have
     solver = row.get("solver", solvers.DEFAULT)
     if row.get("learning_rate") == defaults.learning_rates[solver]:
         row.pop("learning_rate", None)
+    if row.get("protected") == defaults.protected:
+        row.pop("protected", None)
     return row
 
 
@@ -158,6 +163,7 @@ def edited_model(row: dict, defaults: Defaults) -> EditedModel:
         row["train"],
         row.get("combine") if len(row["train"]) > 1 else None,
         row.get("learning_rate"),
+        row.get("protected", defaults.protected),
     )
     if "heads" not in row:
         return EditedModel((edit,))
@@ -183,6 +189,7 @@ def automatic_name(row: dict) -> str:
     parts += [row[key] for key in ("combine", "heads") if key in row]
     parts += [solver] if own_solver else []
     parts += ["recycled"] if row.get("recycled") else []
+    parts += ["protected" if row["protected"] else "plain"] if "protected" in row else []
     for key, letters in (("k", "k"), ("alpha", "alpha"), ("learning_rate", "lr"), ("first", "n")):
         parts += [f"{letters}{row[key]:g}"] if key in row else []
     return "_".join(parts)

@@ -20,6 +20,25 @@ class Templates(Section):
     """length of each context"""
 
 
+class ProtectedSubjects(Section):
+    """Their keys K₀ count as old keys besides those of the text: C + (μ/λ)·K₀ᵀK₀."""
+
+    use: bool = False
+    """whether edits protect them that do not say so themselves (`protected` of an experiment)"""
+    source: Literal["facts", "list"] = "facts"
+    """facts (subjects of the donor and tuning facts that the edit does not hold) | list (those of
+    a file). Edited subjects and those of evaluated neighbours are left out"""
+    path: OptionalText = None
+    """source list: a text, one subject a line, or a CSV with the column subject and, as you like,
+    template (a prompt with {}) and language"""
+    weight: Positive = 30.0
+    """μ: how much the key of one subject in one language counts"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.source == "list" and self.path is None:
+            yield "path", "missing; covariance.protected_subjects.source is list"
+
+
 class Covariance(Section):
     """Second moments of the keys of the edit layers."""
 
@@ -42,6 +61,7 @@ class Covariance(Section):
     shard_tokens: Count = 100000
     """token vectors per job, at least batch_size · sequence_length; each job leaves
     12 bytes · (MLP width)² a layer on disk"""
+    protected_subjects: ProtectedSubjects = ProtectedSubjects()
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.source != "model" and self.path is None:

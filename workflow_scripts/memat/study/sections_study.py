@@ -34,6 +34,7 @@ TAKEN = frozenset(
         "measure_overlap",
         "count_funnel",
         "list_for_review",
+        "protected",
         "translate",
     ]
 )
@@ -59,6 +60,8 @@ class Experiment(Section):
     solver: Annotated[Literal[*solver_names()] | None, Field(description=solvers_in_words())] = None
     learning_rate: Positive | None = None
     """overrides values.learning_rate"""
+    protected: bool | None = None
+    """overrides covariance.protected_subjects.use"""
     heads: LanguageWord | None = None
     """language in which heads are located and corrected"""
     select: Literal["located", "random"] | None = None

@@ -1,0 +1,137 @@
+"""Which subjects an edit protects: neither edited by its set of facts nor asked as a neighbour there.
+
+Names are compared in every language of the run, without what writing them differently changes;
+what is left out is listed with its reason.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from memat.errors import NotEnoughFacts
+from memat.fact_sets import DONOR, TUNING
+from memat.model.sentences import PLAIN, EditRequest
+
+# number: case id of a fact, or line of a user's file (`origin`: donor, tuning or list)
+PROTECTED_SCHEMA = {
+    "origin": pl.String,
+    "number": pl.Int64,
+    "language": pl.String,
+    "subject": pl.String,
+    "template": pl.String,
+    "target": pl.String,
+    "joined": pl.Boolean,
+}
+LEFT_OUT_SCHEMA = {
+    **{name: PROTECTED_SCHEMA[name] for name in ("origin", "number", "language", "subject")},
+    "reason": pl.String,
+    "detail": pl.String,
+}
+EDITED, NEIGHBOUR, IN_NEIGHBOUR = "edited", "neighbour", "in_neighbour_prompt"
+REPEATED, OTHER_LANGUAGE = "repeated", "left_out_in_another_language"
+WORD = re.compile(r"\w+")
+
+
+def name_words(text: str) -> tuple[str, ...]:
+    """The words of a name or prompt without case, accents and punctuation marks."""
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", text.casefold())
+        if not unicodedata.combining(letter)
+    )
+    return tuple(WORD.findall(plain))
+
+
+def subjects_of_facts(bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str) -> pl.DataFrame:
+    """`PROTECTED_SCHEMA`: the rewrite prompts, in every language, of the donor and tuning facts.
+
+    bilingual: `memat.text.gender.BILINGUAL_SCHEMA`. blocks: case_id, block. block: the whole set
+    that is edited, whose own facts are no candidates.
+    """
+    others = [name for name in (DONOR, TUNING) if name != block]
+    members = blocks.filter(pl.col("block").is_in(others))
+    rows = bilingual.filter(prompt_type="rewrite", role="target_new").join(members, on="case_id")
+    named = rows.rename({"block": "origin", "case_id": "number"})
+    return named.select(PROTECTED_SCHEMA.keys()).cast(PROTECTED_SCHEMA)
+
+
+def choose_protected(
+    candidates: pl.DataFrame, bilingual: pl.DataFrame, blocks: pl.DataFrame, block: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The candidates (`PROTECTED_SCHEMA`) that an edit of a whole set protects, and the others
+    with reason and detail (`LEFT_OUT_SCHEMA`).
+
+    A candidate is left out in all languages if its name in one of them is, in any language, that
+    of an edited subject, that of an evaluated neighbour, or stands in a neighbour prompt. Of
+    equal texts up to the subject one counts.
+    Raises NotEnoughFacts(block) if none is left.
+    """
+    held = bilingual.join(blocks.filter(block=block), on="case_id")
+    names = {name_words(name) for name in candidates["subject"]}
+    taken = dict(_in_neighbour_prompts(held, names))
+    taken |= dict(_subjects(held, "neighborhood", NEIGHBOUR, "prompt"))
+    taken |= dict(_subjects(held, "rewrite", EDITED, "case_id"))
+    kept, left_out, seen = [], [], {}
+    for _, forms in candidates.group_by("origin", "number", maintain_order=True):
+        own = [(row, taken.get(name_words(row["subject"]))) for row in forms.iter_rows(named=True)]
+        lost = next((why for _, why in own if why), None)
+        for row, why in own:
+            text = (row["language"], row["template"].split(PLAIN)[0], row["subject"])
+            if lost:
+                left_out.append(_left_out(row, why or (OTHER_LANGUAGE, lost[1])))
+            elif text in seen:
+                left_out.append(_left_out(row, (REPEATED, seen[text])))
+            else:
+                seen[text] = f"{row['origin']} {row['number']}"
+                kept.append(row)
+    if not kept:
+        raise NotEnoughFacts(
+            f"block {block}: no subject is left to protect; of {candidates.height} prompts of the"
+            " candidates all ask about a subject that is edited or evaluated in it"
+        )
+    return (
+        pl.DataFrame(kept, schema=PROTECTED_SCHEMA),
+        pl.DataFrame(left_out, schema=LEFT_OUT_SCHEMA),
+    )
+
+
+def protected_requests(
+    subjects: pl.DataFrame, languages: Sequence[str]
+) -> dict[str, list[EditRequest]]:
+    """Language → the requests whose keys are protected, for the languages that have any."""
+    columns = ("number", "template", "subject", "target", "joined")
+    by_language = {
+        code: [
+            EditRequest(*row) for row in subjects.filter(language=code).select(columns).iter_rows()
+        ]
+        for code in languages
+    }
+    return {code: requests for code, requests in by_language.items() if requests}
+
+
+def _left_out(row: dict, why: tuple[str, str]) -> dict:
+    known = {name: row[name] for name in ("origin", "number", "language", "subject")}
+    return known | {"reason": why[0], "detail": why[1]}
+
+
+Taken = Iterator[tuple[tuple[str, ...], tuple[str, str]]]
+
+
+def _subjects(held: pl.DataFrame, prompt_type: str, reason: str, detail: str) -> Taken:
+    """Name of each subject of a type of prompts → reason and detail."""
+    rows = held.filter(pl.col("prompt_type") == prompt_type, pl.col("subject").is_not_null())
+    for name, what in rows.select("subject", detail).unique(maintain_order=True).iter_rows():
+        yield name_words(name), (reason, str(what))
+
+
+def _in_neighbour_prompts(held: pl.DataFrame, names: set[tuple[str, ...]]) -> Taken:
+    """Names that stand in a neighbour prompt as whole words: its subject may not be told."""
+    lengths = {len(name) for name in names}
+    for prompt in held.filter(prompt_type="neighborhood")["prompt"].unique(maintain_order=True):
+        words = name_words(prompt)
+        for length in lengths:
+            for start in range(len(words) - length + 1):
+                if (run := words[start : start + length]) in names:
+                    yield run, (IN_NEIGHBOUR, prompt)

@@ -1,0 +1,31 @@
+"""Keys of the protected subjects of one set of facts, in every edit layer of the unedited model."""
+
+from memat import io
+from memat.edit.protected_keys import subject_keys
+from memat.edit.protected_subjects import protected_requests
+from memat.model.budget import token_budget
+from memat.model.for_stage import model_for
+from memat.stage import Stage, run_stage
+from memat.tensors import write_tensors
+
+
+def main(stage: Stage) -> str:
+    params, inputs = stage.params, stage.inputs
+    model = model_for(inputs.manifest, params.compute)
+    requests = protected_requests(io.read_table(inputs.subjects), params.languages)
+    templates = dict(zip(params.languages, inputs.templates, strict=True))
+    keys = subject_keys(
+        model,
+        list(requests.values()),
+        [io.read_json(templates[code])["templates"] for code in requests],
+        params.layers,
+        stage.cfg["key_templates"],
+        token_budget(model, stage.memory_mb, gradients=False),
+    )
+    tensors = {f"layer.{layer}": found for layer, found in keys.items()}
+    write_tensors(stage.outputs.protected, tensors, stage.provenance)
+    return f"{sum(map(len, requests.values()))} keys in layers {', '.join(map(str, keys))}"
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
