@@ -311,7 +311,7 @@ def copied(tmp_path_factory):
 # the stages that load a model, by hand from rules/*.smk: those with `manifest=MANIFEST`
 WITH_MODEL = {
     *("make_templates", "sample_text", "estimate_covariance", "optimise_values", "solve_deltas"),
-    *("dump_activations", "fit_corrections", "score", "export_model"),
+    *("read_protected_keys", "dump_activations", "fit_corrections", "score", "export_model"),
 }
 # file | old | new | scripts, named by hand from what each stage does
 REAL_CHANGES = {
