@@ -123,6 +123,7 @@ rule solve_deltas:
         cfg=delta_settings,
         layers=config["edit"]["layers"],
         languages=edit_languages,
+        stacked=is_stacked,
         block="{block}",
         compute=LOADING,
         code=code_tag("solve_deltas.py", architecture, solver_of_deltas),

@@ -147,12 +147,14 @@ def oracle_spread(
     module=None,
     power=1.0,
     layerwise=False,
+    right=None,
 ):
     """Full deltas by the literal formula Δ = R/(L−i)^power Kᵀ(λC + KKᵀ)⁻¹, model re-measured
     every layer; R = z − output of `module`, by default the value layer's block.
 
     pairs: (request, its templates), one for every row of values. layerwise: values are
-    (n_layers, n_pairs, d_model), R is of the layer's own MLP projection and not shared. Changes
+    (n_layers, n_pairs, d_model), R is of the layer's own MLP projection and not shared.
+    right: what R is multiplied by, from (keys as columns, C), if it is not the formula's. Changes
     the model; returns {layer: (d_model, d_ff)}.
     """
     module = model.blocks[layers[-1]] if module is None else module
@@ -166,8 +168,9 @@ def oracle_spread(
         else:
             outputs = torch.stack([oracle_output(model, r, module) for r, _ in pairs], 1)
             residual = (values.double().T - outputs) / (len(layers) - i) ** power
-        system = weight * covariance[layer].double() + keys @ keys.T
-        deltas[layer] = residual @ keys.T @ torch.linalg.inv(system)
+        moment = covariance[layer].double()
+        factor = keys.T @ torch.linalg.inv(weight * moment + keys @ keys.T)
+        deltas[layer] = residual @ (right(keys, moment) if right else factor)
         with torch.no_grad():
             model.mlp_matrix(layer).add_(deltas[layer].to(model.dtype))
     return deltas

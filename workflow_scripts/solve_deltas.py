@@ -2,9 +2,8 @@
 
 from memat import io
 from memat.edit.requests import requests_of_block
-from memat.edit.storage import stack_values, write_deltas
+from memat.edit.storage import stack_languages, stack_values, write_deltas
 from memat.edit.update import DeltaSettings, spread_joint
-from memat.errors import DamagedFile
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
@@ -16,9 +15,11 @@ def main(stage: Stage) -> str:
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     requests = requests_of_block(bilingual, blocks, params.block, params.languages)
-    values, cases = stack_values(inputs.values, len(requests[0]))
-    if any(cases != [request.case_id for request in facts] for facts in requests):
-        raise DamagedFile(f"{inputs.values[0]}: its facts are not those of block {params.block}")
+    cases = [request.case_id for request in requests[0]]
+    if params.stacked:
+        values = stack_languages(inputs.values, len(params.languages), cases)
+    else:
+        values = stack_values(inputs.values, cases)
     moments, _notes = read_tensors(inputs.covariance)
     protected = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
     deltas = spread_joint(

@@ -2,7 +2,7 @@
 
 from memat.edit import solver
 from memat.edit.spread import LAYERWISE, spread_of
-from memat.study.models import SUM
+from memat.study.models import STACKED, SUM
 from memat.study.plan import can_protect
 
 PROTECTED = config["covariance"]["protected_subjects"]
@@ -89,10 +89,18 @@ def deltas_of_parts(wildcards):
 
 
 def values_of_block(wildcards):
-    """The shards of values that a set's deltas are solved from: its own, or its whole set's."""
+    """The shards of values that a set's deltas are solved from: its own, or its whole set's.
+
+    Of stacked languages one after another.
+    """
     whole, _size = fact_sets.whole_and_size(wildcards.block)
-    values = STUDY.solved[wildcards.edit].values.id
     return [
-        PATHS.values.format(values=values, block=whole, shard=shard)
+        PATHS.values.format(values=values.id, block=whole, shard=shard)
+        for values in STUDY.solved[wildcards.edit].values
         for shard in STUDY.shards(wildcards.block, config["values"]["shard_size"])
     ]
+
+
+def is_stacked(wildcards):
+    """Whether each language of an edit has values of its own."""
+    return STUDY.solved[wildcards.edit].combine == STACKED

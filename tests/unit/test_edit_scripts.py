@@ -21,6 +21,7 @@ from small_models import small_model
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
 CODES = ("en", "ca")
+KL_PROMPTS = {code: part[2] for code, part in zip(CODES, LANGUAGES["joint"], strict=True)}
 CASES = [1, 2, 3, 4, 5]
 
 
@@ -73,7 +74,7 @@ def spread_of(way):
 
 def find_values(folder, codes, way):
     """Both shards of the block: facts 1 to 3, facts 4 and 5."""
-    paths = [folder / f"values_{shard}.safetensors" for shard in (0, 1)]
+    paths = [folder / f"{'+'.join(codes)}_values_{shard}.safetensors" for shard in (0, 1)]
     cfg = {**vars(SETTINGS), "shard_size": 3, "spread": spread_of(way)}
     for shard, path in enumerate(paths):
         optimise_values.main(
@@ -84,7 +85,7 @@ def find_values(folder, codes, way):
                 compute={},
                 together=3,
                 languages=list(codes),
-                language_keys=[{"kl_prompt": LANGUAGES[way][n][2]} for n in range(len(codes))],
+                language_keys=[{"kl_prompt": KL_PROMPTS[code]} for code in codes],
                 solver="pmet" if way == "pmet" else "memit",
                 layers=LAYERS if spread_of(way) == "layerwise" else [1],
                 block="0",
@@ -94,7 +95,7 @@ def find_values(folder, codes, way):
     return paths
 
 
-def solve(folder, codes, values, protected=(), **cfg):
+def solve(folder, codes, values, protected=(), stacked=False, **cfg):
     path = folder / "deltas.safetensors"
     solve_deltas.main(
         stage(
@@ -103,6 +104,7 @@ def solve(folder, codes, values, protected=(), **cfg):
             {"covariance_weight": 3.0, **cfg},
             compute={},
             languages=list(codes),
+            stacked=stacked,
             layers=LAYERS,
             block="0",
         )
@@ -136,7 +138,7 @@ def test_shards_of_values_become_the_deltas_of_the_block(folder, way):
 
 def test_values_of_other_facts_are_refused(folder):
     paths = find_values(folder, CODES, "joint")
-    with pytest.raises(DamagedFile, match="not those of block 0"):
+    with pytest.raises(DamagedFile, match="not those of the block"):
         solve(folder, CODES, paths[::-1])
 
 

@@ -71,6 +71,22 @@ def test_a_sum_is_solved_in_parts_and_a_joint_edit_is_not():
     assert study.edits["memit-en+ca-joint"].languages == ("en", "ca")
 
 
+def test_stacked_languages_share_a_solve_and_have_values_of_their_own():
+    train = {"method": "memit", "train": ["en", "ca"], "combine": "stacked"}
+    ways = [{**train, "combine": how} for how in ("joint", "sum", "stacked")]
+    study = plan_study(complete([*ways, {**train, "solver": "pmet"}]))
+    assert list(study.solved) == [
+        *("memit-en+ca-joint", "memit-en", "memit-ca"),
+        *("memit-en+ca-stacked", "pmet-en+ca-stacked"),
+    ]
+    assert list(study.values) == [
+        *("memit-en+ca-joint", "memit-en", "memit-ca", "pmet-en", "pmet-ca"),
+    ]
+    stacked = study.row("memit_en+ca_stacked")
+    assert set(stacked.baselines) == {"memit_en+ca_joint", "memit_en+ca_sum"}
+    assert stacked.described()["combine"] == "stacked"
+
+
 def test_an_edit_in_three_of_three_languages():
     rows = [{"method": "memat", "train": ["en", "ca", "es"], "heads": "es"}]
     study = plan_study(complete(rows, targets=("ca", "es")))

@@ -7,6 +7,7 @@ import torch
 
 from memat.edit.covariance import ExactSum, KeyMoments
 from memat.edit.update import Delta, edited
+from memat.errors import DamagedFile
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
 from memat.tensors import open_tensors, read_tensors, write_tensors
@@ -82,13 +83,28 @@ def edited_by(model: EditableModel, paths: Sequence[str]) -> Iterator[EditableMo
         yield model
 
 
-def stack_values(paths: Sequence[str], n_facts: int) -> tuple[torch.Tensor, list[int]]:
-    """z of the first `n_facts` of the shards of a block and their case ids in order.
+def stack_values(paths: Sequence[str], cases: Sequence[int]) -> torch.Tensor:
+    """z of the facts `cases`, in their order, from the shards of their block.
 
     z: (n_facts, d_model), or (n_languages, n_facts, d_model) of joint values; n_layers come
-    before that where values are layerwise.
+    before that where values are layerwise. Other facts of the shards are left out: an edit in
+    several languages holds only those that have all of them.
+    Raises DamagedFile(path, cases) for shards without such facts, or with them in another order.
     """
     parts = [read_tensors(path)[0] for path in paths]
-    values = torch.cat([part["z"] for part in parts], dim=-2)
-    cases = torch.cat([part["case_ids"] for part in parts]).tolist()
-    return values[..., :n_facts, :], cases[:n_facts]
+    found = torch.cat([part["case_ids"] for part in parts]).tolist()
+    wanted = set(cases)
+    rows = [row for row, case in enumerate(found) if case in wanted]
+    if [found[row] for row in rows] != list(cases):
+        raise DamagedFile(f"{paths[0]}: its facts are not those of the block, in their order")
+    # a shard behind the last fact of a language is empty, and knows no layers
+    values = torch.cat([part["z"] for part in parts if len(part["case_ids"])], dim=-2)
+    return values[..., rows, :]
+
+
+def stack_languages(paths: Sequence[str], n_languages: int, cases: Sequence[int]) -> torch.Tensor:
+    """As `stack_values`, (n_languages, n_facts, d_model), from values that each language has of
+    its own; paths: as many shards of each, language by language."""
+    n_shards = len(paths) // n_languages
+    shards = [paths[start : start + n_shards] for start in range(0, len(paths), n_shards)]
+    return torch.stack([stack_values(own, cases) for own in shards], dim=-3)

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memat.edit import solver as solvers
-from memat.study.models import JOINT, SUM
+from memat.study.models import JOINT, STACKED, SUM
 from memat.study.rows import Row
+
+COMPARED = ((SUM, JOINT), (STACKED, SUM), (STACKED, JOINT))  # ways to combine languages
 
 
 def with_baselines(rows: Sequence[Row]) -> list[Row]:
     """The rows with the names of those each is compared with, in the order of the report.
 
     memit − unedited; another solver − the default one of the same languages; with protected
-    subjects − without; the sum of several languages' deltas − one joint delta; memat or iti (located or random) − the same edit
+    subjects − without; the sum of several languages' deltas − one joint delta; their values stacked
+    in one solve − the sum, and − one joint delta; memat or iti (located or random) − the same edit
     without corrections; random heads − located heads of the same edit, language, number and
     strength; recycled corrections − those of the same facts. Rows on other facts are not compared.
     """
@@ -47,4 +50,4 @@ def _simpler_edit(one, two) -> bool:
         return two.solver == solvers.DEFAULT != one.solver
     if replace(one, protected=two.protected) == two:
         return one.protected
-    return replace(one, combine=two.combine) == two and (one.combine, two.combine) == (SUM, JOINT)
+    return replace(one, combine=two.combine) == two and (one.combine, two.combine) in COMPARED

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from memat.edit import solver as solvers
 
-SUM, JOINT = "sum", "joint"
+SUM, JOINT, STACKED = "sum", "joint", "stacked"
 
 Item = TypeVar("Item")
 
@@ -19,8 +19,8 @@ Item = TypeVar("Item")
 class Edit:
     """MLP weights rewritten by one solver with the sentences of its languages (L1).
 
-    combine: of several languages, `sum` (each solved alone, the deltas added) or `joint` (one
-    value for the prompts of all). learning_rate: of the values, where it is not the configured one.
+    combine: of several languages, `sum` (each solved alone, the deltas added), `joint` (one value
+    for the prompts of all) or `stacked` (values of each, one solve). learning_rate: of the values, where it is not the configured one.
     protected: keys of subjects that are neither edited nor evaluated count as old keys.
     """
 
@@ -41,15 +41,18 @@ class Edit:
         return "-".join(filter(None, ("+".join(self.languages), self.combine)))
 
     @property
-    def values(self) -> "Edit":
-        """The edit whose values this one carries into the weights."""
-        return replace(self, solver=solvers.values_solver(self.solver), protected=False)
+    def values(self) -> tuple["Edit", ...]:
+        """The edits whose values this one carries into the weights; of stacked languages one each."""
+        found = replace(self, solver=solvers.values_solver(self.solver), protected=False)
+        return found._by_language if self.combine == STACKED else (found,)
 
     @property
     def parts(self) -> tuple["Edit", ...]:
         """The edits that are solved for: of a sum, its terms."""
-        if self.combine != SUM:
-            return (self,)
+        return self._by_language if self.combine == SUM else (self,)
+
+    @property
+    def _by_language(self) -> tuple["Edit", ...]:
         return tuple(replace(self, languages=(code,), combine=None) for code in self.languages)
 
 

@@ -117,7 +117,7 @@ class Study:
     @property
     def values(self) -> dict[str, Edit]:
         """Edits whose values are optimised, by id."""
-        return {edit.values.id: edit.values for edit in self.solved.values()}
+        return {found.id: found for edit in self.solved.values() for found in edit.values}
 
     def optimised(self, report: Report) -> tuple[tuple[Correction, str], ...]:
         """Corrections of a report that are optimised, and so have a loss curve, with their facts."""

@@ -54,9 +54,10 @@ class Experiment(Section):
     | iti (and heads shifted without optimisation)"""
     train: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
     """language of the edit (a code, or source, or target), or a list of them"""
-    combine: Literal["sum", "joint"] | None = None
+    combine: Literal["sum", "joint", "stacked"] | None = None
     """several languages: sum (each solved alone, the deltas added; the default) | joint (values
-    optimised on the prompts of all, one update)"""
+    optimised on the prompts of all, one update) | stacked (values of each language, one update
+    from the keys of all)"""
     solver: Annotated[Literal[*solver_names()] | None, Field(description=solvers_in_words())] = None
     learning_rate: Positive | None = None
     """overrides values.learning_rate"""
