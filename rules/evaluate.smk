@@ -53,6 +53,7 @@ rule score:
         },
         languages=LANGUAGES,
         edited=languages_of_model,
+        context=context_of_model,
         block="{block}",
         shard=shard_number,
         together=COMPUTE["batch_facts"],

@@ -38,6 +38,12 @@ def languages_of_model(wildcards):
     return list(model_of(wildcards).languages)
 
 
+def context_of_model(wildcards):
+    """How a model without edits is told the facts: method and language, empty for any other."""
+    context = model_of(wildcards).context
+    return [context.method, context.language] if context else []
+
+
 def files_of_row(row, pattern):
     """The files of one row: every set of its facts, shard by shard."""
     return [

@@ -6,4 +6,10 @@ def requested_export(wildcards):
     if "experiment" not in config:
         names = ", ".join(row.name for row in STUDY.main.rows)
         raise WorkflowError(f"export needs --config experiment=<name>, one of: {names}")
+    row = STUDY.row(config["experiment"])
+    if row.model.context:
+        raise WorkflowError(
+            f"experiment {row.name}: method {row.spec['method']} changes no weight, so there is no"
+            " model to export"
+        )
     return PATHS.export.format(experiment=config["experiment"])

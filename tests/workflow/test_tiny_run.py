@@ -25,6 +25,7 @@ N_FACTS = 12
 EXPERIMENTS = {
     "unedited": "unedited",
     "memit_ca": "memit-ca",
+    "in_context_ca": "in_context-ca",
     "memat_ca_en": "memit-ca_en_located-3",
     "random_ca_en": "memit-ca_en_random-2",
 }

@@ -12,7 +12,15 @@ from memat.evaluate.families import Metric, metrics_of
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts
 
-SHAPES = {"unedited": "D", "memit": "s", "memat": "o", "iti": "P", "published": "x"}
+SHAPES = {
+    "unedited": "D",
+    "memit": "s",
+    "memat": "o",
+    "iti": "P",
+    "in_context": "v",
+    "retrieval": ">",
+    "published": "x",
+}
 SHAPE_OF_OTHER_VALUES = "^"  # of an edit by a solver with values of its own
 NOTHING = "no such prompts"
 WORDS = {
@@ -21,6 +29,8 @@ WORDS = {
     "published": "as published",
     "memat": "MEMAT",
     "iti": "ITI",
+    "in_context": "fact in the prompt",
+    "retrieval": "nearest fact in the prompt",
     "random": "random heads",
     "recycled": "recycled",
 }

@@ -4,6 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from memat.study.models import IN_CONTEXT, RETRIEVAL
+
+TOLD = {
+    IN_CONTEXT: "No weight is changed: each prompt stands behind its new fact, said in {}.",
+    RETRIEVAL: "No weight is changed: each prompt stands behind the new fact it is nearest to, "
+    "said in {}, or alone.",
+}
 NAMES = {"EM": "efficacy magnitude", "PM": "paraphrase magnitude", "NM": "neighborhood magnitude"}
 
 
@@ -53,7 +60,8 @@ class _Results:
     def of_edit(self, row: dict) -> Iterator[str]:
         name = row["experiment"]
         trained = trained_languages(row["edit_language"], self.languages)
-        yield f"Edited in {_listed(map(self.name_of, trained))}."
+        languages = _listed(map(self.name_of, trained))
+        yield TOLD.get(row["method"], "Edited in {}.").format(languages)
         yield from filter(None, (self.learnt(name, language) for language in trained))
         yield from filter(None, (self.named(name, language) for language in self.languages))
         for language in self.languages:

@@ -6,8 +6,10 @@ import polars as pl
 
 from memat.cells import markdown_cell
 from memat.evaluate.families import Metric, load_family, metrics_of, read_answers, scores_of
+from memat.study.models import CONTEXT_METHODS
 
 UNEDITED, PUBLISHED = "unedited", "published"
+NOT_EDITED = (UNEDITED, PUBLISHED, *CONTEXT_METHODS)
 MISSING = ""
 
 
@@ -54,7 +56,7 @@ def section_cells(summary: pl.DataFrame, family: str) -> tuple[list[str], list[l
 def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, str]:
     """Cell of every experiment for one metric and language."""
     rows = summary.filter(metric=metric.name, eval_language=language)
-    edited = rows.filter(~pl.col("method").is_in([UNEDITED, PUBLISHED]))["value"].drop_nulls()
+    edited = rows.filter(~pl.col("method").is_in(NOT_EDITED))["value"].drop_nulls()
     extreme = edited.max() if metric.leaf.HIGHER_IS_BETTER else edited.min()
     best = f"{extreme:.1f}" if len(edited) else None
     cells = {}
@@ -67,7 +69,7 @@ def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, s
             cells[row["experiment"]] = value
             continue
         half = f"{(row['high'] - row['low']) / 2:.1f}"
-        bold = value == best and row["method"] != UNEDITED
+        bold = value == best and row["method"] not in NOT_EDITED
         cells[row["experiment"]] = f"**{value}** ({half})" if bold else f"{value} ({half})"
     return cells
 

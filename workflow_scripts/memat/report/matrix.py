@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from memat.evaluate.families import metrics_of
 from memat.report.figures import new_figure
+from memat.study.models import CONTEXT_METHODS
 
 UNEDITED = "unedited"
 MATRIX_SCHEMA = {
@@ -27,8 +28,8 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
     """`MATRIX_SCHEMA`: the unedited model and every edit without corrected heads, in percent.
 
     summary: as made by `memat.report.tables.summary_frame`. rows: of the same study file.
-    edited_in: languages joined by `+`, with how several are combined and whether subjects are
-    protected; or `unedited`.
+    edited_in: languages joined by `+`, with how several are combined, with the method of a model
+    that is told the facts, and whether subjects are protected; or `unedited`.
     """
     edited_in = {row["name"]: _edited_in(row) for row in rows if row["head_language"] is None}
     shown = summary.filter(pl.col("experiment").is_in(list(edited_in)))
@@ -41,7 +42,9 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
 
 
 def _edited_in(row: dict) -> str:
-    parts = [row["edit_language"] or UNEDITED, row["combine"], row["protected"] and "protected"]
+    told = row["method"] if row["method"] in CONTEXT_METHODS else None
+    protected = "protected" if row["protected"] else None
+    parts = [row["edit_language"] or UNEDITED, row["combine"], told, protected]
     return " ".join(part for part in parts if part)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memat.edit import solver as solvers
-from memat.study.models import JOINT, STACKED, SUM
+from memat.study.models import IN_CONTEXT, JOINT, STACKED, SUM
 from memat.study.rows import Row
 
 COMPARED = ((SUM, JOINT), (STACKED, SUM), (STACKED, JOINT))  # ways to combine languages
@@ -13,9 +13,10 @@ COMPARED = ((SUM, JOINT), (STACKED, SUM), (STACKED, JOINT))  # ways to combine l
 def with_baselines(rows: Sequence[Row]) -> list[Row]:
     """The rows with the names of those each is compared with, in the order of the report.
 
-    memit − unedited; another solver − the default one of the same languages; with protected
-    subjects − without; the sum of several languages' deltas − one joint delta; their values stacked
-    in one solve − the sum, and − one joint delta; memat or iti (located or random) − the same edit
+    memit, in_context and retrieval − unedited; an edit − in_context in its languages; another
+    solver − the default one of the same languages; with protected subjects − without; the sum of
+    several languages' deltas − one joint delta; their values stacked in one solve − the sum, and −
+    one joint delta; memat or iti (located or random) − the same edit
     without corrections; random heads − located heads of the same edit, language, number and
     strength; recycled corrections − those of the same facts. Rows on other facts are not compared.
     """
@@ -29,6 +30,11 @@ def _is_baseline(row: Row, other: Row) -> bool:
     if row.facts != other.facts:
         return False
     one, two = row.model, other.model
+    if one.context:
+        return other.spec["method"] == "unedited"
+    if two.context:
+        same = one.languages == two.languages and not one.corrections
+        return same and two.context.method == IN_CONTEXT
     if row.spec["method"] == "memit":
         if other.spec["method"] == "unedited":
             return True

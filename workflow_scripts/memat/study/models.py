@@ -11,6 +11,8 @@ from typing import TypeVar
 from memat.edit import solver as solvers
 
 SUM, JOINT, STACKED = "sum", "joint", "stacked"
+# the facts stand in the prompt, not in the weights
+IN_CONTEXT, RETRIEVAL = CONTEXT_METHODS = ("in_context", "retrieval")
 
 Item = TypeVar("Item")
 
@@ -83,24 +85,45 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Context:
+    """New facts that stand in the prompt instead of in the weights (`memat.evaluate.context`).
+
+    method: `in_context` or `retrieval`. language: that the facts are said in.
+    """
+
+    method: str
+    language: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.method}-{self.language}"
+
+
+@dataclass(frozen=True)
 class EditedModel:
     """What a model carries; without edits the unedited one.
 
     recycled: its corrections were found with other facts than those it is edited with.
+    context: of a model without edits, how it is told the facts instead.
     """
 
     edits: tuple[Edit, ...] = ()
     corrections: tuple[Correction, ...] = ()
     recycled: bool = False
+    context: Context | None = None
 
     @property
     def id(self) -> str:
+        if self.context:
+            return self.context.id
         carried = [c.id for c in self.corrections] or [e.id for e in self.edits] or ["unedited"]
         return "_".join([*carried, *(["recycled"] if self.recycled else [])])
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages whose facts are written into it."""
+        """Languages whose facts it is given, in its weights or before the prompt."""
+        if self.context:
+            return (self.context.language,)
         return distinct(code for edit in self.edits for code in edit.languages)
 
 

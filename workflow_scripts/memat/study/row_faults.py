@@ -8,7 +8,7 @@ from memat.edit.solver import can_be_joint, solver_names
 from memat.errors import ConfigError
 from memat.study.claims import changed
 from memat.study.faults import fault_lines
-from memat.study.models import JOINT
+from memat.study.models import CONTEXT_METHODS, JOINT
 from memat.study.plan import all_languages, can_protect, can_recycle, experiment_rows
 from memat.study.rows import (
     ALLOWED_KEYS,
@@ -117,6 +117,8 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
             if code not in (*languages, *WORDS):
                 yield f"{place}.{key}: {allowed_values(code, languages)}"
     several = row.get("train")
+    if method in CONTEXT_METHODS and isinstance(several, list) and len(several) > 1:
+        yield f"{place}.train: method {method} says each fact in one language, found {several}"
     if isinstance(several, list) and len(set(several)) < len(several):
         yield f"{place}.train: must have no repeats, found {several}"
     if "combine" in row and not (isinstance(several, list) and len(several) > 1):

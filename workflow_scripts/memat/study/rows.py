@@ -13,13 +13,22 @@ from math import exp, log
 from memat.edit import solver as solvers
 from memat.errors import ConfigError
 from memat.fact_sets import TUNING, first
-from memat.study.models import SUM, Correction, Edit, EditedModel, Heads
+from memat.study.models import (
+    CONTEXT_METHODS,
+    SUM,
+    Context,
+    Correction,
+    Edit,
+    EditedModel,
+    Heads,
+)
 
 NEEDED_KEYS = {
     "unedited": (),
     "memit": ("train",),
     "memat": ("train", "heads"),
     "iti": ("train", "heads"),
+    **dict.fromkeys(CONTEXT_METHODS, ("train",)),
 }
 _EDIT_KEYS = ("train", "combine", "solver", "learning_rate", "protected")
 ALLOWED_KEYS = {
@@ -27,6 +36,7 @@ ALLOWED_KEYS = {
     "memit": _EDIT_KEYS,
     "memat": (*_EDIT_KEYS, "heads", "select", "k", "recycled"),
     "iti": (*_EDIT_KEYS, "heads", "select", "k", "recycled", "alpha"),
+    **dict.fromkeys(CONTEXT_METHODS, ("train",)),
 }
 PLACE_KEYS = ("name", "label", "method", "facts", "first", "series", "x")
 SCALING_POINTS = 16  # n_i = exp(ln(n_max) · i / 16)
@@ -99,7 +109,7 @@ class Row:
             "method": self.spec["method"],
             "model": self.model.id,
             "solver": edit.solver if edit else None,
-            "edit_language": "+".join(edit.languages) if edit else None,
+            "edit_language": "+".join(self.model.languages) or None,
             "edit_languages": list(self.model.languages),
             "combine": edit.combine if edit else None,
             "protected": edit.protected if edit else None,
@@ -158,6 +168,8 @@ def edited_model(row: dict, defaults: Defaults) -> EditedModel:
     """The model of a resolved row."""
     if row["method"] == "unedited":
         return EditedModel()
+    if row["method"] in CONTEXT_METHODS:
+        return EditedModel(context=Context(row["method"], row["train"][0]))
     edit = Edit(
         row.get("solver", solvers.DEFAULT),
         row["train"],

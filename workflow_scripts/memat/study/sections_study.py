@@ -49,9 +49,11 @@ class Experiment(Section):
     """of the row, distinct; left out, it is made of the method and the languages"""
     label: Text | None = None
     """the name in tables and figures"""
-    method: Literal["unedited", "memit", "memat", "iti"]
+    method: Literal["unedited", "memit", "memat", "iti", "in_context", "retrieval"]
     """unedited | memit (weights edited in `train`) | memat (and heads corrected in `heads`)
-    | iti (and heads shifted without optimisation)"""
+    | iti (and heads shifted without optimisation) | in_context (no edit: each prompt is asked
+    behind its new fact, said in `train`) | retrieval (no edit: behind the new fact it is nearest
+    to, if any)"""
     train: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
     """language of the edit (a code, or source, or target), or a list of them"""
     combine: Literal["sum", "joint", "stacked"] | None = None
