@@ -80,10 +80,13 @@ if PROBED:  # nothing to map where no experiment probes heads
     FIGURE_NAMES += ["head_maps", "head_maps_sorted"]
 if any(row.model.edits for row in STUDY.main.rows):
     FIGURE_NAMES += ["language_matrix"]
+if DAMAGED:
+    FIGURE_NAMES += ["gain_and_damage"]
 FIGURES = [figure_path(name, suffix) for name in FIGURE_NAMES for suffix in ("png", "svg")]
 
 
 def report_outputs():
     """Pages, tables and every figure: the targets of rule report."""
     made = (rules.summarise, rules.list_facts, rules.write_index)
-    return [*(path for rule in made for path in rule.output), *FIGURES]
+    damage = [rules.report_damage.output.table] if DAMAGED else []
+    return [*(path for rule in made for path in rule.output), *damage, *FIGURES]

@@ -64,6 +64,7 @@ summary.probability | joint | summarise list_facts
 summary.target_pairing | concatenated | score
 study.axes | {heads: [3]} |
 study.file | null |
+damage.tokens | 64 | measure_damage
 export.block | 1 | assign_blocks write_study
 experiments | [{name: unedited, method: unedited}] | write_study
 """

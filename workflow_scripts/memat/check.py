@@ -149,5 +149,6 @@ def _check_named_files(config: dict, into: dict[str, dict]) -> None:
         named += [(f"translate.{own}{key}", path) for key, path in files_of(settings).items()]
     if config["covariance"]["source"] == "text":
         named.append(("covariance.path", config["covariance"]["path"]))
+    named += [(f"damage.texts.{code}", path) for code, path in config["damage"]["texts"].items()]
     for key, path in named:
         require_file(key, path)

@@ -52,6 +52,7 @@ class Config(Section):
     scores: of_run.Scores = of_run.Scores()
     generate: of_run.Generate = of_run.Generate()
     summary: of_run.Summary = of_run.Summary()
+    damage: of_run.Damage = of_run.Damage()
     export: of_run.Export = of_run.Export()
     experiments: Annotated[list[of_study.Experiment], Field(min_length=1)] | None = None
     """unedited, then memit in each language, then memat with edit and heads in each"""
@@ -80,6 +81,12 @@ class Config(Section):
                 "generate.prompt_types",
                 f"summary.metrics has {', '.join(self.summary.metrics)}: without prompts that are"
                 " answered freely nothing of generation can be measured",
+            )
+        languages = [self.languages.source, *self.languages.targets]
+        for code in self.damage.texts.keys() - set(languages):
+            yield (
+                "damage.texts",
+                f"'{code}' is no language of the run; allowed: {', '.join(languages)}",
             )
         if self.export.block >= self.blocks.count:
             yield (

@@ -37,6 +37,9 @@ class Paths:
         scored = f"{self.results}/scores/{{edited}}/{block}"
         self.scores = f"{scored}/scores_{{shard}}.parquet"
         self.answers = f"{scored}/answers_{{shard}}.parquet"
+        damaged = f"{self.results}/damage/{{edited}}/{block}"
+        self.damage = f"{damaged}/damage.parquet"
+        self.updates = f"{damaged}/updates.parquet"
         self.study_file = f"{self.results}/study/{{report}}.json"
         self.export = f"{self.results}/export/{{experiment}}/manifest.json"
 

@@ -14,6 +14,7 @@ from memat.study.section import (
     Number,
     PlainText,
     Section,
+    Text,
 )
 
 
@@ -105,6 +106,16 @@ class Summary(Section):
     def faults(self) -> Iterator[tuple[str, str]]:
         if len(set(self.metrics)) < len(self.metrics):
             yield "metrics", f"must have no repeats, found {self.metrics}"
+
+
+class Damage(Section):
+    """What an edit costs on unrelated text: perplexity, and KL from the unedited model"""
+
+    texts: dict[Language, Text] = {}
+    """{language: file}, a paragraph a line; a language that is left out is measured on the
+    project's own text resources/texts/<code>.txt, or not at all where there is none"""
+    tokens: Annotated[int, Field(ge=2, le=MACHINE_LIMIT)] = 256
+    """read of each paragraph, at most"""
 
 
 class Export(Section):

@@ -16,6 +16,7 @@ TAKEN = frozenset(
         "all",
         "benchmarks",
         "corrections",
+        "damage",
         "dataset",
         "edits",
         "export",

@@ -1,0 +1,31 @@
+"""Table of what every edit costs on held-out text, and a picture of gain against damage."""
+
+import polars as pl
+
+from memat import io
+from memat.evaluate.intervals import BootstrapSettings
+from memat.report.damage import damage_frame, draw_gain_and_damage, updates_frame
+from memat.report.figures import save_figure, styled
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> str:
+    cfg, files = stage.cfg, stage.params.files
+    settings = BootstrapSettings(cfg["bootstrap"], cfg["confidence"], stage.params.seed)
+    study = io.read_json(stage.inputs.study)
+    tables = {path: io.read_table(path) for path in stage.inputs.damage}
+    damage = {name: [tables[path] for path in paths] for name, paths in files.items()}
+    sizes = dict(zip(stage.inputs.damage, map(io.read_table, stage.inputs.updates), strict=True))
+    updates = {name: [sizes[path] for path in paths] for name, paths in files.items()}
+    table = damage_frame(damage, settings)
+    io.write_csv(stage.outputs.table, table)
+    io.write_csv(stage.outputs.updates, updates_frame(updates))
+    with styled():
+        summary = pl.read_csv(stage.inputs.summary)
+        figure = draw_gain_and_damage(summary, table, study["rows"], settings.confidence)
+        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    return f"{table['experiment'].n_unique()} edited models"
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
