@@ -8,7 +8,7 @@ from memat.evaluate.asked import ANSWER_SCHEMA, answered_rows, scored_rows
 from memat.evaluate.context import with_context
 from memat.evaluate.pairing import rows_to_score
 from memat.heads.deployment import carrying
-from memat.model.budget import tree_budget
+from memat.model.budget import trie_budget
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
@@ -25,7 +25,7 @@ def main(stage: Stage) -> str:
         io.read_table(inputs.blocks_rejected),
     )
     if params.context:
-        asked = with_context(model, asked, *params.context, tree_budget(model))
+        asked = with_context(model, asked, *params.context, trie_budget(model))
     rows = rows_to_score(asked, params.languages[1:], cfg["pairing"])
     cases = rows["case_id"].unique(maintain_order=True)
     groups = groups_of_shard(len(cases), params.shard, cfg["shard_size"], params.together)

@@ -23,13 +23,13 @@ def asked() -> pl.DataFrame:
     for case_id, (english, catalan, new_en, new_ca) in FACTS.items():
         for code, prompt, new in (("en", english, new_en), ("ca", catalan, new_ca)):
             for role, target in (("target_new", new), ("target_true", "x")):
-                for kind, text in (("rewrite", prompt), ("neighborhood", f"{prompt} not")):
+                for prompt_type, text in (("rewrite", prompt), ("neighborhood", f"{prompt} not")):
                     rows.append(
                         {
                             "case_id": case_id,
                             "language": code,
                             "role": role,
-                            "kind": kind,
+                            "prompt_type": prompt_type,
                             "index": 0,
                             "prompt": text,
                             "target": target,
@@ -43,7 +43,7 @@ def test_every_prompt_stands_behind_its_own_fact_in_the_language_of_the_row():
     rows = asked()
     told = with_context(small_model("llama"), rows, "in_context", "ca", 64)
     assert told.drop("prompt").equals(rows.drop("prompt"))
-    of = {(r["case_id"], r["language"], r["kind"]): r["prompt"] for r in told.to_dicts()}
+    of = {(r["case_id"], r["language"], r["prompt_type"]): r["prompt"] for r in told.to_dicts()}
     assert of[2, "en", "rewrite"] == "Miles Davis toca la guitarra. Miles Davis plays the"
     assert of[3, "en", "neighborhood"] == "Jimi Hendrix toca l'orgue. Jimi Hendrix plays the not"
     assert of[1, "ca", "rewrite"].startswith("La llengua materna de Marie Curie és el francès. La ")
@@ -89,22 +89,22 @@ def oracle_nearest(model, facts, rows):
 @pytest.mark.parametrize("code", ["en", "ca"])
 def test_the_nearest_fact_is_that_of_the_plain_loop(code):
     model, rows = small_model("llama"), asked()
-    facts = rows.filter(kind="rewrite", role="target_new", language=code)
+    facts = rows.filter(prompt_type="rewrite", role="target_new", language=code)
     found = nearest_facts(model, facts, rows, 32)
     assert found == oracle_nearest(model, facts, rows)
-    own = rows.with_columns(found=pl.Series(found)).filter(kind="rewrite", language=code)
+    own = rows.with_columns(found=pl.Series(found)).filter(prompt_type="rewrite", language=code)
     assert own["found"].to_list() == own["case_id"].to_list()
 
 
 def test_a_prompt_that_is_near_no_fact_is_asked_alone():
     model, rows = small_model("llama"), asked()
     far = rows.with_columns(
-        prompt=pl.when(kind="neighborhood").then(pl.lit("0")).otherwise("prompt")
+        prompt=pl.when(prompt_type="neighborhood").then(pl.lit("0")).otherwise("prompt")
     )
     told = with_context(model, far, "retrieval", "en", 64)
-    plain = told.filter(kind="neighborhood")["prompt"].unique().to_list()
-    facts = far.filter(kind="rewrite", role="target_new", language="en")
-    assert oracle_nearest(model, facts, far.filter(kind="neighborhood"))[0] is None
+    plain = told.filter(prompt_type="neighborhood")["prompt"].unique().to_list()
+    facts = far.filter(prompt_type="rewrite", role="target_new", language="en")
+    assert oracle_nearest(model, facts, far.filter(prompt_type="neighborhood"))[0] is None
     assert plain == ["0"]
 
 

@@ -27,7 +27,7 @@ def with_context(
     `language`. method: of `memat.study.models.CONTEXT_METHODS`. The prompt becomes `statement + " " + prompt`; with
     `retrieval` a prompt that is near no fact stays as it is.
     """
-    facts = rows.filter(kind="rewrite", role=NEW, language=language)
+    facts = rows.filter(prompt_type="rewrite", role=NEW, language=language)
     facts = facts.unique("case_id", maintain_order=True)
     statements = {
         row["case_id"]: statement(row["prompt"], row["target"], row["joined"])
