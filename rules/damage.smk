@@ -46,7 +46,7 @@ rule report_damage:
         ),
         updates=f"{RESULTS}/updates.csv",
         png=report(
-            figure_path("gain_and_damage", "png"),
+            PATHS.figure("gain_and_damage", "png"),
             caption="../report/damage.rst",
             category="Results",
             labels={"result": "what was learnt, what it cost", "kind": "figure"},

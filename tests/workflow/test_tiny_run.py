@@ -52,7 +52,9 @@ def test_every_model_answers_a_prompt_of_each_type_freely(finished):
     results = finished.folder / "results-tiny"
     for model in EXPERIMENTS.values():
         answers = pl.read_parquet(results / f"scores/{model}/block_0/answers_0.parquet")
-        asked = answers.group_by("language", "prompt_type").agg(pl.len(), pl.col("case_id").n_unique())
+        asked = answers.group_by("language", "prompt_type").agg(
+            pl.len(), pl.col("case_id").n_unique()
+        )
         assert set(asked.drop("language", "prompt_type").rows()) == {(N_FACTS, N_FACTS)}
         assert asked.height == 2 * 3
     summary = pl.read_csv(results / "summary.csv")
