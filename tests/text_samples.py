@@ -96,6 +96,7 @@ def untranslated(facts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         | {key: getattr(sentence.prompt, key) for key in ("prompt_type", "index", "subject")}
         | {"role": sentence.role, "source": sentence.source, "prompt": sentence.prompt.text}
         | {"target": sentence.target, "plain_target": sentence.target, "joined": False}
+        | {"answer": sentence.prompt.answer}
         | {
             "template": fact["prompt"] if sentence.prompt.prompt_type == "rewrite" else None,
             "flags": [],

@@ -21,7 +21,7 @@ from memat.report.markdown import markdown_table
 from memat.report.tables import differences_frame, metrics_frame, summary_frame
 from memat.stage import Stage
 from memat.text.align import align_translations
-from memat.text.facts import read_facts
+from memat.text.facts import choose_facts, read_facts
 from memat.text.gender import LeastPrompts
 from memat.text.rejections import rejected_table
 from memat.text.repair import repair_facts
@@ -287,6 +287,17 @@ def test_the_documented_files_are_read_as_the_page_says(documented):
     assert triples["target_true"].to_list() == ["cello", "trumpet", None]
     records, rejected = read_facts(documented / "records.json")
     assert records["target_true"].to_list() == ["cello", None]
+    (answered,), _ = choose_facts(documented / "answered.json", "counterfact")
+    assert answered["neighborhood_answers"] == ["Vienna"]
+    assert answered["portability_answers"] == ["France"]
+    offices, unused = read_facts(documented / "offices.csv", "triples")
+    assert offices["neighborhood_prompts"].to_list() == [
+        ["Pere Font works in", "Joan Bell works in"],
+        ["Joan Bell works in"],
+    ]
+    assert offices["neighborhood_answers"].to_list() == [["Lyon", "Madrid"], ["Madrid"]]
+    assert offices["portability_answers"].to_list() == [["France"], ["Austria"]]
+    assert unused.is_empty()
     facts, _ = read_facts(documented / "bilingual.json")
     two_record = read_two_record(documented / "bilingual.json", CATALAN.elided_endings)
     bilingual, lost = imported_facts(facts, two_record, ENGLISH, CATALAN, LeastPrompts())

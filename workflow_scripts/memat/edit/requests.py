@@ -63,7 +63,9 @@ def asked_of_block(
 
 def with_both_targets(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of the facts whose true target is known, in their order."""
-    return rows.filter((pl.col("role") == TRUE).any().over("case_id"))
+    # neighbours with an answer of their own have one whether or not it is known
+    known = (pl.col("role") == TRUE) & (pl.col("prompt_type") == "rewrite")
+    return rows.filter(known.any().over("case_id"))
 
 
 def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:

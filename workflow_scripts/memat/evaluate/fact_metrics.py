@@ -156,7 +156,8 @@ def _refuse_non_finite(scores: pl.DataFrame) -> None:
 
 def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
     """Prompts whose targets are not those that their fact's prompts have, each once."""
-    known = (pl.col("role") == TRUE).any().over(_FACT)
+    # neighbours with an answer of their own have one whether or not the fact's is known
+    known = ((pl.col("role") == TRUE) & (pl.col("prompt_type") == "rewrite")).any().over(_FACT)
     roles = scores.with_columns(known=known).group_by(_PROMPT, maintain_order=True)
     roles = roles.agg(pl.col("role").sort(), pl.col("known").first())
     # a neighbour's answer is the true target: without one there is none

@@ -22,11 +22,12 @@ def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
     Of a type with m prompts a record, places 0 … m−1 of the list are those of `target_true`, the
     next m those of `target_new`; o* at place 2j and o^c at place 2j+1 are pair j. In the
     result `role` is that of the target and `index` counts pairs, so that scores are compared
-    as ever. Whether a target is joined to a prompt is up to the prompt. A fact without a true
-    target has one record, which stays as it is.
+    as ever. Whether a target is joined to a prompt is up to the prompt. The prompts of a fact
+    without a true target, and those that only have an answer of their own, stay as they are.
     """
-    alone = (pl.col("role") == NEW).all().over("case_id")
-    return pl.concat([_concatenated(rows.filter(~alone)), rows.filter(alone)])
+    known = (pl.col("role") == TRUE) & (pl.col("prompt_type") == "rewrite")
+    both = known.any().over("case_id") & pl.col("role").is_in([NEW, TRUE])
+    return pl.concat([_concatenated(rows.filter(both)), rows.filter(~both)])
 
 
 def rows_to_score(asked: pl.DataFrame, targets: Sequence[str], pairing: str) -> pl.DataFrame:

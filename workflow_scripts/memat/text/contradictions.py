@@ -16,6 +16,7 @@ import polars as pl
 from memat.errors import FactError
 from memat.progress import with_progress
 from memat.text.edited import EditedFacts, normalised
+from memat.text.own_answers import neighbour_answers
 from memat.text.rejections import READING, Rejection
 from memat.text.sentences import SubjectFinder
 
@@ -94,8 +95,13 @@ def edited_by_others(facts: pl.DataFrame) -> list[str]:
     by_case = {row["case_id"]: row for row in facts.iter_rows(named=True)}
     found = []
     for row in with_progress(asking.iter_rows(named=True), "neighbours checked", asking.height):
-        for prompt in row["neighborhood_prompts"]:
-            case_id = editing(row["split"], row["relation_id"], prompt)
+        own = row["neighborhood_answers"]
+        for index, (answer, _) in enumerate(neighbour_answers(row)):
+            if answer is None:
+                continue  # rejected where the facts are read
+            prompt = row["neighborhood_prompts"][index]
+            has_own = own[index] is not None
+            case_id = editing(row["split"], row["relation_id"], prompt, has_own)
             if case_id is not None:
                 other = by_case[case_id]
                 found.append(
@@ -104,8 +110,9 @@ def edited_by_others(facts: pl.DataFrame) -> list[str]:
     return found
 
 
-def _editing(facts: pl.DataFrame) -> Callable[[str, str, str], int | None]:
-    """split, relation, neighbour prompt → case id of the fact that edits it; each asked once."""
+def _editing(facts: pl.DataFrame) -> Callable[[str, str, str, bool], int | None]:
+    """split, relation, neighbour prompt, whether it has an answer of its own → case id of the
+    fact that edits it; each asked once."""
     finder = SubjectFinder.of(facts)
     edited: dict[str, EditedFacts] = defaultdict(EditedFacts)
     columns = ("split", "case_id", "relation_id", "subject", "prompt")
@@ -113,9 +120,9 @@ def _editing(facts: pl.DataFrame) -> Callable[[str, str, str], int | None]:
         edited[split].add(case_id, relation, subject, prompt.replace("{}", subject))
 
     @cache
-    def editing(split: str, relation: str, prompt: str) -> int | None:
+    def editing(split: str, relation: str, prompt: str, own_answer: bool) -> int | None:
         span = finder.neighbour_subject(relation, prompt)
         subject = prompt[slice(*span)] if span else None
-        return edited[split].editing(relation, prompt, subject)
+        return edited[split].editing(relation, prompt, subject, own_answer)
 
     return editing

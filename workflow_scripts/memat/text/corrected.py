@@ -63,7 +63,8 @@ def correct_fact(
         return kept, lost
     by_key = {(s.role, s.prompt.prompt_type, s.prompt.index): s for s in sentences}
     old_subjects = {key: _old_subject(by_key[key], machine.get(key), evidence) for key in changed}
-    changes = _changes(changed, machine, old_subjects, reviewed, evidence.language)
+    own_answers = {key for key, sentence in by_key.items() if sentence.has_own_answer}
+    changes = _changes(changed, machine, old_subjects, own_answers, reviewed, evidence.language)
     rows = []
     for key, sentence in by_key.items():
         row, correction = machine.get(key), changed.get(key)
@@ -106,6 +107,7 @@ def _changes(
     changed: dict[Key, Correction],
     machine: dict[Key, RepairedPrompt],
     old_subjects: dict[Key, str | None],
+    own_answers: set[Key],
     reviewed: Reviewed,
     language: Language,
 ) -> Changes:
@@ -120,6 +122,8 @@ def _changes(
             first = subjects.setdefault(old, correction)
             if first.subject.lower() != correction.subject.lower():
                 raise _contradiction(reviewed, first, correction, "subject")
+        if key in own_answers:
+            continue  # its form is that of no other prompt
         known = [row.target for row in machine.values() if row.role == role]
         if key in machine:
             known = [machine[key].target]
@@ -178,6 +182,7 @@ def _corrected(
         target=correction.target,
         plain_target=correction.target,
         joined=prompt.lower().endswith(language.elided_endings),
+        answer=sentence.prompt.answer,
         flags=[REVIEWED],
     )
     return replace(row, translation=row.sentence)
@@ -188,7 +193,7 @@ def _following(row: RepairedPrompt, changes: Changes, language: Language) -> Rep
     new = row
     for old, subject in changes.subjects.items():
         new = with_subject(new, old, subject, language)
-    target = changes.targets.get(row.role)
+    target = None if row.has_own_answer else changes.targets.get(row.role)
     if target is not None:
         new = with_target(new, target, changes.articles.get(row.role), language)
     if (new.sentence, new.template) == (row.sentence, row.template):

@@ -25,29 +25,45 @@ def normalised(text: str) -> str:
 
 @dataclass(frozen=True)
 class EditedFacts:
-    """What the facts of one set edit: (relation, normalised subject or prompt) → case id."""
+    """What the facts of one set edit: (relation, normalised subject or prompt) → case id.
+
+    wordings: (relation, normalised prompt without its subject) of the facts.
+    """
 
     by_subject: dict[Key, int] = field(default_factory=dict)
     by_prompt: dict[Key, int] = field(default_factory=dict)
+    wordings: set[Key] = field(default_factory=set)
 
     def add(self, case_id: int, relation: str, subject: str, prompt: str) -> None:
         """One fact; `prompt` is its rewrite prompt with the subject filled in."""
         self.by_subject.setdefault((relation, normalised(subject)), case_id)
         self.by_prompt.setdefault((relation, normalised(prompt)), case_id)
+        self.wordings.add((relation, _wording(prompt, subject)))
 
-    def editing(self, relation: str, prompt: str, subject: str | None) -> int | None:
+    def editing(
+        self, relation: str, prompt: str, subject: str | None, own_answer: bool = False
+    ) -> int | None:
         """Case id of the fact that edits what a neighbour prompt asks; None for a neighbour.
 
         subject: as `memat.text.sentences.SubjectFinder` told it. Where none could be told,
-        the prompt is searched for the edited subjects, as whole words.
+        the prompt is searched for the edited subjects, as whole words. own_answer: the prompt
+        has an answer of its own, so it asks for the relation only if it is worded as a fact's
+        rewrite prompt.
         """
         asked = normalised(prompt)
         if (case_id := self.by_prompt.get((relation, asked))) is not None:
             return case_id
+        if own_answer and (relation, _wording(prompt, subject)) not in self.wordings:
+            return None
         if subject is not None:
             return self.by_subject.get((relation, normalised(subject)))
         found = (self.by_subject.get((relation, words)) for words in _runs(asked.split()))
         return next((case_id for case_id in found if case_id is not None), None)
+
+
+def _wording(prompt: str, subject: str | None) -> str:
+    """A prompt without its subject, normalised."""
+    return normalised(prompt.replace(subject, " {} ", 1) if subject else prompt)
 
 
 def _runs(words: list[str]) -> Iterator[str]:
@@ -69,7 +85,18 @@ def edited_neighbours(bilingual: pl.DataFrame, blocks: pl.DataFrame, source: str
     rewrites = rows.filter(prompt_type="rewrite", role="target_new").select(wanted)
     for block, *fact in rewrites.iter_rows():
         edited.setdefault(block, EditedFacts()).add(*fact)
-    return rejected_table(_rejections(neighbour_prompts(rows), edited))
+    return rejected_table(_rejections(_with_own_answer(rows), edited))
+
+
+def _with_own_answer(rows: pl.DataFrame) -> pl.DataFrame:
+    """The neighbour prompts, and whether the answer of each is another than its fact's."""
+    of_true = rows.filter(role="target_true")
+    true = of_true.filter(prompt_type="rewrite").select("case_id", true="target")
+    answers = of_true.filter(prompt_type=PROMPT_TYPE).select("case_id", "index", answer="target")
+    asked = neighbour_prompts(rows)
+    asked = asked.join(answers, on=["case_id", "index"], how="left", maintain_order="left")
+    asked = asked.join(true, on="case_id", how="left", maintain_order="left")
+    return asked.with_columns(own_answer=pl.col("answer").ne_missing(pl.col("true")))
 
 
 def neighbour_prompts(rows: pl.DataFrame) -> pl.DataFrame:
@@ -81,7 +108,8 @@ def neighbour_prompts(rows: pl.DataFrame) -> pl.DataFrame:
 def _rejections(neighbours: pl.DataFrame, edited: dict[str, EditedFacts]) -> Iterable[Rejection]:
     for row in neighbours.iter_rows(named=True):
         facts = edited[row["block"]]
-        case_id = facts.editing(row["relation_id"], row["prompt"], row["subject"])
+        asked = (row["prompt"], row["subject"], row["own_answer"])
+        case_id = facts.editing(row["relation_id"], *asked)
         if case_id is not None:
             detail = f"edited by case {case_id}: {row['prompt']}"
             yield Rejection(row["case_id"], STAGE, PROMPT_TYPE, REASON, row["index"], detail=detail)

@@ -11,7 +11,7 @@ rejected table, with a reason.
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,9 @@ import polars as pl
 
 from memat.errors import FactError
 from memat.progress import with_progress
+from memat.suggest import shown
 from memat.text.contradictions import REFUSE, clashes, require_consistent
+from memat.text.own_answers import answer_columns, neighbour_answers, with_answers
 from memat.text.rejections import READING, Rejection, rejected_table
 from memat.text.words import LONE_SURROGATE
 
@@ -33,6 +35,10 @@ FACT_SCHEMA = {
     "target_true": pl.String,
     "paraphrase_prompts": pl.List(pl.String),
     "neighborhood_prompts": pl.List(pl.String),
+    # parallel to the prompts; null: the answer is the fact's true target
+    "neighborhood_answers": pl.List(pl.String),
+    "portability_prompts": pl.List(pl.String),
+    "portability_answers": pl.List(pl.String),
 }
 FORMATS = ("counterfact", "triples")
 CASE_ID = re.compile(r"(?:rome_)?-?[0-9]{1,19}")
@@ -86,6 +92,19 @@ class Where:
         if not isinstance(value, dict):
             raise self.fault(field, f"must be an object, found {kind_of(value)}")
         return value
+
+    def known_keys(self, entry: dict, allowed: Sequence[str], field: str) -> None:
+        """Refuses keys that are not among `allowed`."""
+        if unknown := set(map(str, entry)) - set(allowed):
+            raise self.fault(
+                f"{field}.{shown(min(unknown))}", f"unknown; allowed: {', '.join(allowed)}"
+            )
+
+    def items(self, value: object, field: str) -> list:
+        """A list of anything; an empty one for nothing."""
+        if value is not None and not isinstance(value, list):
+            raise self.fault(field, f"must be a list, found {kind_of(value)}")
+        return value or []
 
     def template(self, value: object, field: str) -> str:
         """A prompt with exactly one '{}'."""
@@ -173,9 +192,7 @@ def _counterfact_row(where: Where, record: dict) -> dict:
         "prompt": where.template(rewrite.get("prompt"), "requested_rewrite.prompt"),
         **targets,
         "paraphrase_prompts": where.prompts(record.get("paraphrase_prompts"), "paraphrase_prompts"),
-        "neighborhood_prompts": where.prompts(
-            record.get("neighborhood_prompts"), "neighborhood_prompts"
-        ),
+        **answer_columns(where, record),
     }
 
 
@@ -200,7 +217,7 @@ def read_format(path: str | Path, file_format: str, neighbours: str = "given") -
     }
     if file_format not in readers:
         raise FactError(f"facts format {file_format!r} is unknown; allowed: {', '.join(FORMATS)}")
-    return readers[file_format](path)
+    return [with_answers(row) for row in readers[file_format](path)]
 
 
 def validate_facts_file(path: str | Path, file_format: str = "counterfact") -> int:
@@ -275,14 +292,12 @@ def choose_facts(
     facts = [row for row in kept if row["case_id"] not in dropped]
     for row in facts:
         rejections += _unusable_prompts(row)
-        if row["target_true"] is None:
-            row["neighborhood_prompts"] = []
     return facts, rejections
 
 
 def _unusable_prompts(row: dict) -> Iterable[Rejection]:
-    """Paraphrases that do not name the subject ask for something else; neighbours have the
-    true target as answer."""
+    """Paraphrases that do not name the subject ask for something else; neighbours need an answer
+    that is not the new target."""
     for index, prompt in enumerate(row["paraphrase_prompts"]):
         if row["subject"] not in prompt:
             yield Rejection(
@@ -293,7 +308,8 @@ def _unusable_prompts(row: dict) -> Iterable[Rejection]:
                 index,
                 detail=prompt,
             )
-    for index, prompt in enumerate(row["neighborhood_prompts"]):
-        if row["target_true"] is None:
-            place = (row["case_id"], READING, "neighborhood", "no_true_target", index)
+    answered = zip(row["neighborhood_prompts"], neighbour_answers(row), strict=True)
+    for index, (prompt, (_, reason)) in enumerate(answered):
+        if reason:
+            place = (row["case_id"], READING, "neighborhood", reason, index)
             yield Rejection(*place, "target_true", prompt)

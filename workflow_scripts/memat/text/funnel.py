@@ -19,6 +19,7 @@ FUNNEL_SCHEMA = {
     "prompts_dropped": pl.Int64,
     "prompt_reasons": pl.String,
     "neighbours": pl.Int64,
+    "portability": pl.Int64,
 }
 
 
@@ -59,7 +60,7 @@ def drawn_rows(
     targets: Sequence[str],
 ) -> list[dict]:
     """Last rows of the funnel: the facts that the run uses, and how many each of several target
-    languages has. `neighbours`: the neighbour prompts that are left to them."""
+    languages has. `neighbours`, `portability`: prompts of that type that are left to them."""
     several = targets if len(targets) > 1 else ()
     return [
         _drawn_row(bilingual.filter(pl.col("language") == (language or source)), blocks, rejected)
@@ -95,6 +96,7 @@ def _drawn_row(rows: pl.DataFrame, blocks: pl.DataFrame, rejected: pl.DataFrame)
         "prompts_dropped": prompts.height,
         "prompt_reasons": _counts(prompts),
         "neighbours": edited.neighbour_prompts(used).height - prompts.height,
+        "portability": used.filter(prompt_type="portability").height,
     }
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from memat.text.languages import Language
+from memat.text.own_answers import neighbour_answers
 from memat.text.rejections import Rejection, lost_in, rejected_table
-from memat.text.sentences import ROLES
+from memat.text.sentences import ANSWER, ROLES
 from memat.text.spans import is_article
 from memat.text.words import words_of
 
@@ -46,7 +47,7 @@ class LeastPrompts:
         """What is asked of one fact: nothing where its source has nothing."""
         return LeastPrompts(
             self.paraphrases if fact["paraphrase_prompts"] else 0,
-            self.neighborhood if fact["neighborhood_prompts"] else 0,
+            self.neighborhood if any(answer for answer, _ in neighbour_answers(fact)) else 0,
         )
 
 
@@ -78,41 +79,60 @@ def agree_fact(
     """The prompts of one fact that agree with their targets; none if the fact is lost.
 
     true_known: whether the fact has a true target, with which every prompt must stand too.
+    Answers of a prompt's own agree with that prompt only.
     """
     by_role: dict[str, dict[Key, dict]] = {}
     lost: list[Rejection] = []
     for role in ROLES:
         of_role = [row for row in rows if row["role"] == role]
-        agreed, rejected = single_form(of_role, language)
+        agreed, rejected = single_form([r for r in of_role if not has_own_answer(r)], language)
+        agreed += filter(has_own_answer, of_role)
         by_role[role] = {(row["prompt_type"], row["index"]): row for row in agreed}
         lost += rejected
     new, true = (by_role[role] for role in ROLES)
-    if not true_known:
-        asked = {key: row for key, row in new.items() if key[0] != "neighborhood"}
-        lost += [_reject(new[key], ROLES[1], "no_true_target") for key in new if key not in asked]
-        return _kept_or_lost(rows, [asked], list(asked), least, lost)
-    for role, own, other in ((ROLES[0], new, true), (ROLES[1], true, new)):
-        lost += [_reject(own[key], role, "other_target_lost") for key in own if key not in other]
-    both = [key for key in new if key in true]
+    keys, unpaired = _paired_keys(new, true, true_known)
+    lost += unpaired
+    paired = [key for key in keys if key in true]
+    unequal = {}
     if not language.duplicate_by_target:
-        unequal = [key for key in both if new[key]["prompt"] != true[key]["prompt"]]
-        lost += [_reject(new[key], None, "prompts_differ") for key in unequal]
-        both = [key for key in both if key not in unequal]
-    return _kept_or_lost(rows, [new, true], both, least, lost)
-
-
-def _kept_or_lost(
-    rows: list[dict],
-    records: list[dict[Key, dict]],
-    keys: list[Key],
-    least: LeastPrompts,
-    lost: list[Rejection],
-) -> tuple[list[dict], list[Rejection]]:
-    """The prompts `keys` of every record, or none and why the fact is lost."""
-    fault = _record_fault(rows, records, keys, least)
+        differing = [key for key in paired if new[key]["prompt"] != true[key]["prompt"]]
+        unequal = dict.fromkeys(differing, "prompts_differ")
+    for key in paired:
+        same = true[key]["target"].lower() == new[key]["target"].lower()
+        if same and has_own_answer(true[key]):
+            unequal.setdefault(key, "targets_equal")
+    lost += [_reject(new[key], None, reason) for key, reason in unequal.items()]
+    keys = [key for key in keys if key not in unequal]
+    fault = _record_fault(rows, [new, true], keys, least)
     if fault:
         return [], [*lost, Rejection(rows[0]["case_id"], STAGE, "record", *fault)]
-    return [record[key] for record in records for key in keys], lost
+    kept = [record[key] for record in (new, true) for key in keys if key in record]
+    return [*kept, *(row for row in rows if row["role"] == ANSWER)], lost
+
+
+def has_own_answer(row: dict) -> bool:
+    """Whether the target of a repaired prompt is an answer of the prompt's own."""
+    return row["role"] != ROLES[0] and row.get("answer") is not None
+
+
+def _paired_keys(
+    new: dict[Key, dict], true: dict[Key, dict], true_known: bool
+) -> tuple[list[Key], list[Rejection]]:
+    """The prompts that stand with all targets they need, and rejections of the others.
+
+    Without a true target only a neighbour needs another than the new one.
+    """
+    lost = []
+    for role, own, other in ((ROLES[0], new, true), (ROLES[1], true, new)):
+        for key, row in own.items():
+            if key in other or not (true_known or key[0] == "neighborhood"):
+                continue
+            if true_known or row.get("answer") is not None:
+                lost.append(_reject(row, role, "other_target_lost"))
+            else:
+                lost.append(_reject(row, ROLES[1], "no_true_target"))
+    alone = () if true_known else [key for key in new if key[0] != "neighborhood"]
+    return [key for key in new if key in true or key in alone], lost
 
 
 def _record_fault(
@@ -122,9 +142,9 @@ def _record_fault(
     counts = Counter(prompt_type for prompt_type, _ in keys)
     if not counts["rewrite"]:
         return ("rewrite_lost", None, None, rows[0]["source"])
-    targets = [record["rewrite", 0]["target"].lower() for record in records]
-    if len(set(targets)) < len(records):
-        return ("targets_equal", None, None, records[0]["rewrite", 0]["target"])
+    rewrites = [record["rewrite", 0] for record in records if ("rewrite", 0) in record]
+    if len({row["target"].lower() for row in rewrites}) < len(rewrites):
+        return ("targets_equal", None, None, rewrites[0]["target"])
     for prompt_type, wanted, reason in (
         ("paraphrase", least.paraphrases, "too_few_paraphrases"),
         ("neighborhood", least.neighborhood, "too_few_neighborhood"),

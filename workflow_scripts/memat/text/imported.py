@@ -41,5 +41,6 @@ def _as_repaired(row: dict) -> dict:
         "subject": subject,
         "source": row["prompt"],
         "plain_target": row["target"],
+        "answer": row["answer"],
         "flags": ["reviewed"],
     }

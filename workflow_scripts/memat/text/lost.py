@@ -65,7 +65,8 @@ def _lost_row(row: dict, fact: dict | None) -> dict:
 
 
 def source_sentence(fact: dict, prompt_type: str, index: int | None, role: str | None) -> str:
-    """A prompt of a fact in the source language with one of its targets, the new one by default.
+    """A prompt of a fact in the source language with one of its targets, the new one by default,
+    or the prompt's own answer.
 
     Types "record" and "rewrite" are the rewrite prompt. A prompt or a target that the fact has
     not is left out.
@@ -75,5 +76,7 @@ def source_sentence(fact: dict, prompt_type: str, index: int | None, role: str |
     else:
         listed = fact[f"{prompt_type}_prompts"] or []
         prompt = listed[index] if index is not None and index < len(listed) else ""
-    target = fact[role or "target_new"]
+    own = fact.get(f"{prompt_type}_answers") if role != "target_new" else None
+    target = own[index] if prompt and own else None
+    target = target or fact.get(role or "target_new")
     return f"{' '.join(part for part in (prompt, target) if part)}."

@@ -8,7 +8,8 @@ REASONS = {
     # where the facts are read
     "not_in_keep_ids": "The list of facts to keep (facts.keep_ids) does not name this fact.",
     "subject_not_in_prompt": "The paraphrase does not name the subject, so it asks something else.",
-    "no_true_target": "The fact's true target, which a neighbour has as answer, is unknown.",
+    "no_true_target": "The fact's true target is unknown, and the neighbour has no answer of its own.",
+    "answer_is_new_target": "The neighbour's answer is the new target, so nothing can be compared.",
     "contradicts_earlier_fact": "An earlier fact makes the same relation of the subject something else.",
     "repeats_earlier_fact": "An earlier fact says the same of the subject, and it would count twice.",
     # where the translation is cut into prompt, subject and target

@@ -121,6 +121,7 @@ def repair_sentence(
         target=target,
         plain_target=plain or target,
         joined=joined,
+        answer=sentence.prompt.answer,
         score=row["score"],
         flags=flags,
     )

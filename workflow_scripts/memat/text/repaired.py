@@ -19,6 +19,7 @@ REPAIRED_SCHEMA = {
     "target": pl.String,
     "plain_target": pl.String,
     "joined": pl.Boolean,
+    "answer": pl.String,
     "score": pl.Float64,
     "flags": pl.List(pl.String),
 }
@@ -29,7 +30,8 @@ Key = tuple[str, str, int]  # role, prompt_type, index
 class RepairedPrompt:
     """One prompt of a fact in the other language, for one of its targets.
 
-    plain_target: the target translated alone. joined: no space before the target.
+    plain_target: the target translated alone. joined: no space before the target. answer: the
+    prompt's own, in the source language, whichever target this row has.
     """
 
     case_id: int
@@ -46,12 +48,18 @@ class RepairedPrompt:
     target: str
     plain_target: str
     joined: bool
+    answer: str | None = None
     score: float | None = None
     flags: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
         return self.role, self.prompt_type, self.index
+
+    @property
+    def has_own_answer(self) -> bool:
+        """Whether the target is the prompt's own, and no form of a target of the fact."""
+        return self.role != "target_new" and self.answer is not None
 
     @property
     def editable(self) -> str:

@@ -26,8 +26,9 @@ REVIEW_SCHEMA = {
 }
 COLUMN_MEANINGS = {
     "case_id": "the fact",
-    "role": "target_new or target_true: which of its two targets ends the sentence",
-    "prompt_type": "rewrite, paraphrase or neighborhood",
+    "role": "target_new or target_true: which of its two targets ends the sentence, a neighbour's"
+    " own answer in place of the true one; answer: what a portability prompt asks for",
+    "prompt_type": "rewrite, paraphrase, neighborhood or portability",
     "index": "number of the prompt in its list",
     "suspicion": "points of all reasons; empty: dropped",
     "why": "reasons to look, the reason it was dropped, or `sample`; then how its target was found",

@@ -14,7 +14,7 @@ import polars as pl
 from memat.csv_files import read_csv_rows
 from memat.errors import CorrectionsFileError
 from memat.text.repaired import Key, RepairedPrompt
-from memat.text.sentences import PROMPT_TYPES, ROLES
+from memat.text.sentences import ANSWER, PROMPT_TYPES, ROLES, Sentence, fact_sentences
 from memat.text.spans import occurrences, without_final_punctuation
 
 COLUMNS = ("case_id", "role", "prompt_type", "index", "prompt", "target")
@@ -67,26 +67,27 @@ def read_corrections(path: str | Path, facts: pl.DataFrame) -> Reviewed:
 
     Raises CorrectionsFileError with all faults of the file, each with its line.
     """
-    prompts = {
-        row["case_id"]: {
-            "rewrite": 1,
-            "paraphrase": len(row["paraphrase_prompts"]),
-            "neighborhood": len(row["neighborhood_prompts"]),
-        }
-        for row in facts.iter_rows(named=True)
+    asked = {
+        fact["case_id"]: {(s.role, s.prompt.prompt_type, s.prompt.index): s for s in sentences}
+        for fact, sentences in fact_sentences(facts)
     }
     by_fact: dict[int, dict[Key, Correction]] = defaultdict(dict)
     faults = []
     for line, row in _rows(path):
         try:
-            case_id, key, correction = _checked(line, row, prompts)
+            case_id, key, correction = _checked(line, row, asked)
             if first := by_fact[case_id].get(key):
                 raise ValueError(f"the prompt of line {first.line} is corrected again")
             by_fact[case_id][key] = correction
         except ValueError as fault:
             faults.append((line, str(fault)))
-    for corrections in by_fact.values():
-        faults += _contradictions(corrections)
+    for case_id, corrections in by_fact.items():
+        of_targets = {
+            key: correction
+            for key, correction in corrections.items()
+            if not asked[case_id][key].has_own_answer
+        }
+        faults += _contradictions(of_targets)
     if faults:
         raise CorrectionsFileError(_message(path, sorted(faults)))
     return Reviewed(str(path), dict(by_fact))
@@ -110,7 +111,7 @@ def _message(path: str | Path, faults: list[tuple[int, str]]) -> str:
 
 
 def _checked(
-    line: int, row: dict[str, str], prompts: dict[int, dict]
+    line: int, row: dict[str, str], asked: dict[int, dict[Key, Sentence]]
 ) -> tuple[int, Key, Correction]:
     """The fact, the prompt and its correction. Raises ValueError(what is wrong)."""
     texts = {name: text.strip() for name, text in row.items()}
@@ -122,14 +123,20 @@ def _checked(
             f"found {row.get('case_id')!r} and {row.get('index')!r}"
         ) from None
     role, prompt_type = texts.get("role", ""), texts.get("prompt_type", "")
-    for name, value, allowed in (("role", role, ROLES), ("prompt_type", prompt_type, PROMPT_TYPES)):
+    for name, value, allowed in (
+        ("role", role, (*ROLES, ANSWER)),
+        ("prompt_type", prompt_type, PROMPT_TYPES),
+    ):
         if value not in allowed:
             raise ValueError(f"{name} {value!r} is unknown; allowed: {', '.join(allowed)}")
-    if case_id not in prompts:
+    if case_id not in asked:
         raise ValueError(f"case_id {case_id} is not among the facts")
-    if not 0 <= index < prompts[case_id][prompt_type]:
-        count = prompts[case_id][prompt_type]
-        raise ValueError(f"case_id {case_id} has {count} {prompt_type} prompts, no index {index}")
+    key = role, prompt_type, index
+    if key not in asked[case_id]:
+        count = sum((role, prompt_type) == other[:2] for other in asked[case_id])
+        raise ValueError(
+            f"case_id {case_id} has {count} {prompt_type} prompts, no index {index}, for {role}"
+        )
     correction = Correction(
         texts.get("prompt", ""),
         without_final_punctuation(texts.get("target", "")),
@@ -138,7 +145,7 @@ def _checked(
         line,
     )
     _check_texts(prompt_type, correction)
-    return case_id, (role, prompt_type, index), correction
+    return case_id, key, correction
 
 
 def _check_texts(prompt_type: str, correction: Correction) -> None:

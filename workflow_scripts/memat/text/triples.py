@@ -2,14 +2,12 @@
 
 The table (CSV or Parquet) has the columns relation, subject and target_new, and
 optionally target_true (empty where it is unknown), case_id (otherwise the number of the
-row that is not empty, from 1) and neighbours. The templates file lies beside it as
-`<name>.templates.yaml`: for each relation a `rewrite` template and a list of
-`paraphrases`, each with exactly one "{}", and optionally `neighbours`, which maps a true
-target to subjects that have it.
+row that is not empty, from 1) and neighbours. The templates (`memat.text.triple_templates`)
+lie beside it as `<name>.templates.yaml`.
 
-Neighbours of a fact are subjects with its true target, asked with the rewrite template:
-those of its row (`Gaul|Lutetia`), then those of the templates file, then, where asked for,
-the other subjects of the table.
+Neighbours of a fact are asked with the rewrite template and have its true target, or an
+answer of their own: those of its row (`Gaul|Lutetia = Paris`), then those of the templates
+file, then, where asked for, the other subjects of the table.
 """
 
 from collections import defaultdict
@@ -24,13 +22,17 @@ from memat.progress import with_progress
 from memat.suggest import likely, shown
 from memat.text.edited import normalised
 from memat.text.facts import Where
-from memat.yaml_files import read_yaml
+from memat.text.triple_templates import (
+    NEIGHBOURS,
+    OF_EVERY_FACT,
+    PORTABILITY,
+    Neighbour,
+    read_templates,
+)
 
 COLUMNS = ("relation", "subject", "target_new")
 TRUE = "target_true"
-NEIGHBOURS = "neighbours"
-SEPARATOR = "|"
-TEMPLATE_KEYS = ("rewrite", "paraphrases", NEIGHBOURS)
+SEPARATOR, OWN_ANSWER = "|", " = "
 FROM_TABLE = "from_table"
 MOST_OF_TABLE = 10  # neighbours that a fact takes from the table
 
@@ -47,7 +49,7 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
     """
     table = _read_table(path)
     rows = with_progress(table.iter_rows(named=True), "facts read", table.height)
-    templates = _read_templates(templates_path(path))
+    templates = read_templates(templates_path(path))
     seen, records = {}, []
     # spreadsheets save empty rows below a table
     filled = (row for row in rows if any(cell not in (None, "") for cell in row.values()))
@@ -77,27 +79,46 @@ def unread(path: str | Path) -> Iterator[str]:
     for column in table.columns:
         if column.strip() and column not in known:
             yield f"{path}: column {shown(column)!r} is not read{likely(column, known)}"
-    pairs = table.select("relation", *([TRUE] if TRUE in table.columns else []))
-    stripped = pairs.select(pl.all().cast(pl.String).str.strip_chars()).unique()
-    truths: dict[str, list[str]] = defaultdict(list)
-    for relation, *true in stripped.sort(pl.all()).iter_rows():
-        truths[relation] += [target for target in true if target]
     place = templates_path(path)
-    for relation, entry in _read_templates(place).items():
-        for target in entry[NEIGHBOURS] if relation in truths else ():
-            if target not in truths[relation]:
-                yield (
-                    f"{place}: {relation}.{NEIGHBOURS}: no fact has the true target"
-                    f" {shown(target)!r}{likely(target, truths[relation])}"
-                )
+    truths, news = (_targets(table, column) for column in (TRUE, "target_new"))
+    for relation, entry in read_templates(place).items():
+        of_prompts = [target for _, answers in entry[PORTABILITY] for target in answers]
+        of_neighbours = [true for true in entry[NEIGHBOURS] if true is not OF_EVERY_FACT]
+        for key, kind, used, known in (
+            (NEIGHBOURS, "true", of_neighbours, truths),
+            (PORTABILITY, "new", of_prompts, news),
+        ):
+            # templates of relations that the table has not are of no interest
+            for target in dict.fromkeys(used) if relation in news else ():
+                if target not in known[relation]:
+                    yield (
+                        f"{place}: {relation}.{key}: no fact has the {kind} target"
+                        f" {shown(target)!r}{likely(target, known[relation])}"
+                    )
 
 
-def _own_neighbours(where: Where, cell: object) -> list[str]:
-    """Subjects of the cell `Gaul|Lutetia`."""
+def _targets(table: pl.DataFrame, column: str) -> dict[str, list[str]]:
+    """Relation → the targets of a column, each once, sorted."""
+    found: dict[str, list[str]] = defaultdict(list)
+    if column in table.columns:
+        pairs = table.select(pl.col("relation", column).cast(pl.String).str.strip_chars())
+        for relation, target in pairs.unique().sort(pl.all()).iter_rows():
+            found[relation] += [target] if target else []
+    return found
+
+
+def _own_neighbours(where: Where, cell: object) -> list[Neighbour]:
+    """Subjects of the cell `Gaul|Lutetia = Paris`, with the answers that it gives."""
     if cell is None or cell == "":
         return []
-    subjects = where.text(cell, NEIGHBOURS).split(SEPARATOR)
-    return [where.subject(subject, f"{NEIGHBOURS}[{i}]") for i, subject in enumerate(subjects)]
+    found = []
+    for i, part in enumerate(where.text(cell, NEIGHBOURS).split(SEPARATOR)):
+        place = f"{NEIGHBOURS}[{i}]"
+        # blanks around it: a name may hold the sign
+        subject, sign, answer = part.partition(OWN_ANSWER)
+        own = where.text(answer, f"{place}, behind {OWN_ANSWER.strip()!r}") if sign else None
+        found.append((where.subject(subject, place), own))
+    return found
 
 
 def _sharing(records: list[dict]) -> dict[tuple, list[str]]:
@@ -111,6 +132,14 @@ def _sharing(records: list[dict]) -> dict[tuple, list[str]]:
 
 def _fact(record: dict, templates: dict, sharing: dict[tuple, list[str]]) -> dict:
     rewrite, subject = templates["rewrite"], record["subject"]
+    neighbours: dict[str, str | None] = {}
+    for other, answer in _neighbours(record, templates, sharing):
+        neighbours.setdefault(other, answer)
+    asked = [
+        (prompt.replace("{}", subject), answers[record["target_new"]])
+        for prompt, answers in templates[PORTABILITY]
+        if record["target_new"] in answers
+    ]
     return {
         "case_id": record["case_id"],
         "relation_id": record["relation"],
@@ -119,21 +148,23 @@ def _fact(record: dict, templates: dict, sharing: dict[tuple, list[str]]) -> dic
         "target_new": record["target_new"],
         "target_true": record[TRUE],
         "paraphrase_prompts": [t.replace("{}", subject) for t in templates["paraphrases"]],
-        "neighborhood_prompts": [
-            rewrite.replace("{}", other)
-            for other in dict.fromkeys(_neighbours(record, templates, sharing))
-        ],
+        "neighborhood_prompts": [rewrite.replace("{}", other) for other in neighbours],
+        "neighborhood_answers": list(neighbours.values()),
+        "portability_prompts": [prompt for prompt, _ in asked],
+        "portability_answers": [answer for _, answer in asked],
     }
 
 
-def _neighbours(record: dict, templates: dict, sharing: dict) -> Iterator[str]:
-    """Subjects with the fact's true target, but for its own."""
+def _neighbours(record: dict, templates: dict, sharing: dict) -> Iterator[Neighbour]:
+    """Subjects with the fact's true target or an answer of their own, but for the fact's own."""
     true, own = record[TRUE], record["subject"]
-    listed = [*record[NEIGHBOURS], *templates[NEIGHBOURS].get(true, ())]
-    yield from (other for other in listed if normalised(other) != normalised(own))
+    of_relation = templates[NEIGHBOURS]
+    of_target = of_relation.get(true, ()) if true is not None else ()
+    listed = [*record[NEIGHBOURS], *of_target, *of_relation.get(OF_EVERY_FACT, ())]
+    yield from (found for found in listed if normalised(found[0]) != normalised(own))
     # no more of them are looked at than are taken: with all, the time would be quadratic
     others = sharing.get((record["relation"], true), ())
-    yield from islice((other for other in others if other != own), MOST_OF_TABLE)
+    yield from islice(((other, None) for other in others if other != own), MOST_OF_TABLE)
 
 
 def _read_table(path: str | Path) -> pl.DataFrame:
@@ -156,41 +187,3 @@ def _read_table(path: str | Path) -> pl.DataFrame:
     if frame.is_empty():
         raise FactError(f"{path}: holds no record")
     return frame
-
-
-def _read_templates(path: Path) -> dict[str, dict]:
-    content = read_yaml(path, FactError)
-    if not isinstance(content, dict):
-        raise FactError(f"{path}: must map each relation to its templates")
-    checked = {}
-    for position, (relation, entry) in enumerate(content.items(), 1):
-        where = Where(str(path), position, None)
-        relation = where.text(str(relation), "relation")
-        entry = where.mapping(entry, relation)
-        if unknown := set(map(str, entry)) - set(TEMPLATE_KEYS):
-            raise where.fault(
-                f"{relation}.{shown(min(unknown))}", f"unknown; allowed: {', '.join(TEMPLATE_KEYS)}"
-            )
-        checked[relation] = {
-            "rewrite": where.template(entry.get("rewrite"), f"{relation}.rewrite"),
-            "paraphrases": [
-                where.template(item, f"{relation}.paraphrases[{i}]")
-                for i, item in enumerate(
-                    where.prompts(entry.get("paraphrases", []), f"{relation}.paraphrases")
-                )
-            ],
-            NEIGHBOURS: _listed_neighbours(where, entry.get(NEIGHBOURS, {}), relation),
-        }
-    return checked
-
-
-def _listed_neighbours(where: Where, content: object, relation: str) -> dict[str, list[str]]:
-    """True target → subjects that have it."""
-    place = f"{relation}.{NEIGHBOURS}"
-    return {
-        where.text(str(true), place): [
-            where.subject(subject, f"{place}.{true}[{i}]")
-            for i, subject in enumerate(where.prompts(subjects, f"{place}.{true}"))
-        ]
-        for true, subjects in where.mapping(content, place).items()
-    }

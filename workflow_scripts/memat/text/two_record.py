@@ -10,8 +10,10 @@ from pathlib import Path
 import polars as pl
 
 from memat.text.facts import Where, load_records, true_target
+from memat.text.own_answers import answered_prompts
 
 ROLES = ("target_new", "target_true")
+ANSWER = "answer"
 PROMPT_SCHEMA = {
     "case_id": pl.Int64,
     "relation_id": pl.String,
@@ -23,6 +25,7 @@ PROMPT_SCHEMA = {
     "prompt": pl.String,
     "target": pl.String,
     "joined": pl.Boolean,
+    "answer": pl.String,
 }
 
 
@@ -42,6 +45,7 @@ def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) ->
         relation = where.text(relation, "relation_id")
         for role in _roles(where, record):
             rows += _role_rows(where, record, relation, role, elided)
+        rows += _answered_rows(where, record, relation, elided)
     return pl.DataFrame(rows, schema=PROMPT_SCHEMA)
 
 
@@ -82,6 +86,50 @@ def _role_rows(
             "prompt": prompt,
             "target": target,
             "joined": prompt.endswith(elided),
+            "answer": None,
         }
         for prompt_type, index, prompt in prompts
+    ]
+
+
+def _answered_rows(
+    where: Where, record: dict, relation: str, elided: tuple[str, ...]
+) -> list[dict]:
+    """Rows of prompts with an answer of their own: neighbours twice, after the new target's
+    prompts and, in the words of `eval_target_true` where it has them, with their answer."""
+    entries = {
+        role: where.mapping(record.get(f"eval_{role}") or {}, f"eval_{role}") for role in ROLES
+    }
+    new = entries[ROLES[0]]
+    rewrite = new["requested_rewrite"]  # checked with the rows of its role
+    target, subject = rewrite[ROLES[0]]["str"].strip(), rewrite["subject"].strip()
+    asked = []
+    for role in ROLES:
+        entry = entries[role] if entries[role].get("neighborhood") is not None else new
+        plain = f"eval_{role}.neighborhood_prompts"
+        first = len(where.prompts(entry.get("neighborhood_prompts"), plain))
+        field = f"eval_{role}.neighborhood"
+        for i, (prompt, answer) in enumerate(
+            answered_prompts(where, entry.get("neighborhood"), field)
+        ):
+            wanted = target if role == ROLES[0] else answer
+            asked.append(("neighborhood", first + i, role, prompt, wanted, answer, None))
+    field = f"eval_{ROLES[0]}.portability"
+    for i, (prompt, answer) in enumerate(answered_prompts(where, new.get("portability"), field)):
+        asked.append(("portability", i, ANSWER, prompt, answer, answer, subject))
+    return [
+        {
+            "case_id": record["case_id"],
+            "relation_id": relation,
+            "role": role,
+            "prompt_type": prompt_type,
+            "index": index,
+            "subject": name,
+            "template": None,
+            "prompt": prompt,
+            "target": wanted,
+            "joined": prompt.endswith(elided),
+            "answer": answer,
+        }
+        for prompt_type, index, role, prompt, wanted, answer, name in asked
     ]
