@@ -3,9 +3,13 @@
 import numpy as np
 import polars as pl
 
+from memat.evaluate.families import metrics_of
+
 FAMILIES = ["success", "magnitude", "accuracy"]
 GENERATE = {"prompt_types": ["rewrite"], "per_fact": None, "tokens": 2}
 PROMPTS = {"rewrite": 1, "paraphrase": 2, "neighborhood": 5}
+# what the tables below hold: metrics on those prompts, and scores
+MEASURED = [m.name for m in metrics_of(FAMILIES) if m.parts or m.prompt_type in PROMPTS]
 
 
 def random_scores(n_facts=12, seed=0, language="en", block=0, shift=0.0, prompts=PROMPTS):

@@ -6,8 +6,8 @@ from memat import io
 from memat.edit.requests import asked_of_block, without_prompts
 from memat.evaluate.asked import ANSWER_SCHEMA, answered_rows, scored_rows
 from memat.evaluate.context import with_context
+from memat.evaluate.distracted import prompts_of_types
 from memat.evaluate.pairing import rows_to_score
-from memat.evaluate.prompt_types import PROMPT_TYPES
 from memat.heads.deployment import carrying
 from memat.model.budget import trie_budget
 from memat.model.for_stage import model_for
@@ -25,7 +25,7 @@ def main(stage: Stage) -> str:
         asked_of_block(bilingual, blocks, params.block, params.languages, params.edited),
         io.read_table(inputs.blocks_rejected),
     )
-    asked = asked.filter(pl.col("prompt_type").is_in(list(PROMPT_TYPES)))
+    asked = prompts_of_types(asked, cfg["prompt_types"])
     if params.context:
         asked = with_context(model, asked, *params.context, trie_budget(model))
     rows = rows_to_score(asked, params.languages[1:], cfg["pairing"])

@@ -31,7 +31,7 @@ def main(stage: Stage) -> str:
             stage.cfg,
         ),
     )
-    opening = [note_list(notes), headline_list(sentences), definition_list(families)]
+    opening = [note_list(notes), headline_list(sentences), definition_list(summary, families)]
     io.write_text(stage.outputs.headlines, "".join(opening))
     return f"{len(sentences)} experiments in words, {len(notes)} languages not told from chance"
 

@@ -28,7 +28,15 @@ from memat.report.tables import differences_frame, metrics_frame, summary_frame
 from memat.study.config import config_faults
 from memat.text.language_keys import OF_ANSWERS
 from memat.text.languages import language_of
-from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_answers, random_run, random_scores
+from score_tables import (
+    EXPERIMENTS,
+    FAMILIES,
+    LANGUAGES,
+    PROMPTS,
+    random_answers,
+    random_run,
+    random_scores,
+)
 
 FAILURE = '''"""Failure: the other target is the more probable of the two (as an example)."""
 
@@ -115,7 +123,7 @@ def test_figures_have_its_panels_with_its_label(tables, failure):
 
 def test_pages_have_its_section_and_its_sentence_escaped(tables, failure):
     page = "\n".join(results(tables[0], failure, 0.95))
-    for text in (page, definition_list(failure)):
+    for text in (page, definition_list(tables[0], failure)):
         assert "Failure" in text
         assert "&lt;the other&gt; target" in text
 
@@ -174,4 +182,5 @@ def test_every_leaf_keeps_the_contract(family):
         [fact_metrics(scores, [family]), answer_metrics(answers, [family], {"en": language})]
     )
     assert measured["value"].is_between(low, high).all()
-    assert set(measured["metric"]) == set(leaf.NAMES.values())
+    asked = {name for prompt_type, name in leaf.NAMES.items() if prompt_type in PROMPTS}
+    assert set(measured["metric"]) == asked

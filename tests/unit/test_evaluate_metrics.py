@@ -14,7 +14,7 @@ from memat.evaluate.fact_metrics import harmonic_mean
 from memat.evaluate.families import fact_metrics_of
 from score_tables import FAMILIES, PROMPTS, random_scores
 
-FACT_METRICS = [metric.name for metric in fact_metrics_of(FAMILIES)]
+FACT_METRICS = [m.name for m in fact_metrics_of(FAMILIES) if m.prompt_type in PROMPTS]
 
 
 def fact_metrics(scores, probability="geometric"):

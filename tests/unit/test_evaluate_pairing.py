@@ -138,7 +138,7 @@ def test_the_setting_says_what_is_scored_and_compared(
             name="score",
             inputs=SimpleNamespace(**inputs),
             outputs=SimpleNamespace(scores=path, answers=str(tmp_path / "answers.parquet")),
-            cfg={"pairing": pairing, "shard_size": 2, "generate": generate},
+            cfg={"pairing": pairing, "shard_size": 2, "generate": generate, "prompt_types": types},
             params=SimpleNamespace(**params),
             threads=1,
             provenance=PROVENANCE,

@@ -31,7 +31,7 @@ from memat.text.lost import lost_table
 from memat.text.overlap import overlap_table, subsets
 from memat.text.rejections import Rejection, lost_in, rejected_table
 from memat.text.sentences import fact_sentences
-from score_tables import FAMILIES, GENERATE, experiment, random_scores
+from score_tables import FAMILIES, GENERATE, PROMPTS, experiment, random_scores
 from small_models import small_model
 from text_samples import REPOSITORY, facts_of, record
 
@@ -224,7 +224,12 @@ def test_a_shard_behind_the_last_fact_of_an_edit_is_empty(stage_of, tmp_path, mo
     for shard in range(3):  # of three facts, two are Spanish
         outputs = {name: str(tmp_path / f"{name}_{shard}") for name in ("scores", "answers")}
         params = {"languages": CODES, "edited": ["es"], "shard": shard}
-        cfg = {"pairing": "by_prompt", "shard_size": 1, "generate": GENERATE}
+        cfg = {
+            "pairing": "by_prompt",
+            "shard_size": 1,
+            "generate": GENERATE,
+            "prompt_types": list(PROMPTS),
+        }
         score.main(stage_of(outputs, cfg, **params))
         frames.append(io.read_table(outputs["scores"]))
         assert io.read_table(outputs["answers"])["case_id"].n_unique() == (shard < 2)

@@ -27,7 +27,7 @@ from memat.text.rejections import rejected_table
 from memat.text.repair import repair_facts
 from memat.text.translate import translate_facts
 from memat.text.two_record import read_two_record
-from score_tables import FAMILIES, GENERATE, experiment
+from score_tables import FAMILIES, GENERATE, PROMPTS, experiment
 from small_models import small_model
 from text_samples import (
     REPOSITORY,
@@ -144,7 +144,7 @@ def outputs_of(path):
 @pytest.mark.parametrize("pairing", ["by_prompt", "concatenated"])
 def test_a_metric_stands_on_the_facts_that_have_it(inputs, tmp_path, pairing):
     path = tmp_path / "scores.parquet"
-    cfg = {"pairing": pairing, "shard_size": 4, "generate": GENERATE}
+    cfg = {"pairing": pairing, "shard_size": 4, "generate": GENERATE, "prompt_types": list(PROMPTS)}
     score.main(stage(inputs, outputs_of(path), cfg, languages=LANGUAGES))
     rows = [
         experiment("unedited", "unedited"),
@@ -215,7 +215,12 @@ def test_a_lost_target_of_a_known_fact_is_still_damage(inputs, tmp_path):
         stage(
             inputs,
             outputs_of(path),
-            {"pairing": "by_prompt", "shard_size": 4, "generate": GENERATE},
+            {
+                "pairing": "by_prompt",
+                "shard_size": 4,
+                "generate": GENERATE,
+                "prompt_types": list(PROMPTS),
+            },
             languages=LANGUAGES,
         )
     )

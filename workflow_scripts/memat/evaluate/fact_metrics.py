@@ -39,7 +39,7 @@ def fact_metrics(
     Those that read answers are left to `answer_metrics`.
     scores: case_id, block, language, role, prompt_type, index, nll (sum over the target's
     tokens, nats), n_tokens, is_greedy; both roles of every (case_id, prompt_type, index), but of
-    a fact whose true target is unknown target_new alone.
+    a fact whose true target is unknown target_new alone, and of a portability prompt its answer.
     probability: "geometric" is P = exp(-nll / n_tokens), "joint" is P = exp(-nll).
 
     A fact without prompts of a type has no row for the metrics of that type, and one without
@@ -115,9 +115,11 @@ def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
     tokens = pl.col("n_tokens") if probability == "geometric" else 1
     of_role = scores.select(*_PROMPT, "role", nll=pl.col("nll") / tokens, is_greedy="is_greedy")
     wanted = {name: prompt_type.wanted for name, prompt_type in PROMPT_TYPES.items()}
-    other = {name: prompt_type.other for name, prompt_type in PROMPT_TYPES.items()}
+    other = {name: asked.other for name, asked in PROMPT_TYPES.items() if asked.other}
     asked = of_role.filter(pl.col("role") == pl.col("prompt_type").replace_strict(wanted))
-    compared = of_role.filter(pl.col("role") == pl.col("prompt_type").replace_strict(other))
+    compared = of_role.filter(
+        pl.col("role") == pl.col("prompt_type").replace_strict(other, default=None)
+    )
     pairs = asked.drop("role").join(
         compared.select(*_PROMPT, other_nll="nll"), on=_PROMPT, how="left"
     )
@@ -159,16 +161,20 @@ def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
     # neighbours with an answer of their own have one whether or not the fact's is known
     known = ((pl.col("role") == TRUE) & (pl.col("prompt_type") == "rewrite")).any().over(_FACT)
     roles = scores.with_columns(known=known).group_by(_PROMPT, maintain_order=True)
-    roles = roles.agg(pl.col("role").sort(), pl.col("known").first())
-    # a neighbour's answer is the true target: without one there is none
+    roles = roles.agg(pl.col("role").sort().str.join(" "), pl.col("known").first())
+    compared = {
+        name: " ".join(sorted(filter(None, [asked.wanted, asked.other])))
+        for name, asked in PROMPT_TYPES.items()
+    }
+    # a neighbour wants an answer that is known; the new target can stand alone
     wants_new = [name for name, asked in PROMPT_TYPES.items() if asked.wanted == NEW]
     alone = ~pl.col("known") & pl.col("prompt_type").is_in(wants_new)
-    wanted = pl.when(alone).then(pl.lit([NEW])).otherwise(pl.lit([NEW, TRUE]))
-    return roles.filter(pl.col("role") != wanted)
+    wanted = pl.col("prompt_type").replace_strict(compared, return_dtype=pl.String)
+    return roles.filter(pl.col("role") != pl.when(alone).then(pl.lit(NEW)).otherwise(wanted))
 
 
 def _in_words(odd: dict) -> str:
     return (
         f"scores: fact {odd['case_id']}, {odd['language']} {odd['prompt_type']} prompt {odd['index']} "
-        f"has the targets {odd['role']}; exactly one target_new and one target_true are needed"
+        f"has the targets {odd['role']}; each that its type is asked with is needed exactly once"
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from memat.evaluate.families import fact_metrics_of
+from memat.evaluate.prompt_types import SCORED
 
 WIDEST = 30.0  # points: an interval from 35 to 65 still says that knowledge is missing
 FEWEST = 20  # facts: resampling fewer gives intervals that are too narrow, or of no width
@@ -31,7 +32,8 @@ def chance_notes(
     levels = {
         metric.name: 100 * metric.leaf.CHANCE
         for metric in fact_metrics_of(families)
-        if metric.leaf.CHANCE is not None
+        # a sentence that distracts leads a model that does not know the language too
+        if metric.leaf.CHANCE is not None and metric.prompt_type in SCORED
     }
     notes = []
     for language in rows["eval_language"].unique(maintain_order=True):

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
-from memat.evaluate.families import Metric, metrics_of
+from memat.evaluate.families import Metric
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts
+from memat.report.shown import metrics_in
 
 SHAPES = {
     "unedited": "D",
@@ -74,7 +75,7 @@ def draw_metrics(summary: pl.DataFrame, families: Sequence[str], confidence: flo
     """
     experiments = summary["experiment"].unique(maintain_order=True).to_list()
     languages = summary["eval_language"].unique(maintain_order=True).to_list()
-    panels = [metrics_of([family]) for family in families]
+    panels = [metrics_in(summary, family) for family in families]
     columns = max(sum(not metric.parts for metric in row) for row in panels) + 1
     # the last column holds scores, and the legend where there is none
     free = next((place for place, row in enumerate(panels) if not row[-1].parts), len(panels))

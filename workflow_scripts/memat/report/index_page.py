@@ -89,10 +89,11 @@ def note_list(notes: Sequence[str]) -> str:
     return "\n".join(f'<p class="note">{escaped(note)}</p>' for note in notes)
 
 
-def definition_list(families: Sequence[str]) -> str:
+def definition_list(summary: pl.DataFrame, families: Sequence[str]) -> str:
     """What the metrics of the families say."""
     told = (
-        f"<li><strong>{escaped(section_title(family))}</strong>, {escaped(definition(family))}</li>"
+        f"<li><strong>{escaped(section_title(family))}</strong>,"
+        f" {escaped(definition(summary, family))}</li>"
         for family in families
     )
     return "<ul>" + "\n".join(told) + "</ul>"
@@ -104,7 +105,7 @@ def results(summary: pl.DataFrame, families: Sequence[str], confidence: float) -
         header, rows = section_cells(summary, family)
         cells = [[BOLD.sub(r"<strong>\1</strong>", escaped(cell)) for cell in row] for row in rows]
         yield f"<h3>{escaped(section_title(family))}</h3>"
-        yield f'<p class="quiet">{escaped(definition(family))}</p>'
+        yield f'<p class="quiet">{escaped(definition(summary, family))}</p>'
         yield table(header, cells, numbers=range(1, len(header)))
     yield f'<p class="quiet">{escaped(legend(summary, families, confidence))}</p>'
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from memat.cells import markdown_cell
-from memat.evaluate.families import Metric, load_family, metrics_of, read_answers, scores_of
+from memat.evaluate.families import Metric, load_family, read_answers, scores_of
+from memat.evaluate.prompt_types import PROMPT_TYPES, PromptType
+from memat.report.shown import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
 UNEDITED, PUBLISHED = "unedited", "published"
@@ -28,7 +30,7 @@ def markdown_table(summary: pl.DataFrame, families: Sequence[str], confidence: f
 def _section(summary: pl.DataFrame, family: str) -> str:
     header, rows = section_cells(summary, family)
     table = _aligned(header, [[markdown_cell(name), *cells] for name, *cells in rows])
-    return f"### {section_title(family)}\n\n{definition(family)}\n\n{table}"
+    return f"### {section_title(family)}\n\n{definition(summary, family)}\n\n{table}"
 
 
 def section_title(family: str) -> str:
@@ -36,15 +38,15 @@ def section_title(family: str) -> str:
     return load_family(family).LABEL.capitalize()
 
 
-def definition(family: str) -> str:
+def definition(summary: pl.DataFrame, family: str) -> str:
     """`ES, PS, NS: share of the prompts …`"""
-    leaf = load_family(family)
-    return f"{', '.join(leaf.NAMES.values())}: {leaf.DESCRIPTION}."
+    names = [metric.name for metric in metrics_in(summary, family) if not metric.parts]
+    return f"{', '.join(names)}: {load_family(family).DESCRIPTION}."
 
 
 def section_cells(summary: pl.DataFrame, family: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table of a family; experiments as named, bold as `**99.0**`."""
-    metrics = metrics_of([family])
+    metrics = metrics_in(summary, family)
     languages = summary["eval_language"].unique(maintain_order=True)
     experiments = summary["experiment"].unique(maintain_order=True)
     columns = [_column(summary, metric, language) for metric in metrics for language in languages]
@@ -98,8 +100,15 @@ def legend(summary: pl.DataFrame, families: Sequence[str], confidence: float) ->
     return (
         f"In percent over {number_of_facts(measured)}; in parentheses half the width of the "
         f"{100 * confidence:g}% bootstrap interval;\nbest edited experiment in bold. "
-        f"E, P, N: efficacy (rewrite), paraphrase and neighborhood prompts.\n{''.join(means)}{empty}"
+        f"{letters(summary, families)}.\n{''.join(means)}{empty}"
     )
+
+
+def letters(summary: pl.DataFrame, families: Sequence[str]) -> str:
+    """`E: efficacy (rewrite prompts); P: paraphrases; …`, of the prompts that were asked."""
+    asked = {metric.prompt_type for family in families for metric in metrics_in(summary, family)}
+    types: list[PromptType] = [of for name, of in PROMPT_TYPES.items() if name in asked]
+    return "; ".join(f"{of.letter}: {of.about}" for of in types)
 
 
 def number_of_facts(summary: pl.DataFrame) -> str:

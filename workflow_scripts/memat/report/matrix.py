@@ -7,8 +7,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from memat.evaluate.families import metrics_of
 from memat.report.figures import new_figure
+from memat.report.shown import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
 UNEDITED = "unedited"
@@ -53,7 +53,7 @@ def draw_matrix(frame: pl.DataFrame, families: Sequence[str]) -> Figure:
     asked; cells in percent."""
     edits = frame["experiment"].unique(maintain_order=True).to_list()
     asked = frame["asked_in"].unique(maintain_order=True).to_list()
-    rows = [[m.name for m in metrics_of([family])] for family in families]
+    rows = [[metric.name for metric in metrics_in(frame, family)] for family in families]
     width, height = max(map(len, rows)), 0.9 + 0.36 * len(edits)
     size = (2.2 + width * (0.9 + 0.55 * len(asked)), 0.7 + len(rows) * height)
     figure = new_figure(*size, "Edited in × asked in")

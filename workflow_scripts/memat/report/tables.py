@@ -15,6 +15,7 @@ from memat.evaluate.intervals import (
     column_means,
     percentile_interval,
 )
+from memat.report.shown import without_unasked
 from memat.text.languages import Language
 
 DECIMALS = 4  # of a percent, in the CSV files
@@ -96,7 +97,7 @@ def summary_frame(
                 )
                 for n, metric in columns.in_order
             )
-    return pl.DataFrame(rows, schema=SUMMARY_SCHEMA)
+    return without_unasked(pl.DataFrame(rows, schema=SUMMARY_SCHEMA), families)
 
 
 def differences_frame(
@@ -135,7 +136,7 @@ def paired_differences(
                 | percent(difference=estimate[n], low=low[n], high=high[n])
                 for n, metric in columns.in_order
             )
-    return pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA)
+    return without_unasked(pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA), families)
 
 
 def method_name(experiment: dict) -> str:

@@ -88,6 +88,13 @@ class Config(Section):
                 "damage.texts",
                 f"'{code}' is no language of the run; allowed: {', '.join(languages)}",
             )
+        for name in self.generate.prompt_types:
+            if name not in self.scores.prompt_types:
+                yield (
+                    "generate.prompt_types",
+                    f"{name} is not asked: scores.prompt_types has"
+                    f" {', '.join(self.scores.prompt_types)}",
+                )
         if self.export.block >= self.blocks.count:
             yield (
                 "export.block",

@@ -60,10 +60,25 @@ class Model(Section):
 
 
 class Scores(Section):
-    """Every prompt of every fact, in all languages, with each edited model"""
+    """The prompts of every fact, in all languages, with each edited model"""
 
+    prompt_types: list[Literal[*PROMPT_TYPES]] = [
+        "rewrite",
+        "paraphrase",
+        "neighborhood",
+        "portability",
+    ]
+    """those that are asked, as far as the dataset has them: rewrite | paraphrase | neighborhood |
+    portability (what follows from the new fact, with an answer of its own) | distracted (each
+    neighbour after the new fact)"""
     shard_size: Count = 500
     """facts per job"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if len(set(self.prompt_types)) < len(self.prompt_types):
+            yield "prompt_types", f"must have no repeats, found {self.prompt_types}"
+        if "rewrite" not in self.prompt_types:
+            yield "prompt_types", f"must have rewrite, found {self.prompt_types}"
 
 
 class Generate(Section):
@@ -71,7 +86,8 @@ class Generate(Section):
     and for the metrics of generation"""
 
     prompt_types: list[Literal[*PROMPT_TYPES]] = ["rewrite"]
-    """prompts that are answered: rewrite | paraphrase | neighborhood"""
+    """prompts that are answered, of scores.prompt_types: rewrite | paraphrase | neighborhood |
+    portability | distracted"""
     per_fact: Count | None = 3
     """at most so many prompts of each type of a fact; null: all"""
     tokens: Annotated[int, Field(ge=2, le=MACHINE_LIMIT)] = 16

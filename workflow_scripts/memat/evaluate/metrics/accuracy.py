@@ -7,7 +7,13 @@ DESCRIPTION = (
 )
 UNIT = "percent of prompts"
 READS = "scores"
-NAMES = {"rewrite": "EA", "paraphrase": "PA", "neighborhood": "NA"}
+NAMES = {
+    "rewrite": "EA",
+    "paraphrase": "PA",
+    "neighborhood": "NA",
+    "distracted": "DA",
+    "portability": "OA",
+}
 SCORE = None
 RANGE = (0.0, 1.0)
 CHANCE = None

@@ -7,7 +7,13 @@ DESCRIPTION = (
 )
 UNIT = "percent of prompts"
 READS = "answers"
-NAMES = {"rewrite": "XA", "paraphrase": "XP", "neighborhood": "XN"}
+NAMES = {
+    "rewrite": "XA",
+    "paraphrase": "XP",
+    "neighborhood": "XN",
+    "distracted": "XD",
+    "portability": "XO",
+}
 SCORE = None
 RANGE = (0.0, 1.0)
 CHANCE = None

@@ -7,7 +7,13 @@ DESCRIPTION = (
 )
 UNIT = "percent of prompts"
 READS = "answers"
-NAMES = {"rewrite": "GA", "paraphrase": "GP", "neighborhood": "GN"}
+NAMES = {
+    "rewrite": "GA",
+    "paraphrase": "GP",
+    "neighborhood": "GN",
+    "distracted": "GD",
+    "portability": "GO",
+}
 SCORE = None
 RANGE = (0.0, 1.0)
 CHANCE = None

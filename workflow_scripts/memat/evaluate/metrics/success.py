@@ -6,7 +6,7 @@ DESCRIPTION = (
 )
 UNIT = "percent of prompts"
 READS = "scores"
-NAMES = {"rewrite": "ES", "paraphrase": "PS", "neighborhood": "NS"}
+NAMES = {"rewrite": "ES", "paraphrase": "PS", "neighborhood": "NS", "distracted": "DS"}
 SCORE = "S"
 RANGE = (0.0, 1.0)
 CHANCE = 0.5  # of two targets, either is as likely to be ahead
