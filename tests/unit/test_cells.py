@@ -14,6 +14,7 @@ from memat.errors import CorrectionsFileError
 from memat.report.markdown import markdown_table
 from memat.report.tables import SUMMARY_SCHEMA
 from memat.text.engines.table import TableEngine
+from memat.text.facts import FACT_SCHEMA
 from memat.text.review import review_table
 from memat.text.reviewed import COLUMNS, read_corrections
 
@@ -55,9 +56,13 @@ def test_every_text_comes_back(text):
 
 
 def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
-    facts = pl.DataFrame(
-        {"case_id": [1], "paraphrase_prompts": [["a"]], "neighborhood_prompts": [["b"]]}
-    )
+    fact = {
+        **{"case_id": 1, "relation_id": "P1", "subject": "s", "prompt": "{} is"},
+        **{"target_new": "a", "target_true": "b"},
+        **{"paraphrase_prompts": ["s was"], "neighborhood_prompts": ["t is"]},
+    }
+    unasked = dict.fromkeys(FACT_SCHEMA, None)
+    facts = pl.DataFrame([unasked | fact], schema=FACT_SCHEMA)
     rejected = pl.DataFrame(
         {
             "case_id": 1,

@@ -113,7 +113,7 @@ WHOLE = [
     " the year 1999. He was",
     " Paris\n",
     ' a "star!" in',
-    " 100.5 km. And",
+    " 100.5 km away. And",
     "英语。他",
     " St. Louis.",
 ]

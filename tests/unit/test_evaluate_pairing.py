@@ -132,7 +132,7 @@ def test_the_setting_says_what_is_scored_and_compared(
     types = ["rewrite", "paraphrase", "neighborhood"]
     generate = {"prompt_types": types, "per_fact": 1, "tokens": 3}
     params = {"languages": ["en", "ca"], "block": "0", "shard": 0, "together": 1, "compute": {}}
-    params |= {"edited": []}
+    params |= {"edited": [], "context": []}
     score.main(
         Stage(
             name="score",

@@ -108,7 +108,7 @@ def scored(bilingual, tmp_path, monkeypatch, prompt_types, pairing="by_prompt", 
             SimpleNamespace(**inputs),
             SimpleNamespace(**outputs),
             cfg,
-            SimpleNamespace(**params, edited=[]),
+            SimpleNamespace(**params, edited=[], context=[]),
             1,
             PROVENANCE,
         )

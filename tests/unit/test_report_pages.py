@@ -61,7 +61,8 @@ def test_an_unedited_model_at_chance_is_said_so_of_that_language_only():
     ],
 )
 def test_few_facts_leave_open_what_a_model_knows(n_facts, changed, told):
-    (note,) = chance_notes(summary_of(*unedited(**CHANCE | changed), n_facts=n_facts), NAMES)
+    summary = summary_of(*unedited(**CHANCE | changed), n_facts=n_facts)
+    (note,) = chance_notes(summary, FAMILIES, NAMES)
     assert note.startswith(f"The unedited model cannot be told from chance in Catalan {told}")
     assert note.endswith(": it takes more facts to say whether it knows this language.")
     assert "at chance" not in note

@@ -223,7 +223,7 @@ def test_a_shard_behind_the_last_fact_of_an_edit_is_empty(stage_of, tmp_path, mo
     frames = []
     for shard in range(3):  # of three facts, two are Spanish
         outputs = {name: str(tmp_path / f"{name}_{shard}") for name in ("scores", "answers")}
-        params = {"languages": CODES, "edited": ["es"], "shard": shard}
+        params = {"languages": CODES, "edited": ["es"], "context": [], "shard": shard}
         cfg = {
             "pairing": "by_prompt",
             "shard_size": 1,

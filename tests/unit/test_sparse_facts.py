@@ -113,6 +113,7 @@ def stage(inputs, outputs, cfg, **params):
         "shard": 0,
         "together": 1,
         "edited": [],
+        "context": [],
     }
     return Stage("test", *spaces, cfg, SimpleNamespace(**(compute | params)), 1, PROVENANCE)
 
@@ -269,7 +270,7 @@ def test_the_bilingual_form_may_leave_out_the_record_of_an_unknown_target(tmp_pa
     ]
     known = json.loads(json.dumps(item))
     known["requested_rewrite"]["target_true"] = {"str": "guitar"}
-    with pytest.raises(FactError, match="eval_target_true: must be an object, found nothing"):
+    with pytest.raises(FactError, match="eval_target_true: missing"):
         read_two_record(write_records(tmp_path, known))
 
 
