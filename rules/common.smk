@@ -90,10 +90,7 @@ def _language_keys(code, keys):
 
 def language_pair(stage):
     """The language params of a stage that works on one target language, as far as it reads them."""
-    codes = {
-        "source_language": SOURCE,
-        "target_language": TARGETS[0] if config["facts"]["bilingual"] else job_language,
-    }
+    codes = {"source_language": SOURCE, "target_language": job_language}
     return {param: language_keys(stage, codes[param], param) for param in READ[stage]}
 
 

@@ -46,8 +46,8 @@ rule read_facts:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        cfg=some(config["facts"], "format", "neighbours", "contradictions"),
-        code=code_tag("read_facts.py"),
+        cfg=READING | some(config["facts"], "contradictions"),
+        code=code_tag("read_facts.py", facts_reader),
     message:
         "Facts of {input.facts}: read and validate"
     script:
@@ -59,14 +59,16 @@ if config["facts"]["bilingual"]:
     rule import_bilingual:
         input:
             facts=FACTS,
-            two_record=FACTS_FILE,
+            source=FACTS_FILE,
         output:
-            paired=PAIRED.format(language=TARGETS[0]),
-            rejected=PAIRED_REJECTED.format(language=TARGETS[0]),
+            paired=PAIRED,
+            rejected=PAIRED_REJECTED,
         log:
-            log_path("import_bilingual"),
+            log_path("import_bilingual", "{language}"),
         benchmark:
-            benchmark_path("import_bilingual")
+            benchmark_path("import_bilingual", "{language}")
+        wildcard_constraints:
+            language=one_of(TARGETS),
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -75,10 +77,10 @@ if config["facts"]["bilingual"]:
             runtime=10,
         params:
             **language_pair("import_bilingual"),
-            cfg=LEAST_PROMPTS,
-            code=code_tag("import_bilingual.py"),
+            cfg=imported_settings,
+            code=code_tag("import_bilingual.py", language_reader),
         message:
-            "The other language of {input.two_record}"
+            "What {input.source} holds in {wildcards.language}"
         script:
             "../workflow_scripts/import_bilingual.py"
 
@@ -332,8 +334,8 @@ rule list_lost:
         mem_mb=growing(2000),
         runtime=10,
     params:
-        cfg=some(config["facts"], "format", "neighbours"),
-        code=code_tag("list_lost.py"),
+        cfg=READING,
+        code=code_tag("list_lost.py", facts_reader),
     message:
         "Lost facts and prompts, with the reason in words"
     script:

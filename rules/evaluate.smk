@@ -139,10 +139,9 @@ rule list_facts:
         mem_mb=growing(2000),
         runtime=30,
     params:
-        cfg={"probability": config["summary"]["probability"]},
-        format=config["facts"]["format"],
+        cfg=READING | some(config["summary"], "probability"),
         languages=LANGUAGES,
-        code=code_tag("list_facts.py"),
+        code=code_tag("list_facts.py", facts_reader),
     message:
         "Every fact: what each model says, kept or lost and why"
     script:

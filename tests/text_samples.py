@@ -8,11 +8,12 @@ import polars as pl
 
 from memat.text.align import ALIGNMENT_SCHEMA
 from memat.text.engine import Translation
-from memat.text.facts import FACT_SCHEMA, read_facts, read_format
+from memat.text.facts import FACT_SCHEMA, read_facts
 from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
 from memat.text.joined import join_languages
 from memat.text.languages import Language, load_language
+from memat.text.reader import read_format
 from memat.text.repair import repair_facts
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.sentences import fact_sentences
@@ -64,7 +65,7 @@ def write_records(folder: Path, *records: dict) -> Path:
 
 def facts_of(folder: Path, *records: dict) -> pl.DataFrame:
     """Facts of records as they are, alike ones too."""
-    rows = read_format(write_records(folder, *records), "counterfact")
+    rows, _ = read_format(write_records(folder, *records), "counterfact")
     return pl.DataFrame([row | {"split": "report"} for row in rows], schema=FACT_SCHEMA)
 
 

@@ -5,15 +5,16 @@ from memat.stage import Stage, run_stage
 from memat.text.gender import LeastPrompts
 from memat.text.imported import import_bilingual
 from memat.text.languages import language_of
+from memat.text.reader import load_reader
 from memat.text.rejections import counted
-from memat.text.two_record import read_two_record
 
 
 def main(stage: Stage) -> str:
     language = language_of(stage.params.target_language)
+    reader = load_reader(stage.cfg["format"])
     paired, rejected = import_bilingual(
         io.read_table(stage.inputs.facts),
-        read_two_record(stage.inputs.two_record, language.elided_endings),
+        reader.read_language(stage.inputs.source, stage.cfg["own"], language),
         language,
         LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
     )

@@ -6,13 +6,14 @@ from memat import io
 from memat.report.fact_page import fact_page
 from memat.report.fact_table import fact_table, with_models
 from memat.stage import Stage, run_stage
-from memat.text.facts import read_format
+from memat.text.reader import read_format
 
 
 def main(stage: Stage) -> str:
     inputs, params = stage.inputs, stage.params
+    source, _ = read_format(inputs.source, stage.cfg["format"], stage.cfg["own"])
     facts = fact_table(
-        read_format(inputs.source, params.format),
+        source,
         io.read_table(inputs.bilingual),
         io.read_table(inputs.blocks),
         pl.concat(map(io.read_table, inputs.rejected)),

@@ -4,15 +4,14 @@ import polars as pl
 
 from memat import io
 from memat.stage import Stage, run_stage
-from memat.text.facts import read_format
 from memat.text.lost import lost_table
+from memat.text.reader import read_format
 
 
 def main(stage: Stage) -> str:
     rejected = pl.concat(map(io.read_table, stage.inputs.rejected))
-    lost = lost_table(
-        read_format(stage.inputs.facts, stage.cfg["format"], stage.cfg["neighbours"]), rejected
-    )
+    source, _ = read_format(stage.inputs.facts, stage.cfg["format"], stage.cfg["own"])
+    lost = lost_table(source, rejected)
     io.write_csv(stage.outputs.lost, lost)
     facts = lost.filter(what="fact").height
     return f"{facts} lost facts, {lost.height - facts} lost prompts"

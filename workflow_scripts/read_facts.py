@@ -9,9 +9,9 @@ def main(stage: Stage) -> str:
     facts, rejected = read_facts(
         stage.inputs.facts,
         stage.cfg["format"],
+        own=stage.cfg["own"],
         keep_ids=getattr(stage.inputs, "keep_ids", None),
         tuning_ids=getattr(stage.inputs, "tuning_ids", None),
-        neighbours=stage.cfg["neighbours"],
         contradictions=stage.cfg["contradictions"],
     )
     io.write_table(stage.outputs.facts, facts, stage.provenance)

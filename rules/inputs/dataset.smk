@@ -1,7 +1,7 @@
 # What the rules of dataset.smk need besides: settings, and functions that find inputs.
 
 from memat.study import translation
-from memat.text import engine
+from memat.text import engine, reader
 
 DATASET = f"{RESULTS}/dataset"
 FACTS = f"{DATASET}/facts.parquet"
@@ -27,6 +27,34 @@ REJECTED = [
     *(expand(REPAIRED_REJECTED, language=TARGETS) if TRANSLATED else []),
     *expand(PAIRED_REJECTED, language=TARGETS),
 ]
+
+
+def reading(language):
+    """What a stage that reads the facts file is told of its format."""
+    file = Path(f"resources/languages/{language}.yaml")
+    return {
+        "format": config["facts"]["format"],
+        "own": reader.own_settings(config["facts"], file),
+    }
+
+
+READING = reading(SOURCE)
+
+
+def facts_reader(wildcards):
+    """What a stage that reads the facts file uses of the formats."""
+    return reader.leaves_of_reader(config["facts"]["format"], "read")
+
+
+def language_reader(wildcards):
+    """The same for the other languages of the file."""
+    return reader.leaves_of_reader(config["facts"]["format"], "read_language")
+
+
+def imported_settings(wildcards):
+    return LEAST_PROMPTS | reading(wildcards.language)
+
+
 LEAST_PROMPTS = some(config["repair"], "min_paraphrases", "min_neighborhood")
 # what `snakemake dataset` makes: everything about the facts, and tables for people
 DATASET_OUTPUTS = [

@@ -22,12 +22,12 @@ from memat.text.funnel import funnel_table
 from memat.text.gender import LeastPrompts
 from memat.text.languages import load_language
 from memat.text.overlap import overlap_table, subsets
+from memat.text.readers.triples import templates_path
 from memat.text.rejections import lost_in, rejected_table
 from memat.text.repair import repair_facts
 from memat.text.review import review_table
 from memat.text.reviewed import read_corrections
 from memat.text.translate import translate_facts
-from memat.text.triples import templates_path
 from memat.text.two_record import read_two_record
 from mutations import Answers, damaged_files
 from text_samples import DEMO, REPOSITORY, bilingual_facts, imported_facts, language, record

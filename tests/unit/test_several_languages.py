@@ -322,7 +322,7 @@ def test_a_language_may_have_settings_of_its_own():
         ({"translate": {"by_language": {"es": {"by_language": {}}}}}, "translate.by_language.es.by_language: unknown key"),
         ({"translate": {"by_language": {"es": {"engine": "table"}}}}, "translate.by_language.es.table.path: missing; translate.engine is table"),
         ({"translate": {"engine": "table"}}, "translate.table.path: missing; translate.engine is table"),
-        ({"facts": {"bilingual": True}}, "facts.bilingual: the two-record form holds one language besides the source; languages.targets names 2: ca, es"),
+        ({"facts": {"bilingual": True}}, "facts.bilingual: a file of facts.format: counterfact holds one language besides the source; languages.targets names 2: ca, es"),
         ({"facts": {"reference": "r.json"}}, "facts.reference: 'r.json' is one file for 2 target languages (ca, es); write {language}"),
         ({"repair": {"corrections": "c.csv"}}, "repair.corrections: 'c.csv' is one file for 2"),
     ],

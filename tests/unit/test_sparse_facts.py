@@ -191,12 +191,13 @@ def test_probes_are_trained_on_the_facts_with_both_targets(inputs, tmp_path):
 
 
 def config(path, experiments=()):
-    facts = {"path": str(path), "format": "counterfact", "neighbours": "given"}
+    facts = {"path": str(path), "format": "counterfact"}
     facts |= {"contradictions": "refuse", "bilingual": False}
     facts |= dict.fromkeys(("sha256", "reference", "keep_ids", "tuning_ids"))
     blocks = {"split": "report", "size": 1, "count": 1, "donor": 0, "tuning": 0}
     repair = {"corrections": None}
-    return {"facts": facts, "blocks": blocks, "repair": repair, "experiments": list(experiments)}
+    sections = {"languages": {"source": "en", "targets": ["ca"]}, "facts": facts}
+    return sections | {"blocks": blocks, "repair": repair, "experiments": list(experiments)}
 
 
 def test_unknown_truth_is_announced_and_heads_need_a_fact_whose_truth_is_known(tmp_path):
@@ -241,7 +242,7 @@ def test_triples_may_leave_out_the_true_target(tmp_path):
     templates = "R: {rewrite: 'The capital of {} is', neighbours: {Paris: [Lutetia]}}"
     path = write_triples(tmp_path, rows, templates)
     for neighbours in ("given", "from_table"):
-        facts, _ = read_facts(path, "triples", neighbours=neighbours)
+        facts, _ = read_facts(path, "triples", own={"neighbours": neighbours})
         assert facts["target_true"].to_list() == [None, "Paris"]
         assert facts["neighborhood_prompts"].to_list() == [[], ["The capital of Lutetia is"]]
     path = write_triples(tmp_path, [dict(list(row.items())[:3]) for row in rows], templates)

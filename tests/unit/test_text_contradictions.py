@@ -18,10 +18,11 @@ TWO = (
 
 
 def config(path, **facts):
-    defaults = {"path": str(path), "format": "counterfact", "neighbours": "given"}
+    defaults = {"path": str(path), "format": "counterfact"}
     defaults |= {"contradictions": "refuse", "bilingual": False}
     defaults |= dict.fromkeys(("sha256", "reference", "keep_ids", "tuning_ids"))
     sections = {"blocks": BLOCKS, "experiments": [], "repair": {"corrections": None}}
+    sections |= {"languages": {"source": "en", "targets": ["ca"]}}
     return {"facts": defaults | facts} | sections
 
 
@@ -104,6 +105,6 @@ def test_checking_many_triples_takes_seconds(tmp_path):
     ]
     path = write_triples(tmp_path, rows, "R: {rewrite: 'The town of {} is'}")
     start = time.process_time()
-    (notice,) = check_facts(config(path, format="triples", neighbours="from_table"))
+    (notice,) = check_facts(config(path, format="triples", triples={"neighbours": "from_table"}))
     assert time.process_time() - start < 15  # 75 where each fact looks at all others
     assert "250000 neighbour prompts" in notice

@@ -37,7 +37,9 @@ def trial(tmp_path):
         for n in RELATIONS
         for place in "abc"
     ]
-    facts = read_facts(write_triples(tmp_path, rows, TEMPLATES), "triples", neighbours="from_table")
+    facts = read_facts(
+        write_triples(tmp_path, rows, TEMPLATES), "triples", own={"neighbours": "from_table"}
+    )
     bilingual, rejected = untranslated(facts[0])
     assert rejected.is_empty()
     return facts[0], bilingual

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memat.errors import FactError
-from memat.text.facts import FACT_SCHEMA, read_facts, read_ids, validate_facts_file
-from memat.text.triples import read_triples, unread
+from memat.errors import ConfigError, FactError
+from memat.text.facts import FACT_SCHEMA, read_facts, read_ids
+from memat.text.reader import notices, read_format
 from memat.text.two_record import read_two_record
 from text_samples import COUNTERFACT_SHAPED, record, write_records, write_triples
 
@@ -89,14 +89,14 @@ def test_a_broken_file_is_refused_as_a_whole(tmp_path, content, problem):
     path = tmp_path / "facts.json"
     path.write_bytes(content)
     with pytest.raises(FactError, match=r"facts\.json") as caught:
-        validate_facts_file(path)
+        read_format(path, "counterfact")
     assert problem in str(caught.value)
 
 
-def test_a_missing_file_and_an_unknown_format_are_fact_errors(tmp_path):
+def test_a_missing_file_and_an_unknown_format_are_refused(tmp_path):
     with pytest.raises(FactError, match="cannot be read"):
         read_facts(tmp_path / "none.json")
-    with pytest.raises(FactError, match="allowed: counterfact, triples"):
+    with pytest.raises(ConfigError, match=r"'xml' is unknown; allowed: .*counterfact.*triples"):
         read_facts(write_records(tmp_path, record()), "xml")
 
 
@@ -140,7 +140,7 @@ def test_any_bytes_are_read_or_a_fact_error(tmp_path_factory, data, cut):
     path = tmp_path_factory.mktemp("bytes") / "facts.json"
     path.write_bytes(json.dumps([record()]).encode()[:cut] + data)
     with pytest.raises(FactError):
-        validate_facts_file(path)
+        read_format(path, "counterfact")
 
 
 def test_a_paraphrase_without_its_subject_is_a_rejected_row(tmp_path):
@@ -208,7 +208,8 @@ def test_triples_become_counterfact_rows(tmp_path):
 
 
 def neighbours_of(path, neighbours="given"):
-    return read_facts(path, "triples", neighbours=neighbours)[0]["neighborhood_prompts"].to_list()
+    facts, _ = read_facts(path, "triples", own={"neighbours": neighbours})
+    return facts["neighborhood_prompts"].to_list()
 
 
 def test_neighbours_of_triples_are_given_by_row_or_template_or_asked_of_the_table(tmp_path):
@@ -266,10 +267,10 @@ def test_what_no_fact_reads_is_named(tmp_path):
     rows = [row | {"neighbors": "Lutetia"} for row in CAPITALS]
     listed = TEMPLATES + "  neighbours:\n    Pariss: [Lutetia]\n    Rome: [Latium]\n"
     path = write_triples(tmp_path, rows, listed)
-    column, target = unread(path)
+    column, target = notices(path, "triples")
     assert column.endswith("column 'neighbors' is not read; did you mean 'neighbours'?")
     assert "no fact has the true target 'Pariss'; did you mean 'Paris'?" in target
-    assert list(unread(write_triples(tmp_path, CAPITALS, TEMPLATES))) == []
+    assert list(notices(write_triples(tmp_path, CAPITALS, TEMPLATES), "triples")) == []
 
 
 @pytest.mark.parametrize(
@@ -316,7 +317,7 @@ def test_a_table_that_cannot_be_read_is_told_to_who_wrote_it(tmp_path, content, 
 )
 def test_broken_triples_are_fact_errors(tmp_path, rows, templates, problem):
     with pytest.raises(FactError) as caught:
-        read_triples(write_triples(tmp_path, rows, templates))
+        read_format(write_triples(tmp_path, rows, templates), "triples")
     assert problem in str(caught.value)
 
 
@@ -357,7 +358,7 @@ def test_a_file_as_large_as_counterfact_is_checked_in_seconds(tmp_path):
     path = tmp_path / "large.json"
     path.write_text(json.dumps([record(i) for i in range(21_919)]), encoding="utf-8")
     start = time.process_time()
-    assert validate_facts_file(path) == 21_919
+    assert len(read_format(path, "counterfact")[0]) == 21_919
     assert time.process_time() - start < 3
 
 

@@ -14,12 +14,12 @@ from memat.provenance import Provenance
 from memat.report.figure_funnel import draw_funnel
 from memat.report.figure_overlap import draw_overlap
 from memat.stage import Stage
-from memat.text.facts import read_format
 from memat.text.funnel import funnel_table
 from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts
 from memat.text.losses import losses_in_words
 from memat.text.lost import LOST_SCHEMA, lost_table, source_sentence
 from memat.text.overlap import overlap_table
+from memat.text.reader import read_format
 from memat.text.reasons import REASONS, in_words
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
@@ -66,7 +66,7 @@ def bilingual_of(*case_ids):
 
 
 def test_lost_facts_come_first_with_sentence_and_reason_in_words(tmp_path):
-    source = read_format(write_records(tmp_path, *map(record, range(5))), "counterfact")
+    source, _ = read_format(write_records(tmp_path, *map(record, range(5))), "counterfact")
     lost = lost_table(source, REJECTED)
     assert lost["what"].to_list() == ["fact", "fact", "fact", "prompt", "prompt"]
     assert lost.height == REJECTED.height
@@ -90,7 +90,7 @@ def test_lost_facts_come_first_with_sentence_and_reason_in_words(tmp_path):
 
 
 def test_a_loss_without_a_fact_or_a_target_is_listed_all_the_same(tmp_path):
-    source = read_format(write_records(tmp_path, record(1)), "counterfact")
+    source, _ = read_format(write_records(tmp_path, record(1)), "counterfact")
     rejected = rejected_table([Rejection(77, "read_facts", "record", "not_in_keep_ids")])
     assert lost_table(source, rejected).select("case_id", "sentence", "subject").row(0) == (
         *(77, None),
@@ -142,7 +142,7 @@ def test_the_list_is_a_csv(tmp_path):
     rejected, lost = str(tmp_path / "rejected.parquet"), str(tmp_path / "lost.csv")
     io.write_table(rejected, REJECTED, PROVENANCE)
     inputs = {"facts": str(path), "rejected": [rejected]}
-    settings = {"format": "counterfact", "neighbours": "given"}
+    settings = {"format": "counterfact", "own": {}}
     assert list_lost.main(stage(inputs, {"lost": lost}, settings)) == "3 lost facts, 2 lost prompts"
     assert pl.read_csv(lost, schema=LOST_SCHEMA).height == REJECTED.height
 
@@ -167,7 +167,7 @@ def test_stages_before_the_blocks_take_an_empty_table(tmp_path):
 def test_every_reason_that_a_stage_gives_has_a_sentence():
     """A code stands as a text in the call that rejects, or in a function that tells the fault."""
     given = set()
-    for path in (REPOSITORY / "workflow_scripts" / "memat" / "text").glob("*.py"):
+    for path in (REPOSITORY / "workflow_scripts" / "memat" / "text").glob("**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = isinstance(node, ast.Call) and getattr(node.func, "id", "")
             if called in ("Rejection", "Unrepairable", "_reject"):

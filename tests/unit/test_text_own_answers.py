@@ -7,16 +7,16 @@ from memat.errors import CorrectionsFileError, FactError
 from memat.text.align import align_translations
 from memat.text.contradictions import edited_by_others
 from memat.text.edited import edited_neighbours
-from memat.text.facts import choose_facts, read_facts, read_format
+from memat.text.facts import choose_facts, read_facts
 from memat.text.funnel import drawn_rows
 from memat.text.gender import LeastPrompts
 from memat.text.lost import lost_table
+from memat.text.reader import notices, read_format
 from memat.text.repair import repair_facts
 from memat.text.review import review_table, suspicion_table
 from memat.text.reviewed import read_corrections
 from memat.text.sentences import fact_sentences
 from memat.text.translate import translate_facts
-from memat.text.triples import read_triples, unread
 from memat.text.two_record import read_two_record
 from text_samples import (
     MadeUpEngine,
@@ -168,7 +168,7 @@ def test_a_fact_whose_true_target_is_unknown_keeps_the_neighbours_with_answers(t
         ]
         rewrites = asked(bilingual, code, "rewrite")
         assert [row[2] for row in rewrites] == [NEW]
-    sentence = lost_table(read_format(path, "counterfact"), rejected)["sentence"][0]
+    sentence = lost_table(read_format(path, "counterfact")[0], rejected)["sentence"][0]
     assert sentence == "Jimi Hendrix plays the."
 
 
@@ -180,7 +180,7 @@ def test_an_answer_that_is_the_new_target_compares_nothing(tmp_path):
     assert rejected.select("prompt_type", "index", "reason").rows() == [
         ("neighborhood", 2, "answer_is_new_target")
     ]
-    lost = lost_table(read_format(path, "counterfact"), rejected).row(0, named=True)
+    lost = lost_table(read_format(path, "counterfact")[0], rejected).row(0, named=True)
     assert lost["sentence"] == "Elton John plays the Piano."
     assert "nothing can be compared" in lost["why"]
     assert {index for _, index, *_ in asked(dataset(facts)[0], "ca", "neighborhood")} == {0, 1}
@@ -206,7 +206,7 @@ def test_lost_questions_never_cost_the_fact(tmp_path):
     ]
     assert asked(bilingual, "ca", "portability") == []
     assert asked(bilingual, "ca", "rewrite") == asked(dataset(facts)[0], "ca", "rewrite")
-    lost = lost_table(read_format(tmp_path / "facts.json", "counterfact"), rejected)
+    lost = lost_table(read_format(tmp_path / "facts.json", "counterfact")[0], rejected)
     assert lost["sentence"][0] == "The instrument of Toko Yasuda has keys."
 
 
@@ -327,7 +327,7 @@ BORN = [
 
 def test_triples_take_answers_from_their_templates_and_rows(tmp_path):
     rows = [BORN[0] | {"neighbours": "C = Lyon|D"}, BORN[1] | {"neighbours": None}]
-    first, second = read_triples(write_triples(tmp_path, rows, TEMPLATES))
+    (first, second), _ = read_format(write_triples(tmp_path, rows, TEMPLATES), "triples")
     pairs = zip(first["neighborhood_prompts"], first["neighborhood_answers"], strict=True)
     assert list(pairs) == [
         ("C was born in", "Lyon"),
@@ -349,10 +349,10 @@ def test_neighbours_of_a_whole_relation_need_no_true_target(tmp_path):
     facts, rejected = read_facts(path, "triples")
     assert facts["neighborhood_answers"].to_list() == [["Rome"], ["Rome"]]
     assert rejected.is_empty()
-    assert list(unread(path)) == []
+    assert list(notices(path, "triples")) == []
     unanswered = listed.replace("{subject: Joan Bell, answer: Rome}", "Joan Bell")
     with pytest.raises(FactError, match=r"P19.neighbours\[0\]: .* needs an answer"):
-        read_triples(write_triples(tmp_path, BORN, unanswered))
+        read_format(write_triples(tmp_path, BORN, unanswered), "triples")
 
 
 @pytest.mark.parametrize(
@@ -365,12 +365,12 @@ def test_neighbours_of_a_whole_relation_need_no_true_target(tmp_path):
 )
 def test_a_broken_template_of_answers_is_named(tmp_path, old, new, problem):
     with pytest.raises(FactError, match=problem):
-        read_triples(write_triples(tmp_path, BORN, TEMPLATES.replace(old, new)))
+        read_format(write_triples(tmp_path, BORN, TEMPLATES.replace(old, new)), "triples")
 
 
 def test_answers_to_targets_that_no_fact_has_are_named(tmp_path):
     path = write_triples(tmp_path, BORN, TEMPLATES.replace("Oslo: Norway", "Oslow: Norway"))
-    (problem,) = unread(path)
+    (problem,) = notices(path, "triples")
     assert "P19.portability: no fact has the new target 'Oslow'; did you mean 'Oslo'?" in problem
 
 

@@ -30,6 +30,7 @@ facts.url | file:///nowhere/facts.json | fetch_facts
 facts.keep_ids | resources/cache/tiny/ids.txt | read_facts
 facts.reference | resources/cache/tiny/two_record.json | translation_quality
 facts.bilingual | true | read_facts
+facts.triples.neighbours | from_table |
 translate.batch_facts | 5 | translate
 translate.apertium.pair | eng-spa |
 translate.table.path | resources/cache/tiny/copy.csv | translate

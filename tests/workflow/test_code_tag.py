@@ -9,6 +9,8 @@ import pytest
 from memat.definitions import code_tag, reached
 from memat.edit.solver import leaves_of_deltas, leaves_of_values, solver_names
 from memat.evaluate import families
+from memat.text.engine import engine_names, leaves_of_engine
+from memat.text.reader import format_names, leaves_of_reader
 from workflow.project import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow_scripts"
@@ -436,6 +438,45 @@ def test_a_change_of_a_metric_counts_for_jobs_that_use_it(copied, old, new, stag
     path.write_text(text)
     assert {stage for stage in METRIC_STAGES if before[0][stage] != after[0][stage]} == stages
     assert before[1] == after[1]
+
+
+# file | old | new | engines and formats whose jobs run again
+LEAF_CHANGES = {
+    "engine": ("engines/table.py", "self.known.get(text, ", "self.known.pop(text, ", {"table"}),
+    "setting of an engine": ("engines/apertium.py", 'OF_ONE_LANGUAGE = "pair"', "A = 1", set()),
+    "what two engines use": ("engine.py", "len(translations) != len", "len(translations) < len",
+                             {"apertium", "ctranslate2", "transformers"}),
+    "format": ("readers/triples.py", "MOST_OF_TABLE = 10", "MOST_OF_TABLE = 9", {"triples"}),
+    "setting of a format": ("readers/triples.py", '"] = "given"', '"] = "from_table"', set()),
+    "how a format is recognised": ("readers/counterfact.py", 'return "requested_rewrite" in',
+                                   'return "rewrite" in', set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "old", "new", "leaves"), LEAF_CHANGES.values(), ids=LEAF_CHANGES)
+def test_a_change_of_an_engine_or_a_format_counts_for_its_jobs(copied, name, old, new, leaves):
+    def tags_by_leaf():
+        found = {("translate", name): leaves_of_engine(name) for name in engine_names()}
+        for stage in ("read_facts", "list_lost", "list_facts"):
+            found |= {(stage, name): leaves_of_reader(name, "read") for name in format_names()}
+        return {
+            (stage, leaf): code_tag(
+                copied / f"{stage}.py",
+                copied,
+                *((copied / path.relative_to(SCRIPTS), used) for path, used in parts),
+            )
+            for (stage, leaf), parts in found.items()
+        }
+
+    path = copied / "memat/text" / name
+    text, before = path.read_text(), tags_by_leaf()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    after = tags_by_leaf()
+    path.write_text(text)
+    assert {key for key in before if before[key] != after[key]} == {
+        (stage, leaf) for stage, leaf in before if leaf in leaves
+    }
 
 
 def test_no_script_falls_back_to_a_whole_module():

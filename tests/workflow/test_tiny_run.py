@@ -243,6 +243,8 @@ DEFINITIONS = {
     "function": ("edit/linear.py", "    moment = weight *", "    moment = 2 * weight *", DELTAS),
     "solver": ("edit/solvers/memit.py", "/ layers_left", "/ (layers_left + 1)", DELTAS),
     "other solver": ("edit/solvers/pmet.py", "layers_left**0.5", "layers_left**0.4", {}),
+    "other engine": ("text/engines/apertium.py", '"-f", "line"', '"-f", "txt"', {}),
+    "other format": ("text/readers/triples.py", "MOST_OF_TABLE = 10", "MOST_OF_TABLE = 9", {}),
     "other architecture": ("model/architectures/gpt2.py", '"mlp.c_proj"', '"mlp.proj"', {}),
     "new class": (
         "errors.py",
@@ -416,6 +418,64 @@ def test_a_new_metric_reruns_nothing_and_where_it_is_shown_only_tables(finished,
     assert "EF  efficacy failure" in (results / "figures/metrics.svg").read_text(encoding="utf-8")
     outcome = finished.snakemake("--configfile", "configs/tiny.yaml")
     assert outcome.code == 0, outcome.text
+
+
+SHOUT = '''"""shout: every word in capitals (as an example)."""
+
+from memat.text.engine import Translation
+
+SETTINGS = {}
+
+
+def make(own, batch_size, threads):
+    return ShoutEngine()
+
+
+class ShoutEngine:
+    name = "shout"
+    whole_sources = False
+
+    def translate(self, sentences):
+        return [Translation(text.upper()) for text in sentences]
+'''
+OWN_FORMAT = '''"""own: CounterFact's records (as an example)."""
+
+from memat.text.readers import counterfact
+
+SETTINGS = {}
+
+
+def recognises(path):
+    return False
+
+
+def read(path, own):
+    return counterfact.read(path, own)
+'''
+
+
+@contextmanager
+def added(path, text):
+    """A file that the finished run did not have."""
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def test_a_new_engine_reruns_nothing_until_it_is_used(finished, planned):
+    with added(finished.folder / "workflow_scripts/memat/text/engines/shout.py", SHOUT):
+        assert planned() == {}
+        config = finished.config(translate__engine="shout")
+        assert planned(config) == {"translate": 1, **ALIGN}
+
+
+def test_a_new_format_reruns_nothing_until_it_is_used(finished, planned, followers):
+    with added(finished.folder / "workflow_scripts/memat/text/readers/own.py", OWN_FORMAT):
+        assert planned() == {}
+        jobs = planned(finished.config(facts__format="own"))
+        assert set(jobs) == {"read_facts"} | followers["read_facts"]
 
 
 @pytest.fixture(scope="module")

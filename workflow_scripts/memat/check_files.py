@@ -10,7 +10,7 @@ from memat import io
 from memat.checksum import carries_checksum
 from memat.edit.subject_list import KEY as SUBJECT_LIST
 from memat.edit.subject_list import read_subject_list
-from memat.errors import ConfigError, ModelError, NotEnoughFacts
+from memat.errors import ConfigError, FactError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.study.plan import all_languages, experiment_rows
 from memat.study.translation import file_of
@@ -18,9 +18,10 @@ from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
 from memat.text.facts import FACT_SCHEMA, choose_facts
+from memat.text.languages import load_language
+from memat.text.reader import formats_like, load_reader, notices, own_settings
 from memat.text.rejections import Rejection
 from memat.text.reviewed import read_corrections
-from memat.text.triples import unread
 from memat.text.two_record import read_two_record
 
 # hashing takes about a second per GB; larger models are compared by size here and
@@ -103,29 +104,42 @@ def check_facts(config: dict) -> list[str]:
     if facts["reference"]:
         for code in config["languages"]["targets"]:
             read_two_record(file_of(facts["reference"], code))
-    keys = ("path", "format", "keep_ids", "tuning_ids", "neighbours", "contradictions")
-    rows, rejections = choose_facts(*(facts[key] for key in keys))
-    if facts["bilingual"]:  # after the source language, whose faults are told first
-        read_two_record(facts["path"])
+    rows, rejections = _read(config)
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
     if config["repair"]["corrections"] and not facts["bilingual"]:
         for code in config["languages"]["targets"]:
             read_corrections(file_of(config["repair"]["corrections"], code), frame)
     _require_enough(config, frame["split"])
     _require_true_targets(config, frame)
-    notices = list(_notices(facts["path"], facts["format"], frame, rejections))
-    if facts["format"] == "counterfact" and not facts["bilingual"] and not facts["reference"]:
-        notices += _unread_language(facts["path"])
-    return notices
+    return list(_notices(facts, frame, rejections))
 
 
-def _unread_language(path: str) -> Iterator[str]:
-    """A sentence if records give a second language that is not read."""
-    if b'"eval_target_new"' in Path(path).read_bytes():
-        yield (
-            f"{path}: its records give a second language (eval_target_new), which only"
-            " facts.bilingual: true reads; as it is, the facts are translated"
+def _read(config: dict) -> tuple[list[dict], list[Rejection]]:
+    """The facts in the source language; of a bilingual file the other languages are read too."""
+    facts, languages = config["facts"], config["languages"]
+    source, *targets = (
+        Path(f"resources/languages/{code}.yaml")
+        for code in (languages["source"], *languages["targets"])
+    )
+    keys = ("keep_ids", "tuning_ids", "contradictions")
+    try:
+        read = choose_facts(
+            *(facts[key] for key in ("path", "format")),
+            own_settings(facts, source),
+            **{key: facts[key] for key in keys},
         )
+        # after the source language, whose faults are told first
+        for file in targets if facts["bilingual"] else ():
+            own = own_settings(facts, file)
+            load_reader(facts["format"]).read_language(facts["path"], own, load_language(file))
+    except FactError as error:
+        like = formats_like(facts["path"])
+        if facts["format"] in like or not like:
+            raise
+        raise FactError(
+            f"{error}; the file looks like one of facts.format: {' or '.join(like)}"
+        ) from error
+    return read
 
 
 def _require_enough(config: dict, splits: pl.Series) -> None:
@@ -157,10 +171,9 @@ def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:
         )
 
 
-def _notices(
-    path: str, file_format: str, facts: pl.DataFrame, rejections: list[Rejection]
-) -> Iterator[str]:
-    """What is dropped or left out that a user may not expect, with examples."""
+def _notices(source: dict, facts: pl.DataFrame, rejections: list[Rejection]) -> Iterator[str]:
+    """What is dropped or left out that a user may not expect, with examples; source: the section."""
+    path = source["path"]
     for reason, what in (
         (CONTRADICTS, "contradict an earlier one"),
         (REPEATS, "repeat an earlier one"),
@@ -168,7 +181,8 @@ def _notices(
         found = [f"case_id {r.case_id}: {r.detail}" for r in rejections if r.reason == reason]
         if found:
             yield f"{path}: {len(found)} facts are dropped, as they {what}: {examples(found)}"
-    if file_format == "triples" and (found := list(unread(path))):
+    others_read = bool(source["bilingual"] or source["reference"])
+    if found := list(notices(path, source["format"], others_read)):
         yield examples(found)
     if unknown := facts["target_true"].null_count():
         yield (

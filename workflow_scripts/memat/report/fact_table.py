@@ -47,7 +47,7 @@ def fact_table(
 ) -> pl.DataFrame:
     """`FACT_SCHEMA`: scored facts first, then lost ones, then those that the run does not use.
 
-    source: every row of the facts file (`memat.text.facts.read_format`). bilingual, blocks,
+    source: every row of the facts file (`memat.text.reader.read_format`). bilingual, blocks,
     rejected: of the dataset. languages: the source's first. A fact that is lost in one target
     language is there in the others; in the source's it is lost if it is in all of them, with
     every reason. The prompt of a lost fact is known in the source's language only; where the

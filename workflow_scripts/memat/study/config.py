@@ -18,6 +18,7 @@ from memat.study import translation
 from memat.study.faults import fault_lines
 from memat.study.section import PlainText, Section
 from memat.study.study_file import study_file_faults, whole_study
+from memat.text.reader import holds_one_language
 
 CUT_BY_FACTS = ("values", "activations", "scores")  # sections of stages whose jobs share the facts
 
@@ -105,11 +106,11 @@ class Config(Section):
     def _translation_faults(self) -> Iterator[tuple[str, str]]:
         targets = self.languages.targets
         if self.facts.bilingual:  # such a file needs no engine
-            if len(targets) > 1:
+            if len(targets) > 1 and holds_one_language(self.facts.format):
                 yield (
                     "facts.bilingual",
-                    "the two-record form holds one language besides the source; languages.targets"
-                    f" names {len(targets)}: {', '.join(targets)}",
+                    f"a file of facts.format: {self.facts.format} holds one language besides the"
+                    f" source; languages.targets names {len(targets)}: {', '.join(targets)}",
                 )
             if self.repair.corrections:
                 yield (

@@ -20,15 +20,19 @@ from memat.study.section import (
 )
 from memat.text.engine import PACKAGE as ENGINES
 from memat.text.engine import engine_names, engines_in_words
+from memat.text.reader import PACKAGE as FORMATS
+from memat.text.reader import bilingual_formats, format_names, formats_in_words
 
 EXAMPLE = "configs/own.yaml"
 
 
+@with_leaf_sections(FORMATS, "facts")
 class Facts(Section):
     """Read and validate."""
 
-    format: Literal["counterfact", "triples"] = "counterfact"
-    """counterfact (JSON records) | triples (CSV table with templates)"""
+    format: Annotated[Literal[*format_names()], Field(description=formats_in_words())] = (
+        "counterfact"
+    )
     path: OptionalText = None
     """a local file; a run needs this or `url`"""
     url: Annotated[PlainText, Field(pattern="^(https?|file)://")] | None = None
@@ -43,10 +47,7 @@ class Facts(Section):
     """the facts in both languages, only to measure the translation; of several target languages
     each has its own file: `{language}` in the path stands for its code"""
     bilingual: bool = False
-    """true: the file already holds both languages, nothing is translated"""
-    neighbours: Literal["given", "from_table"] = "given"
-    """given (by records, rows and templates) | from_table (triples: besides, up to 10 other
-    subjects of the table with the same relation and true target)"""
+    """true: the file already holds the target languages, nothing is translated"""
     contradictions: Literal["refuse", "drop"] = "refuse"
     """facts that want another target for the relation and subject of an earlier one: refuse
     (name both records) | drop (the first one stands)"""
@@ -60,13 +61,12 @@ class Facts(Section):
             )
         if self.path is not None and self.url is not None:
             yield "", "both path and url are given; set one of them to null"
-        if self.neighbours != "given" and self.format != "triples":
+        if self.bilingual and self.format not in bilingual_formats():
             yield (
-                "neighbours",
-                "from_table needs facts.format: triples; records give their own",
+                "bilingual",
+                f"records of facts.format: {self.format} hold one language; several are in"
+                f" those of {', '.join(bilingual_formats())}",
             )
-        if self.bilingual and self.format != "counterfact":
-            yield "bilingual", "needs facts.format: counterfact (the paper's two-record form)"
 
 
 @with_leaf_sections(ENGINES, "translate")

@@ -25,7 +25,7 @@ LOST_SCHEMA = {
 def lost_table(source: Sequence[dict], rejected: pl.DataFrame) -> pl.DataFrame:
     """`LOST_SCHEMA`: what was lost between the facts file and the dataset, facts before prompts.
 
-    source: every row of the facts file (`memat.text.facts.read_format`). rejected: of all
+    source: every row of the facts file (`memat.text.reader.read_format`). rejected: of all
     stages. language: where it was lost; empty: in all, before the translation. sentence: the prompt with its target, in the source language; of a fact, its rewrite
     prompt with the new target. prompt_type is empty for a fact.
     """

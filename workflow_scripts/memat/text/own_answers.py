@@ -8,27 +8,28 @@ from collections.abc import Mapping
 
 from memat.errors import FactError
 from memat.text.edited import normalised
+from memat.text.records import Where
 
 ANSWERED_KEYS = ("prompt", "answer")
 
 
-def answered_prompts(where, value: object, field: str) -> list[tuple[str, str]]:
+def answered_prompts(where: Where, value: object, field: str) -> list[tuple[str, str]]:
     """Pairs (prompt, answer) of a list of `{prompt, answer}`; none for nothing.
 
-    where: a `memat.text.facts.Where`, for messages.
+    where: for messages.
     """
     listed = where.items(value, field)
     return [_answered(where, item, f"{field}[{i}]") for i, item in enumerate(listed)]
 
 
-def _answered(where, item: object, field: str) -> tuple[str, str]:
+def _answered(where: Where, item: object, field: str) -> tuple[str, str]:
     entry = where.mapping(item, field)
     where.known_keys(entry, ANSWERED_KEYS, field)
     prompt, answer = (where.text(entry.get(key), f"{field}.{key}") for key in ANSWERED_KEYS)
     return prompt, answer
 
 
-def answer_columns(where, record: dict) -> dict[str, list]:
+def answer_columns(where: Where, record: dict) -> dict[str, list]:
     """The columns of a record's prompts but for rewrite and paraphrases.
 
     Neighbours with an answer of their own (`neighborhood`) follow those without

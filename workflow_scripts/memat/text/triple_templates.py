@@ -16,7 +16,7 @@ from pathlib import Path
 
 from memat.errors import FactError
 from memat.suggest import shown
-from memat.text.facts import Where
+from memat.text.records import Where
 from memat.yaml_files import read_yaml
 
 NEIGHBOURS, PORTABILITY = "neighbours", "portability"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from memat.text.facts import Where, load_records, true_target
 from memat.text.own_answers import answered_prompts
+from memat.text.records import Where, load_records, true_target
 
 ROLES = ("target_new", "target_true")
 ANSWER = "answer"

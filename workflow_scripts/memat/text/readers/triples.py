@@ -1,4 +1,4 @@
-"""Facts from a plain table of triples and a file of templates.
+"""triples: a table of relation, subject and targets, with templates beside it (CSV or Parquet).
 
 The table (CSV or Parquet) has the columns relation, subject and target_new, and
 optionally target_true (empty where it is unknown), case_id (otherwise the number of the
@@ -11,17 +11,20 @@ file, then, where asked for, the other subjects of the table.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
 from memat.errors import FactError
 from memat.progress import with_progress
+from memat.study.section import Section
 from memat.suggest import likely, shown
 from memat.text.edited import normalised
-from memat.text.facts import Where
+from memat.text.records import Where
+from memat.text.rejections import Rejection
 from memat.text.triple_templates import (
     NEIGHBOURS,
     OF_EVERY_FACT,
@@ -37,16 +40,27 @@ FROM_TABLE = "from_table"
 MOST_OF_TABLE = 10  # neighbours that a fact takes from the table
 
 
+class Triples(Section):
+    """Tables of triples."""
+
+    neighbours: Literal["given", "from_table"] = "given"
+    """given (by rows and templates) | from_table (besides, up to 10 other subjects of the table
+    with the same relation and true target)"""
+
+
+SETTINGS = {"facts": Triples}
+
+
+def recognises(path: str | Path) -> bool:
+    return Path(path).suffix in (".csv", ".parquet") and templates_path(path).is_file()
+
+
 def templates_path(path: str | Path) -> Path:
     """Where the templates of a table of triples lie."""
     return Path(path).with_suffix(".templates.yaml")
 
 
-def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
-    """Rows of `FACT_SCHEMA` (without split) from triples and templates.
-
-    neighbours: "given" by rows and templates only, or besides "from_table".
-    """
+def read(path: str | Path, own: Mapping) -> tuple[list[dict], list[Rejection]]:
     table = _read_table(path)
     rows = with_progress(table.iter_rows(named=True), "facts read", table.height)
     templates = read_templates(templates_path(path))
@@ -65,16 +79,15 @@ def read_triples(path: str | Path, neighbours: str = "given") -> list[dict]:
             raise where.fault(
                 "relation", f"{record['relation']!r} has no entry in {templates_path(path)}"
             )
-        own = _own_neighbours(where, row.get(NEIGHBOURS))
-        records.append(record | {"case_id": case_id, NEIGHBOURS: own})
+        listed = _own_neighbours(where, row.get(NEIGHBOURS))
+        records.append(record | {"case_id": case_id, NEIGHBOURS: listed})
     if not records:
         raise FactError(f"{path}: holds no record")
-    sharing = _sharing(records) if neighbours == FROM_TABLE else {}
-    return [_fact(record, templates[record["relation"]], sharing) for record in records]
+    sharing = _sharing(records) if own.get("neighbours") == FROM_TABLE else {}
+    return [_fact(record, templates[record["relation"]], sharing) for record in records], []
 
 
-def unread(path: str | Path) -> Iterator[str]:
-    """What a table and its templates hold that no fact reads, a sentence each."""
+def notices(path: str | Path, others_read: bool) -> Iterator[str]:
     table, known = _read_table(path), ("case_id", *COLUMNS, TRUE, NEIGHBOURS)
     for column in table.columns:
         if column.strip() and column not in known:

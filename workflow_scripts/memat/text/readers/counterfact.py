@@ -1,0 +1,67 @@
+"""counterfact: JSON records with a requested_rewrite and prompts (Meng et al. 2022).
+
+With `facts.bilingual` each record holds the two records of the paper's appendix A besides
+(`memat.text.two_record`).
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from memat.progress import with_progress
+from memat.text.languages import Language
+from memat.text.own_answers import answer_columns
+from memat.text.records import Where, first_record, load_records, true_target
+from memat.text.rejections import Rejection
+from memat.text.two_record import read_two_record
+
+SETTINGS = {}
+ONE_OTHER_LANGUAGE = True
+
+
+def recognises(path: str | Path) -> bool:
+    return "requested_rewrite" in first_record(path)
+
+
+def read(path: str | Path, own: Mapping) -> tuple[list[dict], list[Rejection]]:
+    records = with_progress(load_records(path), "facts read")
+    return [_row(where, record) for where, record in records], []
+
+
+def notices(path: str | Path, others_read: bool) -> Iterator[str]:
+    if not others_read and b'"eval_target_new"' in Path(path).read_bytes():
+        yield (
+            f"{path}: its records give a second language (eval_target_new), which only"
+            " facts.bilingual: true reads; as it is, the facts are translated"
+        )
+
+
+def read_language(path: str | Path, own: Mapping, language: Language) -> pl.DataFrame:
+    return read_two_record(path, language.elided_endings)
+
+
+def _row(where: Where, record: dict) -> dict:
+    rewrite = where.mapping(record.get("requested_rewrite"), "requested_rewrite")
+    field = "requested_rewrite.target_new"
+    new = where.mapping(rewrite.get("target_new"), field).get("str")
+    targets = {
+        "target_new": where.text(new, f"{field}.str"),
+        "target_true": true_target(where, rewrite),
+    }
+    if targets["target_new"] == targets["target_true"]:
+        raise where.fault(
+            "requested_rewrite", f"target_new and target_true are equal: {targets['target_new']!r}"
+        )
+    subject = where.subject(rewrite.get("subject"), "requested_rewrite.subject")
+    # CounterFact has the relation inside the rewrite, appendix A of the paper beside it
+    relation = rewrite.get("relation_id", record.get("relation_id"))
+    return {
+        "case_id": record["case_id"],
+        "relation_id": where.text(relation, "requested_rewrite.relation_id"),
+        "subject": subject,
+        "prompt": where.template(rewrite.get("prompt"), "requested_rewrite.prompt"),
+        **targets,
+        "paraphrase_prompts": where.prompts(record.get("paraphrase_prompts"), "paraphrase_prompts"),
+        **answer_columns(where, record),
+    }
