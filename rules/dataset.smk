@@ -58,6 +58,9 @@ if config["facts"]["bilingual"]:
 
     rule import_bilingual:
         input:
+            **optional_inputs(
+                manifest=MANIFEST if SUBJECT_ALIGNMENT.get("model") == "edited" else None
+            ),
             facts=FACTS,
             source=FACTS_FILE,
         output:
@@ -73,11 +76,12 @@ if config["facts"]["bilingual"]:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=growing(2000),
-            runtime=10,
+            mem_mb=model_memory if SUBJECT_ALIGNMENT else growing(2000),
+            runtime=60,
         params:
             **language_pair("import_bilingual"),
             cfg=imported_settings,
+            align=SUBJECT_ALIGNMENT,
             code=code_tag("import_bilingual.py", language_reader),
         message:
             "What {input.source} holds in {wildcards.language}"
@@ -107,6 +111,7 @@ else:
         params:
             **language_pair("translate"),
             cfg=translate_settings,
+            questions=question_templates,
             shard=shard_number,
             code=code_tag("translate.py", translation_engine),
         message:

@@ -5,6 +5,7 @@ from memat.shards import share
 from memat.stage import Stage, run_stage
 from memat.text.engine import make_engine
 from memat.text.languages import language_of
+from memat.text.questions import QuestionEngine
 from memat.text.translate import join_translations, translate_facts
 
 
@@ -12,6 +13,8 @@ def main(stage: Stage) -> str:
     cfg, params = stage.cfg, stage.params
     facts = io.read_table(stage.inputs.facts)
     engine = make_engine(cfg, stage.threads)
+    if params.questions and not engine.whole_sources:
+        engine = QuestionEngine(engine, *params.questions)
     source_language = language_of(stage.params.source_language)
     target_language = language_of(stage.params.target_language)
     groups = list(facts.iter_slices(cfg["batch_facts"]))

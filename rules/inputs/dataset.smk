@@ -51,6 +51,16 @@ def language_reader(wildcards):
     return reader.leaves_of_reader(config["facts"]["format"], "read_language")
 
 
+# with which subjects are found that do not stand in a prompt as they are written
+SUBJECT_ALIGNMENT = config["align"] if reader.aligns_subjects(config["facts"]["format"]) else {}
+
+
+def question_templates(wildcards):
+    """How facts that are questions are asked in the source and in a target language."""
+    own = [reading(language)["own"] for language in (SOURCE, wildcards.language)]
+    return [settings["question"] for settings in own] if "question" in own[0] else None
+
+
 def imported_settings(wildcards):
     return LEAST_PROMPTS | reading(wildcards.language)
 

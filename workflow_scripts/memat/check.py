@@ -28,6 +28,7 @@ from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
 from memat.text.engine import files_of
 from memat.text.languages import load_language
+from memat.text.reader import own_settings
 
 
 def check_config(config: dict) -> list[str]:
@@ -42,6 +43,7 @@ def check_config(config: dict) -> list[str]:
     _raise_all(layout_faults(config["results"]))
     for code in all_languages(config):
         load_language(Path(f"resources/languages/{code}.yaml"))
+        own_settings(config["facts"], Path(f"resources/languages/{code}.yaml"))
     _raise_all(chain(experiment_faults(config), study_faults(config)))
     into = translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])

@@ -9,6 +9,7 @@ from simalign import SentenceAligner
 from tqdm import tqdm
 
 from memat.errors import ModelError
+from memat.model.manifest import model_folder as prepared_folder
 from memat.text.embeddings import WordVectors
 from memat.text.hub import model_folder
 from memat.text.words import words_of
@@ -76,6 +77,21 @@ class Aligner:
             return []
         found = self.aligner.get_word_aligns(source, translation)[self.method]
         return sorted((int(s), int(t)) for s, t in found)
+
+
+def aligner_of(settings: dict, manifest: str | None) -> Aligner:
+    """The aligner of a section `align`; manifest: that of the edited model, where it aligns.
+
+    Raises ModelError(align.model).
+    """
+    return Aligner(
+        prepared_folder(manifest) if manifest else settings["model"],
+        layer=settings["layer"],
+        method=settings["method"],
+        batch_size=settings["batch_size"],
+        revision=None if manifest else settings["revision"],
+        causal=manifest is not None,
+    )
 
 
 SUBJECT_WORD = "Maria"  # a name in many languages, while the real one is set aside

@@ -28,6 +28,7 @@ class Language:
     name: str
     openers: tuple[str, ...]
     kl_prompt: str
+    question: str = field(default_factory=str)
     iso639_3: str = field(default_factory=str)
     vowels: str = field(default_factory=str)
     articles: tuple[str, ...] = field(default_factory=tuple)
@@ -64,8 +65,10 @@ def load_language(path: str | Path) -> Language:
     """The language of a file. Raises LanguageError(file, key)."""
     content = _read_content(path)
     language = Language(**{key: _value(path, key, value) for key, value in content.items()})
-    if language.kl_prompt.count("{}") != 1:
-        raise LanguageError(f"{path}: kl_prompt must have exactly one '{{}}'")
+    for key in ("kl_prompt", "question"):
+        text = content.get(key)
+        if text is not None and text.count("{}") != 1:
+            raise LanguageError(f"{path}: {key} must have exactly one '{{}}'")
     return language
 
 
@@ -126,7 +129,7 @@ def _read_content(path: str | Path) -> dict[str, object]:
 
 def _value(path: str | Path, key: str, value: object) -> object:
     """One key's value in the type that `Language` declares, or a LanguageError."""
-    if key in ("code", "name", "kl_prompt", "vowels", "iso639_3"):
+    if key in ("code", "name", "kl_prompt", "question", "vowels", "iso639_3"):
         return _text(path, key, value)
     if key == "duplicate_by_target":
         return _checked(path, key, value, bool, "true or false")

@@ -33,6 +33,11 @@ def holds_one_language(name: str) -> bool:
     return getattr(load_reader(name), "ONE_OTHER_LANGUAGE", False)
 
 
+def aligns_subjects(name: str) -> bool:
+    """Whether a subject of the format need not stand in its prompt as it is written."""
+    return getattr(load_reader(name), "ALIGNS_SUBJECTS", False)
+
+
 def formats_like(path: str | Path) -> list[str]:
     """The formats that a file looks like."""
     return [name for name in format_names() if load_reader(name).recognises(path)]

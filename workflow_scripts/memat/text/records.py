@@ -117,8 +117,11 @@ def load_json(path: str | Path) -> object:
         raise FactError(f"{path}: is nested too deeply to be a list of records") from error
 
 
-def load_records(path: str | Path) -> list[tuple[Where, dict]]:
-    """The records of a JSON list with their places; case ids checked and distinct."""
+def load_records(path: str | Path, numbered: bool = True) -> list[tuple[Where, dict]]:
+    """The records of a JSON list with their places; case ids checked and distinct.
+
+    numbered: each has a case_id; otherwise its position stands for one that is not given.
+    """
     content = load_json(path)
     if not isinstance(content, list):
         raise FactError(f"{path}: must be a list of records, found {kind_of(content)}")
@@ -127,7 +130,8 @@ def load_records(path: str | Path) -> list[tuple[Where, dict]]:
     records, first_seen = [], {}
     for position, item in enumerate(content, 1):
         record = Where(str(path), position).mapping(item, "record")
-        where = Where(str(path), position, record.get("case_id"))
+        case_id = record.get("case_id", None if numbered else position)
+        where = Where(str(path), position, case_id)
         where.new_case_id(first_seen)
         records.append((where, record))
     return records

@@ -99,16 +99,38 @@ def aligned_subject(sentence: AlignedSentence, subject: str, before: int) -> str
     For translators that may have changed the name; only text before offset `before`
     (the target) is looked at.
     """
-    wanted = words_of(subject)
-    source = sentence.source_words
-    for start in range(len(source) - len(wanted) + 1):
-        if list(source[start : start + len(wanted)]) == wanted:
-            places = range(start, start + len(wanted))
-            break
-    else:
-        return None
+    places = _source_places(sentence, subject)
     found = sorted({t for s, t in sentence.pairs if s in places})
     found = [t for t in found if sentence.offsets[t][1] <= before]
     if not found or found[-1] - found[0] + 1 > 2 * len(found):
         return None
-    return sentence.text[sentence.offsets[found[0]][0] : sentence.offsets[found[-1]][1]]
+    return _text_between(sentence, found[0], found[-1])
+
+
+def sure_subject(sentence: AlignedSentence, subject: str) -> str | None:
+    """As `aligned_subject`, where nothing else tells the name: half of the subject's words must
+    be aligned, and the run of their words holds none of another source word, and no sign."""
+    places = _source_places(sentence, subject)
+    pairs = [(s, t) for s, t in sentence.pairs if s in places]
+    found = {t for _, t in pairs}
+    if not found or 2 * len({s for s, _ in pairs}) < len(places):
+        return None
+    others = {t for s, t in sentence.pairs if s not in places} - found
+    run = range(min(found), max(found) + 1)
+    if any(t in others or not sentence.words[t][0].isalnum() for t in run):
+        return None
+    return _text_between(sentence, run[0], run[-1])
+
+
+def _source_places(sentence: AlignedSentence, subject: str) -> range:
+    """Where the subject's words stand first in the source; an empty range where they do not."""
+    wanted, source = words_of(subject), sentence.source_words
+    for start in range(len(source) - len(wanted) + 1):
+        if list(source[start : start + len(wanted)]) == wanted:
+            return range(start, start + len(wanted))
+    return range(0)
+
+
+def _text_between(sentence: AlignedSentence, first: int, last: int) -> str:
+    """The text from one word to another."""
+    return sentence.text[sentence.offsets[first][0] : sentence.offsets[last][1]]

@@ -14,13 +14,17 @@ read(path, own)
 and, where the format has it,
 
 completed(own, language)
-          its section with what follows from a language, whose file is given
+          its section with what follows from a language, whose file is given; a format of
+          questions gives `question`, the template they are asked in (`memat.text.questions`)
 notices(path, others_read)
           sentences on what a file holds and nothing reads, for the start of a run; others_read:
           whether other languages than the source's are read
 read_language(path, own, language)
           what the records hold in another language (`facts.bilingual`), a `Language`:
           `memat.text.two_record.PROMPT_SCHEMA`
+ALIGNS_SUBJECTS
+          True where a rewrite prompt of another language may come without a template, as its
+          subject is written otherwise; it is then looked for with `align`
 ONE_OTHER_LANGUAGE
           True where a file holds one language besides the source, and does not name it
 """
