@@ -253,15 +253,15 @@ def test_nothing_is_shown_of_prompts_that_were_not_asked(bilingual, tmp_path, mo
 
 def test_a_language_at_chance_is_told_by_the_other_prompts():
     """A distracting sentence leads a model that does not know the language too."""
-    at_chance = {name: (50.0, 40.0, 60.0) for name in ("ES", "PS", "NS")}
+    at_chance = {name: (50.0, 45.0, 55.0) for name in ("ES", "PS", "NS")}
     shown = at_chance | {"DS": (5.0, 1.0, 9.0), "NA": (0.0, 0.0, 0.0)}
     rows = [
-        {"method": "unedited", "eval_language": "xx", "metric": name}
+        {"method": "unedited", "eval_language": "xx", "metric": name, "n_facts": 100}
         | dict(zip(("value", "low", "high"), values, strict=True))
         for name, values in shown.items()
     ]
     (note,) = chance_notes(pl.DataFrame(rows), FAMILIES, {"xx": "Xish"})
-    assert "at chance in Xish (NS" in note
+    assert note.startswith("The unedited model is at chance in Xish on 100 facts (ES 50.0")
 
 
 def test_the_table_of_types_agrees_with_the_dataset_and_the_names():

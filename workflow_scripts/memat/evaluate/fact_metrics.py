@@ -158,8 +158,10 @@ def _refuse_non_finite(scores: pl.DataFrame) -> None:
 
 def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
     """Prompts whose targets are not those that their fact's prompts have, each once."""
+    wants_new = [name for name, asked in PROMPT_TYPES.items() if asked.wanted == NEW]
     # neighbours with an answer of their own have one whether or not the fact's is known
-    known = ((pl.col("role") == TRUE) & (pl.col("prompt_type") == "rewrite")).any().over(_FACT)
+    known = (pl.col("role") == TRUE) & pl.col("prompt_type").is_in(wants_new)
+    known = known.any().over(_FACT)
     roles = scores.with_columns(known=known).group_by(_PROMPT, maintain_order=True)
     roles = roles.agg(pl.col("role").sort().str.join(" "), pl.col("known").first())
     compared = {
@@ -167,7 +169,6 @@ def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
         for name, asked in PROMPT_TYPES.items()
     }
     # a neighbour wants an answer that is known; the new target can stand alone
-    wants_new = [name for name, asked in PROMPT_TYPES.items() if asked.wanted == NEW]
     alone = ~pl.col("known") & pl.col("prompt_type").is_in(wants_new)
     wanted = pl.col("prompt_type").replace_strict(compared, return_dtype=pl.String)
     return roles.filter(pl.col("role") != pl.when(alone).then(pl.lit(NEW)).otherwise(wanted))
