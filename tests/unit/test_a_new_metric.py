@@ -175,7 +175,7 @@ def test_every_leaf_keeps_the_contract(family):
         assert set(SCORED) <= leaf.NAMES.keys()
     names = [metric.name for metric in metrics_of(family_names())]
     assert len(set(names)) == len(names)
-    scores = random_scores(30)
+    scores = random_scores(30).with_columns(pl.col("block").cast(pl.String))
     answers = random_answers(scores)
     language = language_of(dict.fromkeys(OF_ANSWERS))
     measured = pl.concat(

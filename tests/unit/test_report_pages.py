@@ -290,9 +290,9 @@ def test_texts_of_facts_are_escaped_in_the_page(facts):
 def test_the_first_page_holds_table_sentences_model_and_settings():
     funnel = pl.DataFrame(
         [
-            ("given", None, 25, 0, "{}", 0, "{}", None),
-            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}", None),
-            ("used", None, 20, 0, "{}", 12, '{"neighbour_is_edited": 12}', 28),
+            ("given", None, 25, 0, "{}", 0, "{}", None, None),
+            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}", None, None),
+            ("used", None, 20, 0, "{}", 12, '{"neighbour_is_edited": 12}', 28, 0),
         ],
         schema=FUNNEL_SCHEMA,
         orient="row",
