@@ -2,6 +2,7 @@
 
 import os
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,23 +18,29 @@ sys.path.insert(0, str(LIBRARY))
 from memat.caches import use_own_caches
 from memat.errors import MematError
 from memat.study.config import completed
+from memat.study.settings_file import settings_path, with_model_settings
 
 use_own_caches(REPOSITORY / "resources/cache", os.environ)  # jobs inherit them
+
+
+GIVEN = deepcopy(config)  # what the user's own config says, before the defaults
 
 
 configfile: "config.yaml"
 
 
-if workflow.is_main_process:  # jobs read this file again; once is enough
-    try:
+MODELS = Path("resources/models")
+try:
+    merged, FROM_MODEL_SETTINGS = with_model_settings(config, GIVEN, MODELS)
+    if workflow.is_main_process:  # jobs read this file again; once is enough
         from memat.check import check_config
 
-        for notice in check_config(config):
+        for notice in check_config(merged, FROM_MODEL_SETTINGS):
             logger.warning(notice)
-    except MematError as error:
-        raise WorkflowError(str(error)) from None
+except MematError as error:
+    raise WorkflowError(str(error)) from None
 
-complete = completed(config)
+complete = completed(merged)
 config.clear()  # so that its keys stand in the order of the sections, whatever file named them
 config.update(complete)
 
@@ -61,6 +68,8 @@ include: "rules/inputs/heads.smk"
 include: "rules/heads.smk"
 include: "rules/inputs/evaluate.smk"
 include: "rules/evaluate.smk"
+include: "rules/inputs/tune.smk"
+include: "rules/tune.smk"
 include: "rules/inputs/export.smk"
 include: "rules/export.smk"
 include: "rules/inputs/damage.smk"
@@ -77,6 +86,7 @@ localrules:
     dataset,
     report,
     export,
+    tune,
 
 
 rule all:
@@ -99,3 +109,9 @@ rule report:
 rule export:
     input:
         requested_export,
+
+
+rule tune:
+    input:
+        MODEL_SETTINGS,
+        TUNE_OUTPUTS,

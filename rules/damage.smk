@@ -51,7 +51,7 @@ rule report_damage:
             category="Results",
             labels={"result": "what was learnt, what it cost", "kind": "figure"},
         ),
-        svg=figure_path("gain_and_damage", "svg"),
+        svg=PATHS.figure("gain_and_damage", "svg"),
     log:
         log_path("report_damage"),
     benchmark:

@@ -150,7 +150,7 @@ rule list_facts:
 
 # what the first page of the results shows: what can change a number of theirs
 SHOWN_SETTINGS = {
-    **{key: value for key, value in config.items() if key not in ("study", "export")},
+    **{key: value for key, value in config.items() if key not in ("study", "export", "tune")},
     "values": of_solvers(config["values"]),
     "deltas": of_solvers(config["deltas"]),
     "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},
@@ -186,6 +186,7 @@ rule write_index:
     params:
         cfg=SHOWN_SETTINGS,
         names=LANGUAGE_NAMES,
+        from_model=FROM_MODEL_SETTINGS,
         code=code_tag("write_index.py", labels_of_metrics),
     message:
         "Headlines, table and settings on one page"

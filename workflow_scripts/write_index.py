@@ -29,6 +29,7 @@ def main(stage: Stage) -> str:
             io.read_table(inputs.funnel),
             manifest,
             stage.cfg,
+            params.from_model,
         ),
     )
     opening = [note_list(notes), headline_list(sentences), definition_list(summary, families)]

@@ -5,7 +5,7 @@ then at the files it names (model spec, facts, ids). It reads no weights and
 starts no stage: seconds, also for large models.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
 from memat.study.plan import MAIN, all_languages, plan_study
 from memat.study.row_faults import experiment_faults, study_faults
+from memat.study.settings_file import settings_notice
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
 from memat.text.engine import files_of
@@ -31,10 +32,11 @@ from memat.text.languages import load_language
 from memat.text.reader import own_settings
 
 
-def check_config(config: dict) -> list[str]:
+def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
     """Sentences on model and facts that a user should know before a run.
 
-    config: the merged configuration; what it leaves out has its default.
+    config: the merged configuration; what it leaves out has its default. from_model: keys that
+    have the value of the model's own settings (`memat.study.settings_file`).
     Raises ConfigError, FactError, ModelError or LanguageError for the first kind of fault.
     """
     _raise_all(config_faults(config))
@@ -51,7 +53,8 @@ def check_config(config: dict) -> list[str]:
     _check_named_files(config, into)
     check_subject_list(config)
     check_prepared_model(spec)
-    notices = [spec.license_notice(), *_commit_notices(config, spec, into)]
+    from_settings = settings_notice(spec.name, from_model)
+    notices = [spec.license_notice(), from_settings, *_commit_notices(config, spec, into)]
     return [*filter(None, notices), *check_facts(config)]
 
 
@@ -85,6 +88,12 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
             f"edit.layers: {spec.n_layers - 1} is the last layer of {spec.name}; values are read"
             " and optimised below it, at most at the last but one"
         )
+    for number, layers in enumerate(config["tune"]["edit"]["layers"] or []):
+        if layers[-1] >= spec.n_layers - 1:
+            yield (
+                f"tune.edit.layers[{number}]: {layers[-1]} is out of range; the highest edit layer"
+                f" of {spec.name} is at most {spec.n_layers - 2}"
+            )
     if config["align"]["model"] == "edited" and config["align"]["layer"] > spec.n_layers:
         yield (
             f"align.layer: {config['align']['layer']} is out of range;"

@@ -57,6 +57,10 @@ class NotConverged(MematError):
     """An optimiser stopped before its tolerance; names layer and head."""
 
 
+class ProcessEnded(MematError):
+    """A process that a stage started was killed."""
+
+
 class CannotWrite(MematError):
     """A result cannot be written: the disk is full or read-only, or belongs to another user."""
 

@@ -85,7 +85,7 @@ def read_model_spec(folder: Path, name: str) -> ModelSpec:
     """Spec and sizes of a model. Raises ModelError (with the key), UnsupportedArchitecture."""
     path = folder / f"{name}.yaml"
     if not isfile(path):
-        known = sorted(p.stem for p in folder.glob("*.yaml"))
+        known = sorted(p.stem for p in folder.glob("*.yaml") if not p.match("*.settings.yaml"))
         raise ModelError(f"model.name: {allowed_values(name, known)} ({path} does not exist)")
     content = read_yaml(path, ModelError)
     _check_keys(path, content)

@@ -43,11 +43,13 @@ def index_page(
     funnel: pl.DataFrame,
     manifest: Mapping,
     settings: Mapping,
+    from_model: Sequence[str] = (),
 ) -> str:
     """The page. summary: of `summary_frame`; sentences: `headlines`; notes: `chance_notes`;
 
     families: of the metrics shown; funnel: of `funnel_table`; manifest: of the prepared model;
-    settings: the config as resolved.
+    settings: the config as resolved. from_model: keys of them that have the value of the model's
+    own settings file.
     """
     source = manifest["source"]
     model = source.get("description") or source.get("repo") or source.get("path") or "model"
@@ -60,7 +62,7 @@ def index_page(
             note_list(notes),
             '<p><a href="facts.html">Fact by fact: what each model says</a></p>',
             "<h2>Model</h2>",
-            table(("", ""), model_rows(manifest)),
+            table(("", ""), [*model_rows(manifest), *_own_settings(from_model)]),
             "<h2>Facts</h2>",
             table(FUNNEL_HEADER, _steps(funnel), numbers=(1, 2, 4, 6)),
             "<h2>Files of this run</h2>",
@@ -119,6 +121,12 @@ def model_rows(manifest: Mapping) -> list[tuple[str, str]]:
         told.append(("wheels", ", ".join(wheels)))
     told.append(("type", manifest["model_type"]))
     return [(escaped(key), escaped(value)) for key, value in told]
+
+
+def _own_settings(keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Which settings came with the model; no row where none did."""
+    if keys:
+        yield "settings of the model's own", escaped(", ".join(keys))
 
 
 def flat(settings: object, place: str = "") -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from memat.study import sections_dataset as of_dataset
 from memat.study import sections_edit as of_edit
 from memat.study import sections_run as of_run
 from memat.study import sections_study as of_study
+from memat.study import sections_tune as of_tune
 from memat.study import translation
 from memat.study.faults import fault_lines
 from memat.study.section import PlainText, Section
@@ -55,6 +56,7 @@ class Config(Section):
     summary: of_run.Summary = of_run.Summary()
     damage: of_run.Damage = of_run.Damage()
     export: of_run.Export = of_run.Export()
+    tune: of_tune.Tune = of_tune.Tune()
     experiments: Annotated[list[of_study.Experiment], Field(min_length=1)] | None = None
     """unedited, then memit in each language, then memat with edit and heads in each"""
     study: of_study.Study = of_study.Study()

@@ -17,6 +17,7 @@ READ = {
     "sample_text": {"language_keys": ("openers",)},
     "optimise_values": {"language_keys": ("kl_prompt",)},
     "fit_corrections": {"language_keys": ("kl_prompt",)},
+    "search_settings": {"language_keys": ("kl_prompt",)},
     "translate": {
         "source_language": ("stand_ins", "articles"),
         "target_language": (
