@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from math import prod
 from statistics import harmonic_mean
 
 import pytest
@@ -127,7 +128,8 @@ def test_the_better_half_goes_on_and_the_best_of_all_is_found_where_facts_agree(
 def test_every_value_setting_meets_every_setting_of_the_solve():
     axes = AXES | {"values_tried": 6}
     found = edit_candidates(axes, 18, 0)
-    assert len(found) == 6 * len(axes["covariance_weight"]) * len(axes["key_templates"])
+    solves = ("covariance_weight", "key_templates", "protected_weight")
+    assert len(found) == 6 * prod(len(axes[axis]) for axis in solves)
     assert len({candidate_id(settings) for settings in found}) == len(found)
     assert len({values_id(settings, "layerwise", "en") for settings in found}) == 6
     assert all(set(settings) <= set(TUNED_KEYS) for settings in found)

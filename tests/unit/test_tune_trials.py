@@ -17,12 +17,14 @@ import score
 import solve_deltas
 import train_probes
 from memat import io
+from memat.errors import NonFiniteValue
 from memat.evaluate.fact_metrics import fact_metrics
+from memat.evaluate.prompt_types import SCORED
 from memat.fact_sets import first
 from memat.provenance import Provenance
 from memat.stage import Stage
 from memat.tensors import write_tensors
-from memat.tune import trials
+from memat.tune import bench, trials
 from memat.tune.bench import FAMILIES, FixedSettings
 from memat.tune.candidates import candidate_id
 from memat.tune.run import search_settings
@@ -170,13 +172,13 @@ def staged(spec, folder, language, with_heads):
     )  # fmt: skip
     deltas = run(
         solve_deltas, folder,
-        {"templates": [folder / f"{language}.json"], "values": [values]},
+        {"templates": [folder / f"{language}.json"], "values": [values], "protected": []},
         {"deltas": f"deltas_{language}.safetensors"},
         {
             "covariance_weight": 3.0, "key_templates": "grouped", "residual": "updated",
             "solver": "memit", "own": {}, "spread": spread,
         },
-        languages=[language], layers=EDIT["edit.layers"],
+        languages=[language], stacked=False, layers=EDIT["edit.layers"],
     )  # fmt: skip
     corrections = []
     if with_heads:
@@ -206,8 +208,11 @@ def scored(folder, deltas, corrections, edited):
     path = run(
         score, folder, {"deltas": deltas, "corrections": corrections},
         {"scores": "scores.parquet", "answers": "answers.parquet"},
-        {"pairing": "by_prompt", "shard_size": None},
-        languages=CODES, edited=edited, answers=False,
+        {
+            "pairing": "by_prompt", "shard_size": None, "prompt_types": list(SCORED),
+            "generate": {"prompt_types": [], "per_fact": None, "tokens": 2},
+        },
+        languages=CODES, edited=edited, context=[],
     )  # fmt: skip
     return fact_metrics(io.read_table(path), FAMILIES)
 
@@ -334,14 +339,22 @@ def test_a_search_that_was_stopped_goes_on_and_ends_alike(world, monkeypatch, tm
 def test_a_candidate_without_numbers_is_told_and_the_search_goes_on(world, monkeypatch):
     spec, _ = world
     wild = TUNE | {"corrections": TUNE["corrections"] | {"k": []}}
-    wild["edit"] = TUNE["edit"] | {"layers": [[0, 1]], "learning_rate": [0.3, 1e300]}
+    wild["edit"] = TUNE["edit"] | {"layers": [[0, 1]], "learning_rate": [0.3, 0.7]}
+    whole = bench.optimise_joint_values
+
+    def diverging(*given):
+        if given[5].learning_rate == 0.7:
+            raise NonFiniteValue("value of case 1 is not finite")
+        return whole(*given)
+
+    monkeypatch.setattr(bench, "optimise_joint_values", diverging)
     (search,) = search_settings(spec, wild, 4, 16, 1, lambda _searches: None)
     failed = [
         search.candidates[name]["values.learning_rate"]
         for name, outcome in search.rounds[0].outcomes.items()
         if outcome.failed
     ]
-    assert failed == [1e300, 1e300]
+    assert failed == [0.7, 0.7]
     assert search.settings["values.learning_rate"] == 0.3
 
 
