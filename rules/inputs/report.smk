@@ -36,9 +36,8 @@ def head_panels(probed):
 
 def value_files():
     """Files of each edit whose values are optimised: they carry the loss curves."""
-    edits = distinct(
-        part.values for row in STUDY.main.rows for edit in row.model.edits for part in edit.parts
-    )
+    solved = [part for row in STUDY.main.rows for edit in row.model.edits for part in edit.parts]
+    edits = distinct(values for part in solved for values in part.values)
     size = config["values"]["shard_size"]
     return [
         {
