@@ -225,10 +225,9 @@ def test_no_edited_subject_and_no_evaluated_neighbour_is_protected(demo, block):
     assert set(kept["language"]) == {"en", "ca"}
     held = bilingual.join(blocks.filter(block=block), on="case_id")
     names = plain_texts(kept, "subject")
-    neighbours = held.filter(prompt_type="neighborhood")
-    assert not names & plain_texts(held.filter(prompt_type="rewrite"), "subject")
-    assert not names & plain_texts(neighbours, "subject")
-    for prompt in plain_texts(neighbours, "prompt"):
+    assert not names & plain_texts(held, "subject")
+    others = held.filter(~pl.col("prompt_type").is_in(["rewrite", "paraphrase"]))
+    for prompt in plain_texts(others, "prompt"):
         words = f" {prompt} ".replace(",", " ").replace("'", " ").replace("’", " ")
         assert not [name for name in names if f" {name} " in words], prompt
     # a fact that the set holds gives nothing, one that it does not hold gives its subject
@@ -253,6 +252,7 @@ RECORDS = [
     record(5, subject="Toumani Diabaté"),
     record(6, subject="Toumani Diabaté", new="organ"),
     record(7, subject="PAU CASALS"),
+    record(8, subject="Ravi Shankar"),
 ]
 
 
@@ -267,8 +267,18 @@ def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
         .otherwise(pl.col("subject"))
         .alias("subject")
     )
+    one_step_away = (
+        bilingual.filter(case_id=2, prompt_type="neighborhood")
+        .head(1)
+        .with_columns(
+            pl.lit("portability").alias("prompt_type"),
+            pl.lit("Pau Casals").alias("subject"),
+            pl.lit("Ravi Shankar's friend Pau Casals lives in").alias("prompt"),
+        )
+    )
     candidates = subjects_of_facts(bilingual, blocks, "0")
-    kept, left_out = choose_protected(candidates, bilingual, blocks, "0")
+    asked = pl.concat([bilingual, one_step_away])
+    kept, left_out = choose_protected(candidates, asked, blocks, "0")
     assert kept.select("number", "language", "subject").rows() == [
         (5, "en", "Toumani Diabaté"),
         (5, "ca", "Toumani Diabaté"),
@@ -277,12 +287,14 @@ def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
     assert reasons == {
         (3, "en"): "neighbour",
         (3, "ca"): "left_out_in_another_language",
-        (4, "en"): "in_neighbour_prompt",
-        (4, "ca"): "in_neighbour_prompt",
+        (4, "en"): "in_prompt",
+        (4, "ca"): "in_prompt",
         (6, "en"): "repeated",
         (6, "ca"): "repeated",
         (7, "en"): "edited",
         (7, "ca"): "edited",
+        (8, "en"): "in_prompt",
+        (8, "ca"): "in_prompt",
     }
     details = dict(left_out.filter(language="en").select("number", "detail").iter_rows())
     assert details == {
@@ -290,6 +302,7 @@ def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
         4: "The sound of Zoë Keating is the",
         6: "donor 5",
         7: "2",
+        8: "Ravi Shankar's friend Pau Casals lives in",
     }
 
 
@@ -376,7 +389,7 @@ def test_the_scripts_write_subjects_and_keys(tmp_path, monkeypatch):
         return Stage("test", *spaces, cfg, SimpleNamespace(**params), 1, PROVENANCE, 500)
 
     line = choose_script.main(stage(inputs, {}, languages=["en", "ca"], block="0"))
-    assert line == "2 prompts with a subject to protect, 8 left out"
+    assert line == "4 prompts with a subject to protect, 8 left out"
     assert pl.read_csv(outputs["left_out"]).columns[-2:] == ["reason", "detail"]
     listed = inputs | {"subjects": [str(write(tmp_path, "a.txt", "Ella\nPau Casals\n"))]}
     line = choose_script.main(stage(listed, {}, languages=["en", "ca"], block="0"))

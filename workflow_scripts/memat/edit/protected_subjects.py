@@ -1,4 +1,4 @@
-"""Which subjects an edit protects: neither edited by its set of facts nor asked as a neighbour there.
+"""Which subjects an edit protects: neither edited by its set of facts nor asked about there.
 
 Names are compared in every language of the run, without what writing them differently changes;
 what is left out is listed with its reason.
@@ -29,7 +29,7 @@ LEFT_OUT_SCHEMA = {
     "reason": pl.String,
     "detail": pl.String,
 }
-EDITED, NEIGHBOUR, IN_NEIGHBOUR = "edited", "neighbour", "in_neighbour_prompt"
+EDITED, NEIGHBOUR, IN_PROMPT = "edited", "neighbour", "in_prompt"
 REPEATED, OTHER_LANGUAGE = "repeated", "left_out_in_another_language"
 WORD = re.compile(r"\w+")
 
@@ -64,15 +64,17 @@ def choose_protected(
     with reason and detail (`LEFT_OUT_SCHEMA`).
 
     A candidate is left out in all languages if its name in one of them is, in any language, that
-    of an edited subject, that of an evaluated neighbour, or stands in a neighbour prompt. Of
-    equal texts up to the subject one counts.
+    of an edited subject, that of an evaluated neighbour, or stands in a prompt about anything else
+    than an edited fact (of a neighbour, or of portability). Of equal texts up to the subject one
+    counts.
     Raises NotEnoughFacts(block) if none is left.
     """
     held = bilingual.join(blocks.filter(block=block), on="case_id")
     names = {name_words(name) for name in candidates["subject"]}
-    taken = dict(_in_neighbour_prompts(held, names))
-    taken |= dict(_subjects(held, "neighborhood", NEIGHBOUR, "prompt"))
-    taken |= dict(_subjects(held, "rewrite", EDITED, "case_id"))
+    of_fact = pl.col("prompt_type").is_in(["rewrite", "paraphrase"])
+    taken = dict(_in_prompts(held.filter(~of_fact), names))
+    taken |= dict(_subjects(held.filter(~of_fact), NEIGHBOUR, "prompt"))
+    taken |= dict(_subjects(held.filter(of_fact), EDITED, "case_id"))
     kept, left_out, seen = [], [], {}
     for _, forms in candidates.group_by("origin", "number", maintain_order=True):
         own = [(row, taken.get(name_words(row["subject"]))) for row in forms.iter_rows(named=True)]
@@ -119,19 +121,19 @@ def _left_out(row: dict, why: tuple[str, str]) -> dict:
 Taken = Iterator[tuple[tuple[str, ...], tuple[str, str]]]
 
 
-def _subjects(held: pl.DataFrame, prompt_type: str, reason: str, detail: str) -> Taken:
-    """Name of each subject of a type of prompts → reason and detail."""
-    rows = held.filter(pl.col("prompt_type") == prompt_type, pl.col("subject").is_not_null())
-    for name, what in rows.select("subject", detail).unique(maintain_order=True).iter_rows():
+def _subjects(asked: pl.DataFrame, reason: str, detail: str) -> Taken:
+    """Name of each subject of some prompts → reason and detail."""
+    rows = asked.filter(pl.col("subject").is_not_null()).select("subject", detail)
+    for name, what in rows.unique(maintain_order=True).iter_rows():
         yield name_words(name), (reason, str(what))
 
 
-def _in_neighbour_prompts(held: pl.DataFrame, names: set[tuple[str, ...]]) -> Taken:
-    """Names that stand in a neighbour prompt as whole words: its subject may not be told."""
+def _in_prompts(asked: pl.DataFrame, names: set[tuple[str, ...]]) -> Taken:
+    """Names that stand in a prompt as whole words: its subject may not be told."""
     lengths = {len(name) for name in names}
-    for prompt in held.filter(prompt_type="neighborhood")["prompt"].unique(maintain_order=True):
+    for prompt in asked["prompt"].unique(maintain_order=True):
         words = name_words(prompt)
         for length in lengths:
             for start in range(len(words) - length + 1):
                 if (run := words[start : start + length]) in names:
-                    yield run, (IN_NEIGHBOUR, prompt)
+                    yield run, (IN_PROMPT, prompt)
