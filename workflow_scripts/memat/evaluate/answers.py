@@ -22,7 +22,7 @@ def greedy_answers(
     """The likeliest next tokens of each prompt, as `first_sentence` cuts them.
 
     Equal prompts are computed once; a prompt leaves its batch when its sentence has ended, or
-    with a token that ends a text. token_budget: padded tokens of a batch, answers included.
+    with a token that ends a text. token_budget: padded tokens of a batch of prompts.
     most_tokens: of an answer, at least 1.
     """
     distinct = list(dict.fromkeys(prompts))
@@ -35,7 +35,7 @@ def greedy_answers(
             answers.update(zip([distinct[n] for n in part], found, strict=True))
             progress.update(len(part))
 
-        for batch in length_batches([len(row) + most_tokens for row in rows], token_budget):
+        for batch in length_batches([len(row) for row in rows], token_budget):
             run_halving(batch, work, halve_rows)
     return [answers[prompt] for prompt in prompts]
 
