@@ -1,5 +1,6 @@
 """A translation engine or a format of facts that is one more file: config, plan and tags know it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from memat.study.translation import used_settings
 from memat.text import engine, engines, reader, readers
 from memat.text.engine import make_engine
 from memat.text.facts import read_facts
-from text_samples import record, write_records
+from text_samples import REPOSITORY, record, write_records
 from workflow.project import merged_config
 
 SHOUT = '''"""shout: every word in capitals (as an example)."""
@@ -177,3 +178,32 @@ def test_a_broken_file_of_the_asked_format_is_no_other(tmp_path):
     config["facts"]["path"] = str(write_records(tmp_path, record(1), broken))
     with pytest.raises(FactError, match=r"found nothing$"):
         check_facts(config)
+
+
+@pytest.fixture
+def documented(tmp_path, monkeypatch):
+    """The engine and the format that docs/adding.md shows, in files of their own."""
+    page = (REPOSITORY / "docs" / "adding.md").read_text(encoding="utf-8")
+    for package, name in ((engines, "glossary"), (readers, "lines")):
+        folder = tmp_path / package.__name__
+        folder.mkdir()
+        (code,) = re.findall(rf'```python\n(""\"{name}: .*?)```', page, re.DOTALL)
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    yield tmp_path
+    for name in ("memat.text.engines.glossary", "memat.text.readers.lines"):
+        sys.modules.pop(name, None)
+
+
+def test_the_examples_of_the_page_work(documented):
+    words, facts = documented / "words.txt", documented / "facts.lines"
+    words.write_text("cook cuinera\n", encoding="utf-8")
+    settings = {"engine": "glossary", "batch_size": 1, "glossary": {"path": str(words)}}
+    (answer,) = make_engine(settings).translate(["Ada is cook"])
+    assert answer.text == "Ada is cuinera"
+    assert engine.files_of(settings) == {"glossary.path": str(words)}
+    facts.write_text("Ada,cook\nBob\n", encoding="utf-8")
+    assert reader.formats_like(facts) == ["lines"]
+    frame, rejected = read_facts(facts, "lines")
+    assert frame.select("case_id", "subject", "target_new").rows() == [(1, "Ada", "cook")]
+    assert rejected.select("case_id", "reason").rows() == [(2, "no_target")]

@@ -4,8 +4,10 @@ import dataclasses
 import json
 import re
 
+import hypothesis
 import polars as pl
 import pytest
+from hypothesis import strategies as st
 
 from memat.check_files import check_facts
 from memat.errors import FactError, LanguageError
@@ -250,6 +252,46 @@ def test_a_broken_record_is_named_with_file_and_field(tmp_path, file_format, fie
         read(file_format, path)
     assert str(caught.value).startswith(f"{path}: record 2 (case_id ")
     assert problem in str(caught.value)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+FIELDS = {
+    "counterfact_flat": ("case_id", "subject", "prompt", "target_new", "ground_truth",
+                         "rephrase_prompt", "locality", "portability", "locality__neighborhood",
+                         "portability__one_hop"),
+    "zsre": ("case_id", "subject", "src", "rephrase", "alt", "answers", "loc", "loc_ans",
+             "portability", "portability__New Question"),
+    "zsre_multilingual": ("en", "ca", "case_id", "en__src", "en__answers", "ca__subject",
+                          "ca__loc_ans", "ca__portability", "en__portability"),
+}  # fmt: skip
+PLACES = [(name, field) for name, fields in FIELDS.items() for field in fields]
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(value=JSON_VALUES, place=st.sampled_from(PLACES))
+def test_any_value_in_any_place_is_read_rejected_or_named(tmp_path_factory, value, place):
+    """Every record is a row, or a rejection with its reason, or the file is refused with its name."""
+    file_format, field = place
+    path = change(file_format, tmp_path_factory.mktemp("fuzz"), 0, **{field: value})
+    size = len(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        facts, rejected = read_facts(
+            path, file_format, own=settings(file_format), contradictions="drop"
+        )
+        if file_format == "zsre_multilingual":
+            own = settings(file_format, "ca")
+            load_reader(file_format).read_language(path, own, language("ca"))
+    except FactError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017
+    else:
+        lost = rejected.filter(prompt_type="record")["case_id"].n_unique()
+        assert facts.height + lost == size
 
 
 def test_a_broken_half_is_named_with_file_and_field(tmp_path):
