@@ -167,17 +167,19 @@ def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path
 
 
 # the tiny run: one edit (memit-ca, 2 shards), heads located in en, one located and one random
-# correction (k: 2 of its own), 4 experiments scored
+# correction (k: 2 of its own), 5 experiments scored, the 3 with other weights asked for damage
 SUMMARY = {"summarise": 1, "draw_metrics": 1, "draw_language_matrix": 1, "write_index": 1}
+SUMMARY |= {"report_damage": 1}
 STUDY = {"write_study": 1}
 SCORE_FIGURES = {"list_facts": 1, **SUMMARY}
-TRUE_HEADS = {"fit_corrections": 2, "score": 2, "draw_losses": 1, **SCORE_FIGURES}
+TRUE_HEADS = {"fit_corrections": 2, "score": 2, "measure_damage": 2, "draw_losses": 1}
+TRUE_HEADS |= SCORE_FIGURES
 PROBES = {"train_probes": 1, "draw_head_maps": 1, **TRUE_HEADS}
 ACTIVATIONS = {"dump_activations": 1, **PROBES}
-DELTAS = {"solve_deltas": 1, **ACTIVATIONS, "score": 3}
+DELTAS = {"solve_deltas": 1, **ACTIVATIONS, "score": 3, "measure_damage": 3}
 COVARIANCE = {"estimate_covariance": 1, "add_moments": 1, **DELTAS}
 VALUES = {"optimise_values": 2, **DELTAS}
-BLOCKS = {"assign_blocks": 1, "count_funnel": 1, "draw_funnel": 1, **VALUES, "score": 4}
+BLOCKS = {"assign_blocks": 1, "count_funnel": 1, "draw_funnel": 1, **VALUES, "score": 5}
 BILINGUAL = {"measure_overlap": 1, "draw_overlap": 1, **BLOCKS}
 GENDER = {"duplicate_gender": 1, "join_languages": 1, "list_lost": 1, **BILINGUAL}
 REPAIR = {"repair_structure": 1, "list_for_review": 1, **GENDER}
@@ -191,6 +193,7 @@ CONFIG_CHANGES = {
         {
             "fit_corrections": 1,
             "score": 1,
+            "measure_damage": 1,
             "draw_losses": 1,
             "draw_head_maps": 1,
             **STUDY,
@@ -199,7 +202,11 @@ CONFIG_CHANGES = {
     ),
     "K of one experiment": (
         {"experiments__3__k": 4},
-        {"fit_corrections": 1, "score": 1, "draw_losses": 1, **STUDY, **SCORE_FIGURES},
+        {
+            **{"fit_corrections": 1, "score": 1, "measure_damage": 1, "draw_losses": 1},
+            **STUDY,
+            **SCORE_FIGURES,
+        },
     ),
     "covariance tokens": (
         {"covariance__tokens": 1024},
@@ -216,12 +223,13 @@ CONFIG_CHANGES = {
         },
         {
             **{"optimise_values": 2, "solve_deltas": 2, "add_deltas": 1, "score": 3},
+            **{"measure_damage": 3},
             **{"shift_heads": 1, "draw_losses": 1, **STUDY, **SCORE_FIGURES},
         },
     ),
     "facts of a job": (
         {"activations__shard_size": 6, "scores__shard_size": 6},
-        {**ACTIVATIONS, "dump_activations": 2, "score": 8, **STUDY},
+        {**ACTIVATIONS, "dump_activations": 2, "score": 10, **STUDY},
     ),
     "one more experiment": (
         {
