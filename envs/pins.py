@@ -1,18 +1,22 @@
-"""The pins of pyproject.toml, one a line; with --lock every installed version."""
+"""The pins of pyproject.toml, one a line: of the workflow and its tests, or with --site those of the
+documentation's site; with --lock every installed version."""
 
 import sys
 import tomllib
+from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
-NOT_PINNED = {"pip", "setuptools", "wheel"}
+NOT_PINNED = {"pip", "setuptools", "wheel", "memat"}
+EXTRAS = ("workflow", "slurm", "test")  # what a checkout runs with
 
 
-def pins(pyproject: Path) -> list[str]:
-    """Direct dependencies, those of the extras included."""
-    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    return [*project["dependencies"], *(pin for extra in extras for pin in extra)]
+def pins(pyproject: Path, names: Sequence[str] = EXTRAS) -> list[str]:
+    """The exact versions of some extras."""
+    extras = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    return [pin for name in names for pin in extras[name]]
 
 
 def installed() -> list[str]:
@@ -30,4 +34,5 @@ if __name__ == "__main__":
         print("# Every installed version, transitive ones too; `make lock` rewrites it.")
         print("\n".join(installed()))
     else:
-        print("\n".join(pins(Path(__file__).parents[1] / "pyproject.toml")))
+        wanted = ("site",) if "--site" in sys.argv[1:] else EXTRAS
+        print("\n".join(pins(Path(__file__).parents[1] / "pyproject.toml", wanted)))

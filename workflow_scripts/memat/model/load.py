@@ -11,7 +11,13 @@ from memat.model.editable import EditableModel
 from memat.model.manifest import model_folder
 from memat.model.quick import quick_loading
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+# auto: that of the files
+DTYPES = {
+    "auto": "auto",
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float64": torch.float64,
+}
 
 
 def load_model(manifest: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
@@ -32,10 +38,15 @@ def load_model(manifest: str | Path, device: str = "cpu", dtype: str = "float32"
 
 
 def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
-    """Load a Hugging Face folder. Raises ModelError, UnsupportedArchitecture."""
+    """Load a Hugging Face folder for a job. Raises ModelError, UnsupportedArchitecture."""
+    with quick_loading():
+        return load_with_all(folder, device, dtype)
+
+
+def load_with_all(folder: str | Path, device: str, dtype: str) -> EditableModel:
+    """`load_folder` for a process that may use all of transformers afterwards."""
     try:
-        with quick_loading():
-            network, tokenizer = _from_pretrained(folder, DTYPES[dtype])
+        network, tokenizer = _from_pretrained(folder, DTYPES[dtype])
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
@@ -47,8 +58,8 @@ def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32")
     return EditableModel.wrap(network.to(device), tokenizer)
 
 
-def _from_pretrained(folder: str | Path, dtype: torch.dtype) -> tuple:
-    """Network and tokenizer. transformers is imported here, where quick loading has begun."""
+def _from_pretrained(folder: str | Path, dtype: torch.dtype | str) -> tuple:
+    """Network and tokenizer. transformers is imported here, where quick loading may have begun."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     network = AutoModelForCausalLM.from_pretrained(

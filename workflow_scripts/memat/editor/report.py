@@ -1,0 +1,80 @@
+"""What a model says of the facts of an edit, with the edit and without it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from memat.editor.deltas import LanguageRequests
+from memat.evaluate.answers import greedy_answers
+from memat.evaluate.scores import PromptTarget, score_prompts
+from memat.model.budget import CPU_TOKENS, trie_budget
+from memat.model.editable import EditableModel
+
+HEADER = ("language", "prompt", "wanted", "P before", "P after", "says before", "says after")
+
+
+@dataclass(frozen=True)
+class Saying:
+    """Of each prompt of an edit: P of the wanted target, exp(-mean NLL of its tokens), and the
+    greedy continuation."""
+
+    probability: list[float]
+    answer: list[str]
+
+
+def saying(model: EditableModel, asked: Sequence[LanguageRequests]) -> Saying:
+    """What the model as it stands says after every prompt, language by language."""
+    requests = [request for part in asked for request in part.requests]
+    rows = [PromptTarget(r.prompt, r.target, r.joined) for r in requests]
+    scores = score_prompts(model, rows, trie_budget(model))
+    return Saying(
+        torch.exp(-scores.nll / scores.n_tokens).tolist(),
+        greedy_answers(model, [row.prompt for row in rows], CPU_TOKENS),
+    )
+
+
+@dataclass(frozen=True)
+class EditReport:
+    """One row for each fact and language. Printed it is a table; a notebook shows it as HTML."""
+
+    rows: tuple[dict, ...]
+
+    @classmethod
+    def of(cls, asked: Sequence[LanguageRequests], before: Saying, after: Saying) -> "EditReport":
+        """The rows of what was asked, from what a model says without and with the edit."""
+        requests = [(part.language.code, r) for part in asked for r in part.requests]
+        columns = zip(
+            requests,
+            before.probability,
+            after.probability,
+            before.answer,
+            after.answer,
+            strict=True,
+        )
+        return cls(
+            tuple(
+                dict(zip(HEADER, (code, request.prompt, request.target, *found), strict=True))
+                for (code, request), *found in columns
+            )
+        )
+
+    def __str__(self) -> str:
+        lines = [HEADER, *(_cells(row) for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from memat.report.html_page import escaped, table
+
+        cells = [[escaped(cell) for cell in _cells(row)] for row in self.rows]
+        return table(HEADER, cells, numbers=(3, 4))
+
+
+def _cells(row: dict) -> list[str]:
+    return [f"{value:.4f}" if isinstance(value, float) else value for value in row.values()]
