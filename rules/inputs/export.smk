@@ -12,4 +12,5 @@ def requested_export(wildcards):
             f"experiment {row.name}: method {row.spec['method']} changes no weight, so there is no"
             " model to export"
         )
-    return PATHS.export.format(experiment=config["experiment"])
+    path = PATHS.adapter if config["export"]["adapter"] else PATHS.export
+    return path.format(experiment=config["experiment"])

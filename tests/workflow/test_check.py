@@ -453,6 +453,15 @@ def test_workflow_prints_the_message_and_stops(unstarted, changes, part):
     assert time.monotonic() - started < 30
 
 
+def test_export_of_an_adapter_goes_to_a_folder_of_its_own(unstarted):
+    config = unstarted.config(export__adapter=True)
+    wanted = ("export", "--configfile", config, "--config", "experiment=memit_ca")
+    outcome = unstarted.snakemake("--dry-run", *wanted)
+    assert outcome.code == 0, outcome.text
+    assert "export/memit_ca.adapter/manifest.json" in outcome.text
+    assert "rule export_model" not in outcome.text
+
+
 def test_export_of_nothing_names_the_experiments(unstarted):
     outcome = unstarted.snakemake("export", "--configfile", "configs/tiny.yaml")
     assert outcome.code == 1

@@ -43,7 +43,7 @@ def test_no_job_between_two_of_a_group_is_outside_it(unstarted):
 def test_every_stage_that_computes_on_a_device_has_a_gpu_asked_for_in_one_way(gpu_block):
     # an export only adds up weights
     on_device = {name for name, body in BODIES.items() if "compute=LOADING" in body}
-    assert set(gpu_block) == on_device - {"export_model"}
+    assert set(gpu_block) == on_device - {"export_model", "export_adapter"}
     assert all(len({"gpu", "gres"} & set(asked)) == 1 for asked in gpu_block.values())
 
 

@@ -42,6 +42,7 @@ class Paths:
         self.updates = f"{damaged}/updates.parquet"
         self.study_file = f"{self.results}/study/{{report}}.json"
         self.export = f"{self.results}/export/{{experiment}}/manifest.json"
+        self.adapter = f"{self.results}/export/{{experiment}}.adapter/manifest.json"
 
     def log(self, rule: str, wildcards: str = "") -> str:
         """log("train_probes", "{edit}/{language}/block_{block}")."""

@@ -139,3 +139,7 @@ class Export(Section):
 
     block: Number = 0
     """the model edited with this block is written"""
+    adapter: bool = False
+    """true: the edit alone, as a PEFT LoRA adapter of a few MB, instead of the whole model"""
+    rank: Count | None = None
+    """largest rank of an adapter, for engines that take no higher one; null: as many as facts"""
