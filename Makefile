@@ -6,6 +6,7 @@ CONFIG ?= configs/demo.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SITE := .venv-site
 DEMO_MODEL := resources/models/smollm2-135m-instruct/manifest.json
 # names from a config reach the shell as the value of a variable, never as part of a command
 RESULTS = results=$$($(BIN)/python envs/results.py "$$CONFIG")
@@ -19,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test test-faults test-slurm benchmark docs lint format lock clean clean-model
+.PHONY: help install demo report test test-faults test-slurm benchmark docs site lint format lock clean clean-model
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -64,8 +65,14 @@ benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement
 	$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL)
 	@$(RESULTS) && HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder "$$results" $(BENCHMARK)
 
-docs: $(INSTALLED)  ## config.yaml, its JSON schema and docs/configuration.md from the sections of the library
+docs: $(INSTALLED)  ## config.yaml, its JSON schema, the pages of settings and of errors, from the library
 	$(BIN)/python docs/settings.py
+
+# an environment of its own: the site's packages are not the workflow's
+site:  ## the pages of docs/ as a site, in site/
+	test -x $(SITE)/bin/mkdocs || { $(PYTHON) -m venv $(SITE) && \
+	$(SITE)/bin/python -m pip install --quiet "$$($(PYTHON) envs/pins.py --site)"; }
+	$(SITE)/bin/mkdocs build --strict --quiet
 
 lint: $(INSTALLED)  ## linters and format checks
 	$(BIN)/ruff check .
