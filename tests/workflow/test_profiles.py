@@ -61,7 +61,10 @@ def test_every_job_has_room_for_snakemake_itself(profile):
 def test_memory_grows_with_the_attempt(profile):
     assert "attempt" in profile["default-resources"]["mem_mb"]
     asked = re.findall(r"mem_mb=([^,]+),", RULES)
-    assert {ask for ask in asked if not re.fullmatch(r"growing\(\d+\)", ask)} == {"model_memory", "tune_memory"}
+    assert {ask for ask in asked if not re.fullmatch(r"growing\(\d+\)", ask)} == {
+        "model_memory",
+        "tune_memory",
+    }
 
 
 def test_status_needs_no_accounting(profile):
