@@ -17,6 +17,7 @@ from memat.editor.edit import Edit
 from memat.editor.fact import Fact, check_facts, edit_requests
 from memat.editor.layers import EditedWeights, added_up
 from memat.editor.moments import cache_folder, moments_of, weights_hash
+from memat.editor.report import MOST_TOKENS
 from memat.editor.settings import Settings, complete_settings, read_settings, settings_file
 from memat.editor.sources import find_model
 from memat.errors import LanguageError
@@ -153,9 +154,9 @@ class Editor:
         finally:
             self.carry(before)
 
-    def says(self, prompts: Sequence[str]) -> list[str]:
-        """The likeliest continuation of each prompt, a few tokens, cut at the end of a sentence."""
-        return greedy_answers(self.model, prompts, CPU_TOKENS)
+    def says(self, prompts: Sequence[str], most_tokens: int = MOST_TOKENS) -> list[str]:
+        """The likeliest continuation of each prompt, cut at the end of its sentence."""
+        return greedy_answers(self.model, prompts, CPU_TOKENS, most_tokens)
 
     def export(self, folder: str | Path) -> None:
         """Write the model as it stands as an ordinary Hugging Face folder, with `memat.json`,

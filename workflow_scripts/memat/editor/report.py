@@ -11,6 +11,7 @@ from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.budget import CPU_TOKENS, trie_budget
 from memat.model.editable import EditableModel
 
+MOST_TOKENS = 16  # of an answer
 HEADER = ("language", "prompt", "wanted", "P before", "P after", "says before", "says after")
 
 
@@ -30,7 +31,7 @@ def saying(model: EditableModel, asked: Sequence[LanguageRequests]) -> Saying:
     scores = score_prompts(model, rows, trie_budget(model))
     return Saying(
         torch.exp(-scores.nll / scores.n_tokens).tolist(),
-        greedy_answers(model, [row.prompt for row in rows], CPU_TOKENS),
+        greedy_answers(model, [row.prompt for row in rows], CPU_TOKENS, MOST_TOKENS),
     )
 
 
