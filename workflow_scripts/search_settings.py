@@ -6,6 +6,7 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.study.paths import decided_by
 from memat.study.settings_file import settings_text
+from memat.text.languages import language_of
 from memat.tune.bench import FixedSettings
 from memat.tune.candidates import as_config
 from memat.tune.run import search_settings
@@ -20,7 +21,7 @@ def main(stage: Stage) -> str:
     sums = [io.sha256_of(path) for path in (inputs.manifest, *tables, *inputs.templates)]
     key = decided_by(cfg, vars(fixed), params.compute, params.trials, sums)
     folder = Path(outputs.tried).parent / f"trials_{key}"
-    prompts = [keys["kl_prompt"] for keys in params.language_keys]
+    prompts = [language_of(keys).kl_prompt for keys in params.language_keys]
     spec = TrialSpec(
         inputs.manifest,
         params.compute,
