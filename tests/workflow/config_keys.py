@@ -66,6 +66,7 @@ summary.target_pairing | concatenated | score
 study.axes | {heads: [3]} |
 study.file | null |
 damage.tokens | 64 | measure_damage
+tune.rounds | 2 |
 export.block | 1 | assign_blocks write_study
 export.adapter | true |
 experiments | [{name: unedited, method: unedited}] | write_study

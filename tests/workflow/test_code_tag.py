@@ -336,7 +336,7 @@ REAL_CHANGES = {
         "memat/heads/probes.py",
         "AT_ONCE = ",
         "AT_ONCE = 1 + ",
-        {"train_probes"},
+        {"train_probes", "search_settings"},
     ),
     "line at the end of a stage": (
         "memat/stage.py",

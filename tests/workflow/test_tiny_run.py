@@ -387,7 +387,8 @@ def test_a_new_architecture_reruns_nothing(finished, planned):
 
 def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, nearest):
     assert planned() == {}
-    assert planned(nearest) == {"solve_deltas": 1, "score": 1, **STUDY, **SCORE_FIGURES}
+    own = {"solve_deltas": 1, "score": 1, "measure_damage": 1}
+    assert planned(nearest) == {**own, **STUDY, **SCORE_FIGURES}
 
 
 FAILURE = '''"""Failure: the other target is the more probable of the two."""

@@ -16,7 +16,11 @@ def study_file_faults(study: dict) -> Iterator[str]:
     path = study["file"]
     if path is None:
         return
-    content = read_yaml(path, ConfigError)
+    try:
+        content = read_yaml(path, ConfigError)
+    except ConfigError as error:
+        yield f"study.file: {error}"
+        return
     try:
         typed = StudyFile.model_validate(content)
     except ValidationError as error:
