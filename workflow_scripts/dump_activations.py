@@ -5,7 +5,7 @@ import torch
 from memat import io
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests, with_both_targets
 from memat.edit.storage import edited_by
-from memat.heads.activations import dump_activations
+from memat.heads.activations import dump_activations, object_numbers
 from memat.heads.storage import write_activations
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
@@ -37,12 +37,6 @@ def main(stage: Stage) -> str:
     )
     unknown = every["case_id"].n_unique() - len(true)
     return f"{len(of_sentences)} sentences; {unknown} facts have no true target to be told apart"
-
-
-def object_numbers(targets: list[str]) -> torch.Tensor:
-    """One number per distinct object, for splits by object; the same in every shard."""
-    numbers = {target: number for number, target in enumerate(dict.fromkeys(targets))}
-    return torch.tensor([numbers[target] for target in targets], dtype=torch.long)
 
 
 if __name__ == "__main__":

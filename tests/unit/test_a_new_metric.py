@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from failure_metric import failure_metric
 from memat.errors import ConfigError
 from memat.evaluate import metrics as leaves
 from memat.evaluate.fact_metrics import answer_metrics, fact_metrics
@@ -38,29 +39,13 @@ from score_tables import (
     random_scores,
 )
 
-FAILURE = '''"""Failure: the other target is the more probable of the two (as an example)."""
-
-LABEL = "failure"
-DESCRIPTION = "share of the prompts after which <the other> target is more probable"
-UNIT = "percent of prompts"
-READS = "scores"
-NAMES = {"rewrite": "EF", "neighborhood": "NF"}
-SCORE = None
-RANGE = (0.0, 1.0)
-CHANCE = 0.5
-HIGHER_IS_BETTER = False
-
-
-def of_prompts(prompts):
-    return (prompts["other_nll"] < prompts["nll"]).cast(float)
-'''
 SETTINGS = BootstrapSettings(resamples=100)
 
 
 @pytest.fixture
 def failure(tmp_path, monkeypatch):
     """The names of families with one that is a new file."""
-    (tmp_path / "failure.py").write_text(FAILURE)
+    (tmp_path / "failure.py").write_text(failure_metric({"rewrite": "EF", "neighborhood": "NF"}))
     monkeypatch.setattr(leaves, "__path__", [*leaves.__path__, str(tmp_path)])
     yield ["success", "failure"]
     sys.modules.pop("memat.evaluate.metrics.failure", None)

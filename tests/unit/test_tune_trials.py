@@ -130,8 +130,7 @@ def world(request, tmp_path, monkeypatch):
     write_tensors(
         tmp_path / "c.safetensors", {f"layer.{n}": c for n, c in found.items()}, PROVENANCE
     )
-    for layer, moment in found.items():
-        write_tensors(spec.layer(layer), {"moment": moment}, PROVENANCE)
+    spec.moments(LAYERS).write(found, PROVENANCE)
     return spec, tmp_path
 
 
@@ -313,9 +312,7 @@ def test_a_search_that_was_stopped_goes_on_and_ends_alike(world, monkeypatch, tm
     with monkeypatch.context() as patch:
         at_once = counted(patch, 10**6)
         elsewhere = dataclasses.replace(spec, folder=tmp_path / "again")
-        for layer in LAYERS:
-            elsewhere.layer(layer).parent.mkdir(parents=True, exist_ok=True)
-            elsewhere.layer(layer).write_bytes(spec.layer(layer).read_bytes())
+        elsewhere.moments(LAYERS).write(spec.moments(LAYERS), PROVENANCE)
         whole = search_settings(elsewhere, TUNE, 4, 16, 1, lambda _searches: None)
     with monkeypatch.context() as patch:
         before = counted(patch, 9)

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from failure_metric import failure_metric
 from tiny import COMPANIES
 from workflow import config_keys
 from workflow.config_keys import OTHER_GRAPH, change_of, write_other_inputs
@@ -391,27 +392,9 @@ def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, 
     assert planned(nearest) == {**own, **STUDY, **SCORE_FIGURES}
 
 
-FAILURE = '''"""Failure: the other target is the more probable of the two."""
-
-LABEL = "failure"
-DESCRIPTION = "share of the prompts after which the other target is more probable"
-UNIT = "percent of prompts"
-READS = "scores"
-NAMES = {"rewrite": "EF", "paraphrase": "PF"}
-SCORE = None
-RANGE = (0.0, 1.0)
-CHANCE = 0.5
-HIGHER_IS_BETTER = False
-
-
-def of_prompts(prompts):
-    return (prompts["other_nll"] < prompts["nll"]).cast(float)
-'''
-
-
 def test_a_new_metric_reruns_nothing_and_where_it_is_shown_only_tables(finished, planned):
     path = finished.folder / "workflow_scripts/memat/evaluate/metrics/failure.py"
-    path.write_text(FAILURE)
+    path.write_text(failure_metric({"rewrite": "EF", "paraphrase": "PF"}))
     shown = finished.config(summary__metrics=[*TINY["summary"]["metrics"], "failure"])
     try:
         assert planned() == {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import torch
 
@@ -46,6 +47,37 @@ def read_moments(path: str) -> KeyMoments:
     """The moments of one shard of text. Raises DamagedFile(path)."""
     sums = StoredSums(path)
     return KeyMoments(sums, sums.notes["tokens"])
+
+
+class LayerMoments(Mapping[int, torch.Tensor]):
+    """C of some layers, {layer: (d_ff, d_ff) float32}: a file each, read when asked for."""
+
+    def __init__(self, folder: Path, layers: Sequence[int]):
+        self.folder, self.layers = folder, layers
+
+    def __getitem__(self, layer: int) -> torch.Tensor:
+        if layer not in self.layers:
+            raise KeyError(layer)
+        return read_tensors(self.file(layer))[0]["moment"]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def file(self, layer: int) -> Path:
+        """Where C of a layer is kept."""
+        return self.folder / f"layer_{layer}.safetensors"
+
+    def missing(self) -> list[int]:
+        """The layers without a file."""
+        return [layer for layer in self.layers if not self.file(layer).is_file()]
+
+    def write(self, moments: Mapping[int, torch.Tensor], provenance: Provenance) -> None:
+        """Keep C of each layer given."""
+        for layer, moment in moments.items():
+            write_tensors(self.file(layer), {"moment": moment}, provenance)
 
 
 def write_deltas(path: str, deltas: dict[int, Delta], provenance: Provenance) -> None:

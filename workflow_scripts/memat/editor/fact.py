@@ -28,7 +28,7 @@ class Fact:
 def edit_requests(
     facts: Sequence[Fact], language: Language, target: str = "target_new"
 ) -> list[EditRequest]:
-    """The facts in one language; `case_id` is their place in the list, from 0.
+    """The facts in one language; `case_id` is their number in the list, from 0.
 
     A target follows without a space where the prompt ends with an elided article ("d'").
     Raises FactError(place): a text missing or empty, no single `{}`, or a fact that wants

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -18,11 +18,11 @@ from torch import nn
 
 from memat import io
 from memat.edit.covariance import key_moments, mean_moments
+from memat.edit.storage import LayerMoments
 from memat.edit.text_sample import read_corpus, read_hub_corpus, sample_text
 from memat.editor.settings import Settings
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
-from memat.tensors import read_tensors, write_tensors
 from memat.text.languages import Language
 
 log = logging.getLogger("memat")
@@ -46,24 +46,6 @@ def weights_hash(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-class CachedMoments(Mapping):
-    """C of each edit layer, {layer: (d_ff, d_ff) float32}, each read from its file when asked for."""
-
-    def __init__(self, folder: Path, layers: Sequence[int]):
-        self._folder, self._layers = folder, layers
-
-    def __getitem__(self, layer: int) -> torch.Tensor:
-        if layer not in self._layers:
-            raise KeyError(layer)
-        return read_tensors(_layer_file(self._folder, layer))[0]["moment"]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._layers)
-
-    def __len__(self) -> int:
-        return len(self._layers)
-
-
 def moments_of(
     model: EditableModel,
     fingerprint: str,
@@ -71,7 +53,7 @@ def moments_of(
     languages: Sequence[Language],
     token_budget: int,
     cache: Path,
-) -> CachedMoments:
+) -> LayerMoments:
     """The covariance of the edit layers of an unedited model; what the cache lacks is made.
 
     fingerprint: `weights_hash` of the unedited model. languages: text is sampled from their
@@ -79,27 +61,21 @@ def moments_of(
     """
     recipe = _recipe(fingerprint, settings, languages)
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
-    folder = cache / "covariance" / key
-    missing = [n for n in settings.edit.layers if not _layer_file(folder, n).is_file()]
-    if missing:
-        log.info("covariance of layers %s: made once, kept in %s", missing, folder)
+    kept = LayerMoments(cache / "covariance" / key, settings.edit.layers)
+    if missing := kept.missing():
+        log.info("covariance of layers %s: made once, kept in %s", missing, kept.folder)
         provenance = Provenance("memat.Editor", recipe, "")
         found = key_moments(
             model,
-            _text(model, settings, languages, folder / "text.parquet", provenance),
+            _text(model, settings, languages, kept.folder / "text.parquet", provenance),
             missing,
             tokens=settings.covariance.tokens,
             max_length=settings.covariance.sequence_length,
             token_budget=token_budget,
             rows_together=settings.covariance.batch_size,
         )
-        for layer, mean in mean_moments([found])[0].items():
-            write_tensors(_layer_file(folder, layer), {"moment": mean}, provenance)
-    return CachedMoments(folder, settings.edit.layers)
-
-
-def _layer_file(folder: Path, layer: int) -> Path:
-    return folder / f"layer-{layer}.safetensors"
+        kept.write(mean_moments([found])[0], provenance)
+    return kept
 
 
 def _recipe(fingerprint: str, settings: Settings, languages: Sequence[Language]) -> dict:

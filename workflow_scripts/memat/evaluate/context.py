@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import torch
 
-from memat.edit.requests import NEW
+from memat.evaluate.distracted import new_facts
 from memat.model.batching import length_batches, pad
 from memat.model.editable import EditableModel
 from memat.model.hooks import outputs_seen, stopping_after
@@ -24,27 +24,20 @@ def with_context(
     """The rows of the bilingual table with the new fact, said in `language`, before each prompt.
 
     rows: everything that is asked of one set of facts; each fact has its rewrite prompt in
-    `language`. method: of `memat.study.models.CONTEXT_METHODS`. The prompt becomes `statement + " " + prompt`; with
-    `retrieval` a prompt that is near no fact stays as it is.
+    `language`. method: of `memat.study.models.CONTEXT_METHODS`. With `retrieval` a prompt that is
+    near no fact stays as it is.
     """
-    facts = rows.filter(prompt_type="rewrite", role=NEW, language=language)
-    facts = facts.unique("case_id", maintain_order=True)
-    statements = {
-        row["case_id"]: statement(row["prompt"], row["target"], row["joined"])
-        for row in facts.iter_rows(named=True)
-    }
+    facts = new_facts(rows.filter(language=language)).unique("case_id", maintain_order=True)
+    sentences = dict(facts.select("case_id", "sentence").iter_rows())
     if method == IN_CONTEXT:
-        said = [statements[case] for case in rows["case_id"]]
+        said = [sentences[case] for case in rows["case_id"]]
     else:
         found = nearest_facts(model, facts, rows, token_budget)
-        said = [statements.get(case) for case in found]
+        said = [sentences.get(case) for case in found]
     before = pl.Series("before", said, dtype=pl.String)
-    return rows.with_columns(prompt=pl.concat_str(before + " ", "prompt", ignore_nulls=True))
-
-
-def statement(prompt: str, target: str, joined: bool) -> str:
-    """The sentence that states a fact."""
-    return f"{prompt}{'' if joined else ' '}{target}."
+    return rows.with_columns(
+        prompt=pl.concat_str(before, "prompt", separator=" ", ignore_nulls=True)
+    )
 
 
 def nearest_facts(

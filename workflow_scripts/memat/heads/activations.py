@@ -65,6 +65,12 @@ def dump_activations(
     return HeadActivations(values, torch.tensor(labels, dtype=torch.long), cases, predicted)
 
 
+def object_numbers(targets: Sequence[str]) -> torch.Tensor:
+    """One number per distinct object, for splits by object; the same in every shard."""
+    numbers = {target: number for number, target in enumerate(dict.fromkeys(targets))}
+    return torch.tensor([numbers[target] for target in targets], dtype=torch.long)
+
+
 def refined(
     activations: HeadActivations, groups: torch.Tensor
 ) -> tuple[HeadActivations, torch.Tensor]:

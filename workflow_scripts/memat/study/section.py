@@ -62,3 +62,11 @@ def unpinned(model: str | None, revision: str | None) -> str | None:
     if revision:
         return commit_fault(revision)
     return f"missing; {shown(model)} is no folder here, and a hub model needs the commit id that pins it"
+
+
+def hub_faults(engine: str, model: str | None, revision: str | None) -> Iterator[tuple[str, str]]:
+    """(key, fault) of the model of a translation engine: missing, or a hub id that nothing pins."""
+    if model is None:
+        yield "model", f"missing; translate.engine is {engine}"
+    if fault := unpinned(model, revision):
+        yield "revision", fault

@@ -37,6 +37,7 @@ TAKEN = frozenset(
         "list_for_review",
         "protected",
         "translate",
+        "tune",
     ]
 )
 MetricName = Literal[*(metric.name for metric in metrics_of(family_names()))]

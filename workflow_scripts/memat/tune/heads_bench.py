@@ -8,7 +8,7 @@ import torch
 
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests, with_both_targets
 from memat.edit.update import edited
-from memat.heads.activations import dump_activations, refined
+from memat.heads.activations import dump_activations, object_numbers, refined
 from memat.heads.corrections import CorrectionSettings, fit_corrections
 from memat.heads.deployment import corrected, correction_biases
 from memat.heads.probes import ProbeSettings, choose_heads, rank_heads, train_probes
@@ -48,9 +48,7 @@ def rank_edited_heads(
         activations = dump_activations(bench.model, true + new, labels)
     groups = activations.case_ids
     if heads.probes.group == "object":
-        targets = [request.target for request in true + new]
-        numbers = {target: number for number, target in enumerate(dict.fromkeys(targets))}
-        groups = torch.tensor([numbers[target] for target in targets])
+        groups = object_numbers([request.target for request in true + new])
     if heads.refine:
         activations, groups = refined(activations, groups)
     probes = train_probes(activations, groups, heads.probes, bench.fixed.seed)

@@ -73,7 +73,7 @@ def layers_tried(candidates: Iterable[Settings]) -> list[int]:
 
 def _prepare(spec: TrialSpec, candidates: Sequence[Settings], do: Do) -> None:
     """Covariance of every layer, and scores of the unedited model, as far as they are not there."""
-    missing = [layer for layer in layers_tried(candidates) if not spec.layer(layer).exists()]
+    missing = spec.moments(layers_tried(candidates)).missing()
     parts = [
         missing[start : start + LAYERS_TOGETHER]
         for start in range(0, len(missing), LAYERS_TOGETHER)

@@ -4,20 +4,19 @@ A process gets a `TrialSpec`, which is plain data, and loads what it names. What
 there is left as it is, so a search that was killed, or is given more candidates, goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import torch
 
 from memat import io
 from memat.edit.covariance import key_moments, mean_moments
+from memat.edit.storage import LayerMoments
 from memat.errors import EmptySplit, NonFiniteValue, NotConverged
 from memat.heads.probes import ProbeSettings
 from memat.model.for_stage import model_for
 from memat.provenance import Provenance
-from memat.tensors import read_tensors, write_tensors
 from memat.tune.bench import (
     Bench,
     FixedSettings,
@@ -68,9 +67,9 @@ class TrialSpec:
     def unedited(self) -> Path:
         return self.folder / "unedited.parquet"
 
-    def layer(self, layer: int) -> Path:
-        """The covariance of one layer."""
-        return self.folder / "covariance" / f"layer_{layer}.safetensors"
+    def moments(self, layers: Sequence[int]) -> LayerMoments:
+        """The covariance of some layers."""
+        return LayerMoments(self.folder / "covariance", layers)
 
     def ranking(self, edit: Settings, language: str, n_facts: int) -> Path:
         """The ranking of the heads of an edited model."""
@@ -85,30 +84,15 @@ class Task:
     arguments: tuple
 
 
-class StoredMoments(Mapping[int, torch.Tensor]):
-    """C by layer, each read when it is asked for."""
-
-    def __init__(self, spec: TrialSpec):
-        self._spec = spec
-
-    def __getitem__(self, layer: int) -> torch.Tensor:
-        return read_tensors(self._spec.layer(layer))[0]["moment"]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
 def set_up_trials(spec: TrialSpec) -> Callable[[Task], None]:
     """Load model and facts; returns what does a task."""
+    model = model_for(spec.manifest, dict(spec.compute))
     bench = Bench(
-        model_for(spec.manifest, dict(spec.compute)),
+        model,
         Tables(*map(io.read_table, (spec.bilingual, spec.blocks, spec.rejected))),
         {code: io.read_json(path)["templates"] for code, path in spec.templates.items()},
         spec.kl_prompts,
-        StoredMoments(spec),
+        spec.moments(range(model.n_layers)),
         spec.fixed,
         spec.memory_mb,
         spec.folder,
@@ -145,9 +129,7 @@ class Trials:
             token_budget=self.bench.budget(gradients=False),
             rows_together=settings["batch_size"],
         )
-        means, _tokens = mean_moments([found])
-        for layer, moment in means.items():
-            write_tensors(self.spec.layer(layer), {"moment": moment}, provenance)
+        self.spec.moments(layers).write(mean_moments([found])[0], provenance)
 
     def unedited(self) -> None:
         """What the unedited model says on all tuning facts."""

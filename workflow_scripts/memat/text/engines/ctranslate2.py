@@ -6,7 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from memat.errors import TranslationError
-from memat.study.section import Count, OptionalText, Section, Text, unpinned
+from memat.study.section import Count, OptionalText, Section, Text, hub_faults
 from memat.text.engine import Translation, checked
 from memat.text.hub import model_folder
 
@@ -24,10 +24,7 @@ class CTranslate2(Section):
     """translations kept at each step of the search"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if self.model is None:
-            yield "model", "missing; translate.engine is ctranslate2"
-        if fault := unpinned(self.model, self.revision):
-            yield "revision", fault
+        yield from hub_faults("ctranslate2", self.model, self.revision)
 
 
 SETTINGS = {"translate": CTranslate2}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from memat.errors import TranslationError
-from memat.study.section import Count, OptionalText, Section, unpinned
+from memat.study.section import Count, OptionalText, Section, hub_faults
 from memat.text.engine import Translation, checked
 from memat.text.hub import model_folder
 
@@ -23,10 +23,7 @@ class Transformers(Section):
     """translations kept at each step of the search"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if self.model is None:
-            yield "model", "missing; translate.engine is transformers"
-        if fault := unpinned(self.model, self.revision):
-            yield "revision", fault
+        yield from hub_faults("transformers", self.model, self.revision)
 
 
 SETTINGS = {"translate": Transformers}
