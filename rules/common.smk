@@ -4,6 +4,7 @@ import re
 from functools import cache, partial
 
 from memat import definitions, fact_sets
+from memat.edit.spread import spread_of
 from memat.model.architecture import architecture_file
 from memat.model.spec import read_model_spec
 from memat.study.paths import Paths
@@ -11,7 +12,15 @@ from memat.study.plan import plan_study
 from memat.text import languages as language_files
 from memat.text.language_keys import READ
 
-STUDY = plan_study(config)
+
+@cache
+def model_spec(name):
+    return read_model_spec(Path("resources/models"), name)
+
+
+# how values reach the edit layers of the model under edit
+SPREAD = spread_of(config["values"]["spread"], model_spec(config["model"]["name"]).architecture)
+STUDY = plan_study(config, SPREAD)
 PATHS = Paths(config["results"], config["study"]["name"])
 RESULTS = PATHS.results
 SEED = config["seed"]
@@ -115,11 +124,6 @@ def growing(mem_mb):
 
 def shard_number(wildcards):
     return int(wildcards.shard)
-
-
-@cache
-def model_spec(name):
-    return read_model_spec(Path("resources/models"), name)
 
 
 def architecture(wildcards):

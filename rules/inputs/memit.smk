@@ -1,7 +1,7 @@
 # What the rules of memit.smk need besides: settings, and functions that find inputs.
 
 from memat.edit import solver
-from memat.edit.spread import LAYERWISE, spread_of
+from memat.edit.spread import LAYERWISE
 from memat.study.models import STACKED, SUM
 from memat.study.plan import can_protect
 
@@ -10,15 +10,9 @@ PROTECTED = config["covariance"]["protected_subjects"]
 SUBJECT_LIST = [PROTECTED["path"]] if PROTECTED["source"] == "list" else []
 
 
-@cache
-def spread():
-    """How values reach the edit layers of the model under edit."""
-    return spread_of(config["values"]["spread"], model_spec(config["model"]["name"]).architecture)
-
-
 def value_layers(wildcards):
     """Layers with a value: all edit layers, or the value layer alone."""
-    return config["edit"]["layers"] if spread() == LAYERWISE else config["edit"]["layers"][-1:]
+    return config["edit"]["layers"] if SPREAD == LAYERWISE else config["edit"]["layers"][-1:]
 
 
 def value_languages(wildcards):
@@ -41,7 +35,7 @@ def templates_of_edit(wildcards):
 def value_settings(wildcards):
     """Settings of one solver's values: those of another must not rerun it."""
     edit = STUDY.values[wildcards.values]
-    own = common_settings(config["values"]) | {"spread": spread()}
+    own = common_settings(config["values"]) | {"spread": SPREAD}
     own |= config["values"].get(edit.solver, {})
     return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
 
@@ -54,7 +48,7 @@ def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
     edit = STUDY.solved[wildcards.edit]
     own = config["deltas"].get(edit.solver, {})
-    used = {"solver": edit.solver, "own": own, "spread": spread()}
+    used = {"solver": edit.solver, "own": own, "spread": SPREAD}
     if edit.protected:
         used["protected_weight"] = PROTECTED["weight"]
     return common_settings(config["deltas"]) | used

@@ -22,7 +22,7 @@ TUNE_SETTINGS = {
     "fixed": {
         "values": some(config["values"], "weight_decay", "kl_factor", "stop_loss"),
         "deltas": some(config["deltas"], "residual"),
-        "spread": spread(),
+        "spread": SPREAD,
         "pairing": config["summary"]["target_pairing"],
         "probability": config["summary"]["probability"],
     },

@@ -301,6 +301,40 @@ def test_tables_hold_the_rows_of_the_paper(paper):
     )
 
 
+def test_a_study_leaves_out_what_its_model_cannot_have(paper):
+    config = complete(**paper)
+    whole, layerwise = plan_study(config), plan_study(config, "layerwise")
+    assert not whole.left_out
+    assert layerwise.left_out == (("table1", "pmet"), ("figure6", "pmet"))
+    assert set(names(whole.report("table1"))) - set(names(layerwise.report("table1"))) == {
+        "pmet_ca"
+    }
+    assert {r.name for r in whole.reports} - {r.name for r in layerwise.reports} == {"figure6"}
+    assert {edit.solver for edit in whole.solved.values()} == {"memit", "pmet"}
+    assert {edit.solver for edit in layerwise.solved.values()} == {"memit"}
+
+
+def test_a_claim_rests_on_the_rows_that_the_model_can_have(tmp_path):
+    both = {"method": "memit", "train": "ca", "solver": ["pmet", "alphaedit"]}
+    content = {
+        "reports": [{"name": "own", "kind": "table", "rows": [{**both, "solver": "pmet"}]}],
+        "claims": [
+            {
+                "text": "is ahead of MEMIT",
+                "place": "own",
+                "evidence": "paired",
+                "rows": [both],
+                "against": {"solver": "memit"},
+                "metrics": ["ES"],
+            }
+        ],
+    }
+    config = complete(study=own_study(tmp_path, content))
+    (whole,), (layerwise,) = (plan_study(config, s).claims for s in ("residual", "layerwise"))
+    assert [c.row.name for c in whole.comparisons] == ["pmet_ca", "alphaedit_ca"]
+    assert [c.row.name for c in layerwise.comparisons] == ["alphaedit_ca"]
+
+
 @pytest.mark.parametrize("largest", [100, 1000, 10_000])
 def test_sizes_follow_the_formula_of_the_scaling_curves(largest):
     sizes = scaling_sizes(largest, 10)

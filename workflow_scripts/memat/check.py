@@ -22,7 +22,7 @@ from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
-from memat.study.plan import MAIN, all_languages, plan_study
+from memat.study.plan import MAIN, Study, all_languages, plan_study
 from memat.study.row_faults import experiment_faults, study_faults
 from memat.study.settings_file import settings_notice
 from memat.study.translation import file_of, used_settings
@@ -49,12 +49,15 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
     _raise_all(chain(experiment_faults(config), study_faults(config)))
     into = translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
-    _raise_all(chain(_size_faults(config, spec), _spread_faults(config, spec)))
+    spread = spread_of(config["values"]["spread"], spec.architecture)
+    study = plan_study(config, spread)
+    _raise_all(chain(_size_faults(config, spec, study), _spread_faults(spread, spec, study)))
     _check_named_files(config, into)
     check_subject_list(config)
     check_prepared_model(spec)
     from_settings = settings_notice(spec.name, from_model)
     notices = [spec.license_notice(), from_settings, *_commit_notices(config, spec, into)]
+    notices.append(_left_out_notice(study, spread, spec.name))
     return [*filter(None, notices), *check_facts(config)]
 
 
@@ -78,7 +81,7 @@ def _language_faults(config: dict) -> Iterator[str]:
             )
 
 
-def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
+def _size_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:
     """Layers and heads beyond the model."""
     for layer in config["edit"]["layers"]:
         if layer >= spec.n_layers:
@@ -101,7 +104,7 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
         )
     n_heads = spec.n_layers * spec.n_heads
     keys = {"corrections.k": config["corrections"]["k"]}
-    for report in plan_study(config).reports:
+    for report in study.reports:
         for i, row in enumerate(report.rows):
             place = f"experiments[{i}]" if report.name == MAIN else f"study: {report.name}"
             if "k" in row.spec:
@@ -114,14 +117,21 @@ def _size_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
             )
 
 
-def _spread_faults(config: dict, spec: ModelSpec) -> Iterator[str]:
+def _spread_faults(spread: str, spec: ModelSpec, study: Study) -> Iterator[str]:
     """A way of spreading values that is not for the model or for a solver."""
-    spread = spread_of(config["values"]["spread"], spec.architecture)
     if fault := spread_fault(spread, spec.architecture):
         yield f"values.spread: {fault} for {spec.name}"
-    for i, row in enumerate(plan_study(config).main.rows):
+    for i, row in enumerate(study.main.rows):
         if fault := solver_fault(spread, row.spec.get("solver", DEFAULT)):
             yield f"experiments[{i}] ({row.name}).solver: {fault} as {spec.name} is edited here"
+
+
+def _left_out_notice(study: Study, spread: str, model: str) -> str | None:
+    """What the study's file asks for and the model cannot have."""
+    if not study.left_out:
+        return None
+    rows = ", ".join(f"{solver} of {report}" for report, solver in study.left_out)
+    return f"{model} is edited with {spread} values, so the study has no rows of {rows}"
 
 
 def _commit_notices(config: dict, spec: ModelSpec, into: dict[str, dict]) -> Iterator[str | None]:

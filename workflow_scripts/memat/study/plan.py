@@ -4,8 +4,11 @@
 it says into paths.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from memat.edit.solver import DEFAULT
+from memat.edit.spread import RESIDUAL, solver_fault
 from memat.errors import ConfigError
 from memat.fact_sets import DONOR, TUNING, whole_and_size
 from memat.shards import n_shards
@@ -44,6 +47,7 @@ class Study:
     """All reports of a config and the sizes of its sets of facts (`memat.fact_sets`).
 
     block_size: None where the one block holds all facts that are left after translation.
+    left_out: reports, and solvers of some of their rows that the model cannot be edited with.
     """
 
     reports: tuple[Report, ...]
@@ -53,6 +57,7 @@ class Study:
     block_size: int | None
     donor_size: int
     tuning_size: int
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -146,21 +151,34 @@ class Study:
         return rows[name]
 
 
-def plan_study(config: dict) -> Study:
-    """The study of a config. Raises ConfigError where a row of a report cannot be planned."""
+def plan_study(config: dict, spread: str = RESIDUAL) -> Study:
+    """The study of a config. Raises ConfigError where a row of a report cannot be planned.
+
+    spread: that of the run's model (`memat.edit.spread`). Rows of the study whose solver is not
+    for it are left out, and reports that have no other; those of `experiments` are a fault
+    (`memat.check`).
+    """
     blocks, defaults = config["blocks"], defaults_of(config)
     languages, axes = defaults.languages, defaults.axes
-    main = _rows(experiment_rows(config), [], axes, defaults)
-    reports = [Report(MAIN, "table", main, languages)]
-    reports += [_report(spec, axes, defaults) for spec in config["study"]["reports"]]
+    main = _rows(experiment_rows(config), defaults)
+    reports, left_out = [Report(MAIN, "table", main, languages)], []
+    for spec in config["study"]["reports"]:
+        lines = _lines(spec.get("rows", []), spec.get("grid", []), axes)
+        fitting = [line for line in lines if _fits(line, spread)]
+        solvers = {line["solver"] for line in lines if not _fits(line, spread)}
+        left_out += [(spec["name"], solver) for solver in sorted(solvers)]
+        if fitting or not lines:
+            reports.append(_report(spec, fitting, defaults))
+    planned = (planned_claim(spec, axes, defaults) for spec in config["study"]["claims"])
     return Study(
         reports=tuple(reports),
-        claims=tuple(planned_claim(spec, axes, defaults) for spec in config["study"]["claims"]),
+        claims=tuple(_fitting(claim, spread, reports) for claim in planned),
         languages=languages,
         n_blocks=blocks["count"],
         block_size=blocks["size"],
         donor_size=blocks["donor"],
         tuning_size=blocks["tuning"],
+        left_out=tuple(left_out),
     )
 
 
@@ -192,7 +210,26 @@ def can_protect(config: dict, facts: str) -> bool:
     return any(config["blocks"][name] for name in {DONOR, TUNING} - {whole})
 
 
-def _report(spec: dict, axes: dict, defaults: Defaults) -> Report:
+def _fits(line: dict, spread: str) -> bool:
+    """Whether the solver of a row can be used with the spread of the model."""
+    return solver_fault(spread, line.get("solver", DEFAULT)) is None
+
+
+def _fitting(claim: PlannedClaim, spread: str, reports: Sequence[Report]) -> PlannedClaim:
+    """A claim on the rows and reports that there are."""
+    names = {report.name for report in reports}
+    return replace(
+        claim,
+        of=tuple(name for name in claim.of if name in names),
+        comparisons=tuple(
+            both
+            for both in claim.comparisons
+            if _fits(both.row.spec, spread) and _fits(both.baseline.spec, spread)
+        ),
+    )
+
+
+def _report(spec: dict, lines: Sequence[dict], defaults: Defaults) -> Report:
     asked = [language_code(word, defaults.languages) for word in spec.get("asked_in") or []]
     drawing = {
         "title": spec["title"] or spec["name"],
@@ -201,13 +238,17 @@ def _report(spec: dict, axes: dict, defaults: Defaults) -> Report:
         "by_metric": spec["by_metric"],
         "metrics": spec["metrics"],
     }
-    rows = _rows(spec.get("rows", []), spec.get("grid", []), axes, defaults)
+    rows = _rows(lines, defaults)
     return Report(spec["name"], spec["kind"], rows, tuple(asked or defaults.languages), drawing)
 
 
-def _rows(specs: list, grids: list, axes: dict, defaults: Defaults) -> tuple[Row, ...]:
-    """Rows as they stand, then those of the grids; the same row is there once."""
-    lines = [*specs, *(line for grid in grids for line in expanded(grid, axes))]
+def _lines(specs: Sequence[dict], grids: Sequence[dict], axes: dict) -> list[dict]:
+    """Rows as they stand, then those of the grids."""
+    return [*specs, *(line for grid in grids for line in expanded(grid, axes))]
+
+
+def _rows(lines: Sequence[dict], defaults: Defaults) -> tuple[Row, ...]:
+    """Planned rows; the same row is there once."""
     made = [made_row(_placed(line, defaults), defaults) for line in lines]
     return tuple(with_baselines(list({row.name: row for row in made}.values())))
 
