@@ -103,7 +103,8 @@ rule solve_deltas:
         templates=templates_of_edit,
         values=values_of_block,
         covariance=COVARIANCE,
-        protected=protected_of_edit,
+        protected=other_keys_of_edit,
+        subjects=other_subjects_of_edit,
     output:
         deltas=PATHS.deltas,
     log:
@@ -124,6 +125,9 @@ rule solve_deltas:
         layers=config["edit"]["layers"],
         languages=edit_languages,
         stacked=is_stacked,
+        protected=is_protected,
+        transport=transport_of_edit,
+        key_languages=key_languages_of_edit,
         block="{block}",
         compute=LOADING,
         code=code_tag("solve_deltas.py", architecture, solver_of_deltas),

@@ -75,6 +75,7 @@ def experiment(
         "edit_language": edit_language,
         "edit_languages": edit_language.split("+") if edit_language else [],
         "combine": combine,
+        "transport": None,
         "protected": protected if edit_language else None,
         "head_language": head_language,
         "select": select,

@@ -3,6 +3,7 @@
 from memat import io
 from memat.edit.requests import requests_of_block
 from memat.edit.storage import stack_languages, stack_values, write_deltas
+from memat.edit.transported_keys import key_shifts
 from memat.edit.update import DeltaSettings, spread_joint
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
@@ -21,7 +22,13 @@ def main(stage: Stage) -> str:
     else:
         values = stack_values(inputs.values, cases)
     moments, _notes = read_tensors(inputs.covariance)
-    protected = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
+    others = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
+    others = {layer: others[f"layer.{layer}"] for layer in params.layers if others}
+    shifts = {}
+    if params.transport:
+        subjects = io.read_table(inputs.subjects[0])
+        (source,) = params.languages
+        shifts = key_shifts(subjects, others, params.key_languages, source, params.transport)
     deltas = spread_joint(
         model,
         requests,
@@ -31,7 +38,8 @@ def main(stage: Stage) -> str:
         params.layers,
         DeltaSettings(**stage.cfg),
         token_budget(model, stage.memory_mb, gradients=False),
-        {layer: protected[f"layer.{layer}"] for layer in params.layers if protected},
+        others if params.protected else {},
+        shifts,
     )
     write_deltas(stage.outputs.deltas, deltas, stage.provenance)
     return f"{len(cases)} facts in layers {', '.join(map(str, deltas))}"

@@ -54,16 +54,36 @@ def delta_settings(wildcards):
     return common_settings(config["deltas"]) | used
 
 
-def protected_of_edit(wildcards):
-    """Keys that an edit protects; none of a plain one."""
-    if not STUDY.solved[wildcards.edit].protected:
+def is_protected(wildcards):
+    return STUDY.solved[wildcards.edit].protected
+
+
+def transport_of_edit(wildcards):
+    """Languages that the keys of an edit are transported to."""
+    return list(STUDY.solved[wildcards.edit].transport)
+
+
+def key_languages_of_edit(wildcards):
+    """The languages in whose order other subjects' keys stand, for an edit that transports keys."""
+    return LANGUAGES if transport_of_edit(wildcards) else []
+
+
+def other_subjects_of_edit(wildcards):
+    """The subjects of the keys that transported keys are guessed from."""
+    whole, _size = fact_sets.whole_and_size(wildcards.block)
+    return [PATHS.protected.format(block=whole)] if transport_of_edit(wildcards) else []
+
+
+def other_keys_of_edit(wildcards):
+    """Keys of other subjects, to protect or to transport keys with; none of a plain edit."""
+    if not (is_protected(wildcards) or transport_of_edit(wildcards)):
         return []
     whole, _size = fact_sets.whole_and_size(wildcards.block)
     if not can_protect(config, whole):
         raise WorkflowError(
-            f"{wildcards.edit} with the facts {whole}: protected subjects are those of other donor"
-            " and tuning facts, but there are none; set blocks.donor and blocks.tuning, or"
-            " covariance.protected_subjects.source: list"
+            f"{wildcards.edit} with the facts {whole}: the subjects it protects, or transports keys"
+            " with, are those of other donor and tuning facts, but there are none; set blocks.donor"
+            " and blocks.tuning, or covariance.protected_subjects.source: list"
         )
     return [PATHS.protected_keys.format(block=whole)]
 

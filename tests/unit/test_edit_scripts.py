@@ -95,16 +95,24 @@ def find_values(folder, codes, way):
     return paths
 
 
-def solve(folder, codes, values, protected=(), stacked=False, **cfg):
+def solve(folder, codes, values, keys=(), stacked=False, protected=False, moved=None, **cfg):
     path = folder / "deltas.safetensors"
     solve_deltas.main(
         stage(
-            {**inputs(folder, codes), "values": values, "protected": list(protected)},
+            {
+                **inputs(folder, codes),
+                "values": values,
+                "protected": list(keys),
+                "subjects": [moved[0]] if moved else [],
+            },
             {"deltas": path},
             {"covariance_weight": 3.0, **cfg},
             compute={},
             languages=list(codes),
             stacked=stacked,
+            protected=protected,
+            transport=moved[1] if moved else [],
+            key_languages=list(CODES) if moved else [],
             layers=LAYERS,
             block="0",
         )
@@ -149,7 +157,7 @@ def test_the_keys_of_a_file_are_protected(folder):
     }
     path = folder / "keys.safetensors"
     write_tensors(path, {f"layer.{n}": found for n, found in keys.items()}, PROVENANCE)
-    deltas = solve(folder, CODES[:1], values, [path], protected_weight=20.0)
+    deltas = solve(folder, CODES[:1], values, [path], protected=True, protected_weight=20.0)
     requests, contexts, _ = zip(*LANGUAGES["memit"], strict=True)
     model, z = small_model("llama"), run(small_model("llama"), "memit").z
     settings = DeltaSettings(3.0, protected_weight=20.0)

@@ -211,6 +211,7 @@ def test_rows_are_described_in_plain_values():
         "edit_languages": ["en"],
         "combine": None,
         "protected": False,
+        "transport": None,
         "head_language": "en",
         "select": "random",
         "k": 16,
@@ -272,6 +273,18 @@ def test_faults_of_a_study_file_name_it(tmp_path, content, part):
         ({"method": "memit"}, "rows[0].train: missing; method memit needs one of en, ca"),
         ({"method": "memit", "train": "en", "k": 3}, "rows[0].k: method memit takes no such key"),
         ({"method": "memit", "train": "en", "combine": "sum"}, "combine: needs several languages"),
+        (
+            {"method": "memit", "train": "en", "transport": "source"},
+            "transport: source is the language of the edit",
+        ),
+        (
+            {"method": "memit", "train": "en", "transport": "fr"},
+            "transport: 'fr' is unknown; allowed: en, ca",
+        ),
+        (
+            {"method": "memit", "train": ["en", "ca"], "transport": "ca"},
+            "transport: needs one language in train, found ['en', 'ca']",
+        ),
         ({"method": "memit", "train": ["en", "en"]}, "train: must have no repeats"),
         (
             {"method": "memit", "train": ["en", "ca"], "combine": "joint", "solver": "pmet"},
@@ -299,6 +312,18 @@ def test_tables_hold_the_rows_of_the_paper(paper):
     assert {"memit_en+ca_joint", "memit_en+ca_sum", "memat_en+ca_sum_en", "random_ca_ca"} <= set(
         names(study.report("table3"))
     )
+
+
+def test_transported_keys_are_a_row_beside_the_plain_one():
+    plain = {"method": "memit", "train": "en"}
+    rows = [plain, {**plain, "transport": "target"}, {**plain, "transport": ["ca", "es"]}]
+    study = plan_study(complete([UNEDITED, *rows], targets=("ca", "es")))
+    found = {row.name: row for row in study.main.rows}
+    assert list(found) == ["unedited", "memit_en", "memit_en_to-ca", "memit_en_to-ca+es"]
+    assert found["memit_en_to-ca"].baselines == ("unedited", "memit_en")
+    assert found["memit_en_to-ca+es"].model.id == "memit-en-to-ca+es"
+    assert found["memit_en_to-ca"].described()["transport"] == "ca"
+    assert list(study.values) == ["memit-en"]
 
 
 def test_a_study_leaves_out_what_its_model_cannot_have(paper):

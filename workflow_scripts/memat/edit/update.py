@@ -17,13 +17,14 @@ from memat.edit.protected_keys import with_protected
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, load_solver
 from memat.edit.spread import RESIDUAL, hook_points_of
+from memat.edit.transported_keys import with_transported
 from memat.errors import NonFiniteValue
 from memat.model.editable import EditableModel
 from memat.model.sentences import EditRequest
 
 log = logging.getLogger("memat")
 
-NOTHING_PROTECTED: Mapping[int, torch.Tensor] = MappingProxyType({})
+NOTHING: Mapping[int, torch.Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def spread(
     layers: Sequence[int],
     settings: DeltaSettings,
     token_budget: int,
-    protected: Mapping[int, torch.Tensor] = NOTHING_PROTECTED,
+    protected: Mapping[int, torch.Tensor] = NOTHING,
 ) -> dict[int, Delta]:
     """Deltas of all edit layers, bottom up; the model is left as it came.
 
@@ -95,13 +96,16 @@ def spread_joint(
     layers: Sequence[int],
     settings: DeltaSettings,
     token_budget: int,
-    protected: Mapping[int, torch.Tensor] = NOTHING_PROTECTED,
+    protected: Mapping[int, torch.Tensor] = NOTHING,
+    shifts: Mapping[int, torch.Tensor] = NOTHING,
 ) -> dict[int, Delta]:
     """`spread` for one or more languages: each fact has a key and a residual in every one.
 
     values: z, (n_languages, n_facts, d_model) or (n_facts, d_model), with n_layers before that
     where they are layerwise. The factors of the
     deltas have n_languages · n_facts rows, language by language.
+    shifts: of transported keys, {layer: (n_targets, d_ff)} (`memat.edit.transported_keys`); the
+    factors then have as many rows again for each of these languages.
     Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
     """
     requests = [request for of_language in requests_by_language for request in of_language]
@@ -122,6 +126,8 @@ def spread_joint(
             share = residual
             if not points.layerwise:
                 share = solver.share(residual, len(layers) - number)
+            if layer in shifts:
+                keys, share = with_transported(keys, share, shifts[layer])
             old = (covariance[layer], protected.get(layer))
             right = _solve(keys, *old, settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())

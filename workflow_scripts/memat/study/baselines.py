@@ -14,7 +14,8 @@ def with_baselines(rows: Sequence[Row]) -> list[Row]:
     """The rows with the names of those each is compared with, in the order of the report.
 
     memit, in_context and retrieval − unedited; an edit − in_context in its languages; another
-    solver − the default one of the same languages; with protected subjects − without; the sum of
+    solver − the default one of the same languages; with protected subjects − without; with
+    transported keys − without; the sum of
     several languages' deltas − one joint delta; their values stacked in one solve − the sum, and −
     one joint delta; memat or iti (located or random) − the same edit
     without corrections; random heads − located heads of the same edit, language, number and
@@ -56,4 +57,6 @@ def _simpler_edit(one, two) -> bool:
         return two.solver == solvers.DEFAULT != one.solver
     if replace(one, protected=two.protected) == two:
         return one.protected
+    if replace(one, transport=()) == two:
+        return bool(one.transport)
     return replace(one, combine=two.combine) == two and (one.combine, two.combine) in COMPARED

@@ -24,6 +24,7 @@ class Edit:
     combine: of several languages, `sum` (each solved alone, the deltas added), `joint` (one value
     for the prompts of all) or `stacked` (values of each, one solve). learning_rate: of the values, where it is not the configured one.
     protected: keys of subjects that are neither edited nor evaluated count as old keys.
+    transport: languages that the keys of an edit in one language are transported to.
     """
 
     solver: str
@@ -31,11 +32,14 @@ class Edit:
     combine: str | None = None
     learning_rate: float | None = None
     protected: bool = False
+    transport: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         rate = "" if self.learning_rate is None else f"-lr{self.learning_rate:g}"
-        return f"{self.solver}-{self.where}{rate}{'-protected' if self.protected else ''}"
+        carried = f"-to-{'+'.join(self.transport)}" if self.transport else ""
+        protected = "-protected" if self.protected else ""
+        return f"{self.solver}-{self.where}{rate}{carried}{protected}"
 
     @property
     def where(self) -> str:
@@ -45,7 +49,8 @@ class Edit:
     @property
     def values(self) -> tuple["Edit", ...]:
         """The edits whose values this one carries into the weights; of stacked languages one each."""
-        found = replace(self, solver=solvers.values_solver(self.solver), protected=False)
+        solver = solvers.values_solver(self.solver)
+        found = replace(self, solver=solver, protected=False, transport=())
         return found._by_language if self.combine == STACKED else (found,)
 
     @property

@@ -1,6 +1,6 @@
 """What is wrong with the rows of a study, each with its place in the config."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 
@@ -121,8 +121,29 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         yield f"{place}.train: method {method} says each fact in one language, found {several}"
     if isinstance(several, list) and len(set(several)) < len(several):
         yield f"{place}.train: must have no repeats, found {several}"
+    yield from _transport_faults(row, place, languages)
     if "combine" in row and not (isinstance(several, list) and len(several) > 1):
         yield f"{place}.combine: needs several languages in train"
+
+
+def _transport_faults(row: dict, place: str, languages: Sequence[str]) -> Iterator[str]:
+    """Keys transported to languages that the run has not, or that the edit has already."""
+    asked = row.get("transport", [])
+    asked = asked if isinstance(asked, list) else [asked]
+    trained = row.get("train", [])
+    trained = trained if isinstance(trained, list) else [trained]
+    words = {"source": languages[0], "target": languages[1]}
+    trained = [words.get(code, code) for code in trained]
+    if asked and len(trained) > 1:
+        yield f"{place}.transport: needs one language in train, found {trained}"
+        return
+    for code in asked:
+        if code not in (*languages, *WORDS):
+            yield f"{place}.transport: {allowed_values(code, languages)}"
+        elif words.get(code, code) in trained:
+            yield f"{place}.transport: {code} is the language of the edit; name another"
+    if len(set(asked)) < len(asked):
+        yield f"{place}.transport: must have no repeats, found {asked}"
 
 
 def _recycled_faults(row: dict, place: str, config: dict) -> Iterator[str]:
@@ -139,9 +160,15 @@ def _protected_faults(row: dict, place: str, config: dict) -> Iterator[str]:
     """Protected subjects without any facts to take them from."""
     place = f"{place} ({row['name']})" if row.get("name") else place
     used = row.get("protected", config["covariance"]["protected_subjects"]["use"])
-    if row["method"] != "unedited" and used and not can_protect(config, "0"):
+    key = "transport" if row.get("transport") else "protected"
+    if (
+        row["method"] != "unedited"
+        and (used or key == "transport")
+        and not can_protect(config, "0")
+    ):
+        what = {"protected": "protected subjects are", "transport": "other subjects' keys are"}[key]
         yield (
-            f"{place}.protected: protected subjects are those of the donor and tuning facts, but"
+            f"{place}.{key}: {what} those of the donor and tuning facts, but"
             " blocks.donor and blocks.tuning are 0; set one of them, or"
             " covariance.protected_subjects.source: list"
         )

@@ -30,7 +30,7 @@ NEEDED_KEYS = {
     "iti": ("train", "heads"),
     **dict.fromkeys(CONTEXT_METHODS, ("train",)),
 }
-_EDIT_KEYS = ("train", "combine", "solver", "learning_rate", "protected")
+_EDIT_KEYS = ("train", "combine", "transport", "solver", "learning_rate", "protected")
 ALLOWED_KEYS = {
     "unedited": (),
     "memit": _EDIT_KEYS,
@@ -113,6 +113,7 @@ class Row:
             "edit_languages": list(self.model.languages),
             "combine": edit.combine if edit else None,
             "protected": edit.protected if edit else None,
+            "transport": "+".join(edit.transport) or None if edit else None,
             "head_language": correction.heads.language if correction else None,
             "select": correction.select if correction else None,
             "k": correction.k if correction else None,
@@ -148,6 +149,9 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
         row["train"] = tuple(language_code(word, defaults.languages) for word in several)
         if len(row["train"]) > 1:
             row["combine"] = row.get("combine", SUM)
+    if "transport" in row:
+        several = row["transport"] if isinstance(row["transport"], list) else [row["transport"]]
+        row["transport"] = tuple(language_code(word, defaults.languages) for word in several)
     if "heads" in row:
         row["heads"] = language_code(row["heads"], defaults.languages)
     # what is configured is the edit that other reports have
@@ -176,6 +180,7 @@ def edited_model(row: dict, defaults: Defaults) -> EditedModel:
         row.get("combine") if len(row["train"]) > 1 else None,
         row.get("learning_rate"),
         row.get("protected", defaults.protected),
+        row.get("transport", ()),
     )
     if "heads" not in row:
         return EditedModel((edit,))
@@ -198,7 +203,9 @@ def automatic_name(row: dict) -> str:
     if method == "memit" and own_solver:
         first_word, own_solver = solver, False
     parts = [first_word, "+".join(row["train"])]
-    parts += [row[key] for key in ("combine", "heads") if key in row]
+    parts += [row["combine"]] if "combine" in row else []
+    parts += [f"to-{'+'.join(row['transport'])}"] if "transport" in row else []
+    parts += [row["heads"]] if "heads" in row else []
     parts += [solver] if own_solver else []
     parts += ["recycled"] if row.get("recycled") else []
     parts += ["protected" if row["protected"] else "plain"] if "protected" in row else []

@@ -62,6 +62,9 @@ class Experiment(Section):
     """several languages: sum (each solved alone, the deltas added; the default) | joint (values
     optimised on the prompts of all, one update) | stacked (values of each language, one update
     from the keys of all)"""
+    transport: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
+    """of an edit in one language: languages whose keys are guessed and written too, without a
+    prompt in them: k + mean key there − mean key here, over other subjects"""
     solver: Annotated[Literal[*solver_names()] | None, Field(description=solvers_in_words())] = None
     learning_rate: Positive | None = None
     """overrides values.learning_rate"""

@@ -17,7 +17,7 @@ from memat.edit.protected_keys import subject_keys
 from memat.edit.protected_subjects import choose_protected, protected_requests, subjects_of_facts
 from memat.edit.requests import asked_of_block, requests_of_block, without_prompts
 from memat.edit.update import (
-    NOTHING_PROTECTED,
+    NOTHING,
     Delta,
     DeltaSettings,
     edited,
@@ -83,7 +83,7 @@ class Bench:
     def protected_keys(self, settings: Settings) -> Mapping[int, torch.Tensor]:
         """K₀ of the edit layers where subjects are protected, read once for equal settings."""
         if not settings["covariance.protected_subjects.weight"]:
-            return NOTHING_PROTECTED
+            return NOTHING
         layers, weights = settings["edit.layers"], settings["deltas.key_templates"]
         if (key := (*layers, weights)) not in self.protected:
             tables = self.tables
