@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SITE := .venv-site
+SCHEMA := schemas/config.schema.json
 DEMO_MODEL := resources/models/smollm2-135m-instruct/manifest.json
 # names from a config reach the shell as the value of a variable, never as part of a command
 RESULTS = results=$$($(BIN)/python envs/results.py "$$CONFIG")
@@ -25,7 +26,7 @@ BENCHMARK :=
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-install: $(INSTALLED)  ## virtual environment with the pinned packages
+install: $(INSTALLED) $(SCHEMA)  ## virtual environment with the pinned packages
 
 # torch first: the packages after it would otherwise choose another version
 $(INSTALLED): pyproject.toml envs/constraints.txt
@@ -35,6 +36,10 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' $(VENV)/pins.txt)"
 	$(BIN)/python -m pip install --quiet -r $(VENV)/pins.txt -c envs/constraints.txt
 	touch $@
+
+# for editors, which read it to check and complete a config
+$(SCHEMA): $(INSTALLED) $(wildcard workflow_scripts/memat/study/*.py)
+	$(BIN)/python docs/settings.py $@
 
 demo: $(INSTALLED)  ## facts to results table and report, with configs/demo.yaml
 	@pairs=$$($(BIN)/python envs/pairs.py "$$CONFIG") && \

@@ -1,6 +1,6 @@
 """Writes what is made from the library: `make docs`.
 
-    python docs/settings.py
+    python docs/settings.py [path]
 
 From the sections of the configuration config.yaml, its JSON schema for editors, and the page of
 settings; from the error classes the page of errors.
@@ -23,5 +23,6 @@ DOCUMENTS = {
 }
 
 if __name__ == "__main__":
-    for path, text in DOCUMENTS.items():
-        (REPOSITORY / path).write_text(text(), encoding="utf-8")
+    for path in sys.argv[1:] or DOCUMENTS:
+        (REPOSITORY / path).parent.mkdir(exist_ok=True)
+        (REPOSITORY / path).write_text(DOCUMENTS[path](), encoding="utf-8")

@@ -1,5 +1,6 @@
 """What is written from the sections of the configuration is up to date and explains every key."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -15,10 +16,18 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = runpy.run_path(str(REPOSITORY / "docs" / "settings.py"))["DOCUMENTS"]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS)
+@pytest.mark.parametrize("path", sorted(DOCUMENTS.keys() - {"schemas/config.schema.json"}))
 def test_documents_are_those_of_the_sections(path):
     written = (REPOSITORY / path).read_text(encoding="utf-8")
     assert written == DOCUMENTS[path](), "run `make docs`"
+
+
+def test_the_schema_for_editors_knows_the_sections_and_their_keys():
+    schema = json.loads(DOCUMENTS["schemas/config.schema.json"]())
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    assert config.keys() <= schema["properties"].keys()
+    reference = schema["properties"]["values"]["$ref"].rpartition("/")[2]
+    assert schema["$defs"][reference]["properties"]["steps"]["type"] == "integer"
 
 
 def value_of(content: dict, key: str) -> object:

@@ -17,7 +17,7 @@ from tiny import write_tiny_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = (
-    *("Snakefile", "config.yaml", "configs", "envs", "profiles", "report", "rules", "schemas"),
+    *("Snakefile", "config.yaml", "configs", "envs", "profiles", "report", "rules"),
     *("workflow_scripts", "resources", "examples"),
 )
 DEFAULTS = "config.yaml"
