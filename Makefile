@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SITE := .venv-site
 SCHEMA := schemas/config.schema.json
-DEMO_MODEL := resources/models/smollm2-135m-instruct/manifest.json
+TEST_MODEL := resources/models/smollm2-135m-instruct/manifest.json
 # names from a config reach the shell as the value of a variable, never as part of a command
 RESULTS = results=$$($(BIN)/python envs/results.py "$$CONFIG")
 SNAKEMAKE = $(BIN)/snakemake --configfile "$$CONFIG"
@@ -56,7 +56,7 @@ report: $(INSTALLED)  ## results/report.html from what is already made
 
 test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
-	@$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL) || echo "tests on the demo's model are skipped"
+	@$(BIN)/snakemake --cores 2 --quiet all -- $(TEST_MODEL) || echo "tests on a real model are skipped"
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-faults: $(INSTALLED)  ## kills, a full disk, damaged files, NaN: a few minutes
@@ -67,7 +67,7 @@ test-slurm: $(INSTALLED)  ## the workflow through a SLURM cluster of one node, a
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/slurm
 
 benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement, memory
-	$(BIN)/snakemake --cores 2 --quiet all -- $(DEMO_MODEL)
+	$(BIN)/snakemake --cores 2 --quiet all -- $(TEST_MODEL)
 	@$(RESULTS) && HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py --folder "$$results" $(BENCHMARK)
 
 docs: $(INSTALLED)  ## config.yaml, its JSON schema, the pages of settings and of errors, from the library

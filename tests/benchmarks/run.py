@@ -7,7 +7,7 @@ The two ways take turns, several rounds; a ratio is the median over rounds of
 items do not depend on each other the plain loop does only the first few of them, and
 both ways are compared per item; agreement is measured on the items both did.
 Writes benchmark.csv, benchmark_scale.csv (time and memory of the values of more and more
-facts) and benchmark.{png,svg}. The model is the demo's, the facts are
+facts) and benchmark.{png,svg}. The model is SmolLM2-135M, the facts are
 the demo's English records.
 """
 

@@ -13,7 +13,7 @@ SCRIPT = REPOSITORY / "tests/benchmarks/large.py"
 TOKENIZER = REPOSITORY / "resources/models/smollm2-135m-instruct/tokenizer.json"
 
 
-@pytest.mark.skipif(not TOKENIZER.exists(), reason="the demo's model is absent")
+@pytest.mark.skipif(not TOKENIZER.exists(), reason="the real model is not prepared")
 def test_it_times_values_and_solves_of_a_falcon(tmp_path):
     small = [
         "--device",

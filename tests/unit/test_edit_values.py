@@ -296,7 +296,7 @@ def test_the_last_layer_cannot_be_the_value_layer(way):
 REAL = REPOSITORY / "resources/models/smollm2-135m-instruct/manifest.json"
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the demo's model is absent")
+@pytest.mark.skipif(not REAL.exists(), reason="the real model is not prepared")
 def test_real_model_in_float32_agrees_with_the_loop():
     model = load_model(REAL)
     records = json.loads(DEMO_FACTS.read_text(encoding="utf-8"))[:2]

@@ -184,7 +184,7 @@ def test_within_applied_and_removed_and_after_a_fault(editor):
     assert equal(editor.network, base)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the demo's model is not prepared")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real model is not prepared")
 def test_the_demo_model_says_the_new_target_and_then_the_old_one(cache):
     editor = memat.Editor.from_pretrained(
         REAL, settings={"covariance": {"tokens": 500}}, cache=cache, device="cpu"

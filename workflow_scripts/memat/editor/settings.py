@@ -18,8 +18,8 @@ from memat.study.faults import fault_lines
 from memat.study.section import Section
 from memat.yaml_files import read_yaml
 
-N_LAYERS = 5  # edit layers by default, as in MEMIT and in the demo
-KEYS_PER_DIMENSION = 4  # tokens of the covariance by default, in MLP widths, as in the demo
+N_LAYERS = 5  # edit layers by default, as in MEMIT
+KEYS_PER_DIMENSION = 4  # tokens of the covariance by default, in MLP widths
 
 
 class Settings(Section):

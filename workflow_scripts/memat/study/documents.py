@@ -27,7 +27,7 @@ CONFIG_HEADER = """\
 #   .venv/bin/snakemake --cores all --configfile configs/own.yaml
 # A call without a --configfile is the demo, configs/demo.yaml (profiles/default says so). Keys
 # are checked before any stage starts. Settings of the model and of the edit are those chosen for
-# the demo's model. Written by `make docs` from the classes in workflow_scripts/memat/study/.
+# the default model. Written by `make docs` from the classes in workflow_scripts/memat/study/.
 # yaml-language-server: $schema=schemas/config.schema.json
 
 """

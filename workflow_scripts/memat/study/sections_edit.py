@@ -130,7 +130,7 @@ class Activations(Section):
 
     refine: bool = False
     """true: only facts whose new target the edited model predicts (appendix D); across
-    languages the demo's model predicts none of them, so all are used"""
+    languages SmolLM2 predicts none of them, so all are used"""
     shard_size: Count = 500
     """facts per job"""
 
