@@ -15,11 +15,11 @@ def with_baselines(rows: Sequence[Row]) -> list[Row]:
 
     memit, in_context and retrieval − unedited; an edit − in_context in its languages; another
     solver − the default one of the same languages; with protected subjects − without; with
-    transported keys − without; the sum of
+    transported keys − without; an edit in several languages − that in each alone; the sum of
     several languages' deltas − one joint delta; their values stacked in one solve − the sum, and −
-    one joint delta; memat or iti (located or random) − the same edit
-    without corrections; random heads − located heads of the same edit, language, number and
-    strength; recycled corrections − those of the same facts. Rows on other facts are not compared.
+    one joint delta; memat or iti (located or random) − the same edit without corrections; random
+    heads − located heads of the same edit, language, number and strength; recycled corrections −
+    those of the same facts. Rows on other facts are not compared.
     """
     return [
         replace(row, baselines=tuple(other.name for other in rows if _is_baseline(row, other)))
@@ -59,4 +59,6 @@ def _simpler_edit(one, two) -> bool:
         return one.protected
     if replace(one, transport=()) == two:
         return bool(one.transport)
+    if len(two.languages) == 1 and replace(one, languages=two.languages, combine=None) == two:
+        return two.languages[0] in one.languages
     return replace(one, combine=two.combine) == two and (one.combine, two.combine) in COMPARED
