@@ -5,6 +5,7 @@ import torch
 
 from memat.errors import NonFiniteValue
 from memat.evaluate.scores import PromptTarget, score_prompts
+from memat.model import targets
 from oracles import oracle_nll
 from small_models import SHAPES, TOLERANCE, small_model
 
@@ -28,6 +29,22 @@ def test_scores_equal_one_pass_per_row(name, budget):
         nll, n_tokens, is_greedy = oracle_nll(model, row.prompt, row.target, row.joined)
         assert float(scores.nll[i]) == pytest.approx(nll, rel=TOLERANCE.get(name, 1e-9))
         assert (int(scores.n_tokens[i]), bool(scores.is_greedy[i])) == (n_tokens, is_greedy)
+
+
+@pytest.mark.parametrize("rows_together", [0.5, 1, 3])
+def test_logits_of_a_large_vocabulary_are_cut(monkeypatch, rows_together):
+    model = small_model("llama")
+    whole = score_prompts(model, ROWS, 4096)
+    vocabulary = len(model.network.get_output_embeddings().weight)
+    monkeypatch.setattr(targets, "LOGITS_TOGETHER", int(rows_together * vocabulary))
+    seen, head = [], type(model).log_probabilities
+    monkeypatch.setattr(
+        type(model), "log_probabilities", lambda m, h: seen.append(len(h)) or head(m, h)
+    )
+    parts = score_prompts(model, ROWS, 4096)
+    assert max(seen) == max(1, int(rows_together))
+    torch.testing.assert_close(parts.nll, whole.nll, rtol=1e-9, atol=0)
+    assert parts.is_greedy.equal(whole.is_greedy)
 
 
 def test_some_targets_here_have_several_tokens_and_some_rows_repeat():

@@ -9,6 +9,9 @@ from memat.model.editable import EditableModel
 from memat.model.prefix_trie import PrefixTrie
 from memat.model.sentences import Sentence
 
+# a vocabulary of 262,144 words makes the logits the largest tensors: 256 MiB in float32
+LOGITS_TOGETHER = 2**26
+
 
 @dataclass(frozen=True)
 class TargetTokens:
@@ -38,7 +41,15 @@ def read_targets(
     ]
     row, node, token = torch.tensor(reads).T
     distinct, number = node.unique(return_inverse=True)
-    log_probabilities = model.log_probabilities(hidden[distinct.to(model.device)])
-    best = log_probabilities.argmax(-1).cpu()
-    wanted = log_probabilities[number.to(model.device), token.to(model.device)]
-    return TargetTokens(row, wanted.cpu(), best[number] == token)
+    vocabulary = model.network.get_output_embeddings().weight.shape[0]
+    wanted = torch.empty(len(node), dtype=torch.promote_types(hidden.dtype, torch.float32))
+    is_greedy = torch.empty(len(node), dtype=torch.bool)
+    size = max(1, LOGITS_TOGETHER // vocabulary)
+    for first, nodes in zip(range(0, len(distinct), size), distinct.split(size), strict=True):
+        log_probabilities = model.log_probabilities(hidden[nodes.to(model.device)])
+        here = (number >= first) & (number < first + len(nodes))
+        at, tokens = number[here] - first, token[here]
+        found = log_probabilities[at.to(model.device), tokens.to(model.device)]
+        wanted[here] = found.cpu()
+        is_greedy[here] = log_probabilities.argmax(-1).cpu()[at] == tokens
+    return TargetTokens(row, wanted, is_greedy)
