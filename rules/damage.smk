@@ -1,4 +1,5 @@
-# What an edit costs on unrelated text: predictions there, size of the updates, and a picture.
+# What an edit costs: predictions on unrelated text, size of the updates, answers that repeat
+# themselves, and a picture.
 
 
 rule measure_damage:
@@ -37,6 +38,7 @@ rule report_damage:
         summary=rules.summarise.output.summary,
         damage=[path for files in DAMAGED.values() for path in files],
         updates=[path for files in RESIZED.values() for path in files],
+        answers=answers_beside_edits(STUDY.main.rows),
     output:
         table=report(
             f"{RESULTS}/damage.csv",

@@ -4,7 +4,7 @@ import polars as pl
 
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
-from memat.report.damage import damage_frame, draw_gain_and_damage, updates_frame
+from memat.report.damage import damage_frame, draw_gain_and_damage, entropy_frame, updates_frame
 from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 
@@ -17,7 +17,9 @@ def main(stage: Stage) -> str:
     damage = {name: [tables[path] for path in paths] for name, paths in files.items()}
     sizes = dict(zip(stage.inputs.damage, map(io.read_table, stage.inputs.updates), strict=True))
     updates = {name: [sizes[path] for path in paths] for name, paths in files.items()}
-    table = damage_frame(damage, settings)
+    unedited, answers = answers_of(study["rows"], stage.inputs.answers, files)
+    entropy = entropy_frame(answers, unedited, settings)
+    table = pl.concat([damage_frame(damage, settings), entropy])
     io.write_csv(stage.outputs.table, table)
     io.write_csv(stage.outputs.updates, updates_frame(updates))
     with styled():
@@ -25,6 +27,20 @@ def main(stage: Stage) -> str:
         figure = draw_gain_and_damage(summary, table, study["rows"], settings.confidence)
         save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
     return f"{table['experiment'].n_unique()} edited models"
+
+
+def answers_of(rows: list[dict], paths: list[str], edited: dict) -> tuple:
+    """Answers of the unedited model, None where no row is one, and of each edited one by name."""
+    tables = {path: io.read_table(path) for path in paths}
+    answers = {
+        row["name"]: pl.concat([tables[path] for path in row["answers"]])
+        for row in rows
+        if row["method"] == "unedited" or row["name"] in edited
+    }
+    unedited = [name for name in answers if name not in edited]
+    return next((answers[name] for name in unedited), None), {
+        name: answers[name] for name in edited
+    }
 
 
 if __name__ == "__main__":

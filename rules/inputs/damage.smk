@@ -17,6 +17,12 @@ def damage_files(rows, pattern):
     }
 
 
+def answers_beside_edits(rows):
+    """What the models of the rows that change a weight say by themselves, and the unedited one."""
+    shown = [row for row in rows if row.model.edits or row.spec["method"] == "unedited"]
+    return list(dict.fromkeys(path for row in shown for path in files_of_row(row, PATHS.answers)))
+
+
 TEXTS = held_out_texts()
 DAMAGED = damage_files(STUDY.main.rows, PATHS.damage) if TEXTS else {}
 RESIZED = damage_files(STUDY.main.rows, PATHS.updates) if TEXTS else {}

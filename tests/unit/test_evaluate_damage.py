@@ -131,8 +131,8 @@ def test_perplexities_are_of_tokens_and_the_ratio_is_paired():
     kl = values["a", "kl"]
     assert kl["value"] == pytest.approx(8 / 100)
     assert kl["low"] < kl["value"] < kl["high"]
-    assert (kl["n_paragraphs"], kl["n_tokens"]) == (4, 100)
-    assert values["b", "kl"]["n_paragraphs"] == 8
+    assert (kl["n_texts"], kl["n_tokens"]) == (4, 100)
+    assert values["b", "kl"]["n_texts"] == 8
     assert values["b", "perplexity_ratio"]["value"] == 1
 
 

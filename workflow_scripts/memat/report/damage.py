@@ -1,4 +1,4 @@
-"""What was learnt against what it cost: unrelated text, in every language, for every edit."""
+"""What was learnt against what it cost: unrelated text and own words, in every language, for every edit."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from memat.evaluate.entropy import text_entropy, tokens_of
 from memat.evaluate.intervals import BootstrapSettings, bootstrap_means, percentile_interval
 from memat.report.figures import CYCLE, empty_panel, new_figure
 
@@ -17,11 +18,13 @@ DAMAGE_SCHEMA = {
     "value": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
-    "n_paragraphs": pl.Int64,
+    "n_texts": pl.Int64,
     "n_tokens": pl.Int64,
 }
 MEASURES = ("perplexity_unedited", "perplexity", "perplexity_ratio", "kl")
 SUMS = ("nll_unedited", "nll", "kl", "n_tokens")
+OF_ANSWERS = ("entropy_unedited", "entropy", "entropy_difference")
+_PROMPT = ["case_id", "block", "prompt_type", "index"]
 UPDATES_SCHEMA = {
     "experiment": pl.String,
     "block": pl.Int64,
@@ -64,6 +67,58 @@ def _measures(sums: np.ndarray) -> np.ndarray:
     before, after, kl, tokens = np.moveaxis(sums, -1, 0)
     perplexities = np.exp(before / tokens), np.exp(after / tokens)
     return np.stack([*perplexities, np.exp((after - before) / tokens), kl / tokens], axis=-1)
+
+
+def entropy_frame(
+    answers: Mapping[str, pl.DataFrame],
+    unedited: pl.DataFrame | None,
+    settings: BootstrapSettings,
+) -> pl.DataFrame:
+    """`DAMAGE_SCHEMA`: entropy of the free answers in bits, of the edited model and of the unedited
+    one, and the first minus the second.
+
+    answers: `memat.evaluate.asked.ANSWER_SCHEMA` by experiment; unedited: the same of the unedited
+    model, None where the study does not ask it. Answers that are too short for
+    `memat.evaluate.entropy.text_entropy` are left out, with that of the other model to the same
+    prompt. Means over the prompts of a fact, then over facts, which intervals are bootstrapped over.
+    n_texts: answers of the edited model that count; n_tokens: their tokens, of `tokens_of`.
+    """
+    rows = []
+    before = None if unedited is None else _with_entropy(unedited)
+    for experiment, asked in answers.items():
+        found = _with_entropy(asked)
+        measures = OF_ANSWERS[1:2]
+        if before is not None:
+            measures = OF_ANSWERS
+            key = [*_PROMPT, "language"]
+            of_unedited = before.select(*key, entropy_unedited="entropy")
+            found = found.join(of_unedited, on=key).with_columns(
+                entropy_difference=pl.col("entropy") - pl.col("entropy_unedited")
+            )
+        for (language,), own in found.sort(_PROMPT, maintain_order=True).group_by(
+            "language", maintain_order=True
+        ):
+            facts = own.group_by("block", "case_id", maintain_order=True).agg(
+                pl.col(*measures).mean()
+            )
+            values = facts.select(measures).to_numpy()
+            draws = bootstrap_means(values, facts["block"].to_numpy(), settings)
+            low, high = percentile_interval(draws, settings.confidence)
+            sizes = own.height, own["tokens"].sum()
+            rows += [
+                (experiment, language, name, *numbers, *sizes)
+                for name, *numbers in zip(measures, values.mean(axis=0), low, high, strict=True)
+            ]
+    return pl.DataFrame(rows, schema=DAMAGE_SCHEMA, orient="row")
+
+
+def _with_entropy(answers: pl.DataFrame) -> pl.DataFrame:
+    """The answers that have an entropy, with it and their number of tokens."""
+    texts = answers["answer"].to_list()
+    return answers.with_columns(
+        pl.Series("entropy", list(map(text_entropy, texts)), dtype=pl.Float64),
+        pl.Series("tokens", [len(tokens_of(text)) for text in texts], dtype=pl.Int64),
+    ).drop_nulls("entropy")
 
 
 def updates_frame(updates: Mapping[str, Sequence[pl.DataFrame]]) -> pl.DataFrame:
@@ -109,7 +164,7 @@ def _draw_panel(
         (row["experiment"], row["eval_language"]): row
         for row in damage.filter(measure="kl").iter_rows(named=True)
     }
-    languages = set(damage["eval_language"])
+    languages = set(damage.filter(measure="kl")["eval_language"])
     for row in gains.iter_rows(named=True):
         name, language = row["experiment"], row["eval_language"]
         if language not in languages:
