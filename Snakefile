@@ -72,6 +72,8 @@ include: "rules/inputs/tune.smk"
 include: "rules/tune.smk"
 include: "rules/inputs/export.smk"
 include: "rules/export.smk"
+include: "rules/inputs/general.smk"
+include: "rules/general.smk"
 include: "rules/inputs/damage.smk"
 include: "rules/damage.smk"
 include: "rules/inputs/report.smk"
@@ -86,6 +88,7 @@ localrules:
     dataset,
     report,
     export,
+    general,
     tune,
 
 
@@ -109,6 +112,11 @@ rule report:
 rule export:
     input:
         requested_export,
+
+
+rule general:
+    input:
+        requested_general,
 
 
 rule tune:

@@ -8,7 +8,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 NOT_PINNED = {"pip", "setuptools", "wheel", "memat"}
-EXTRAS = ("workflow", "slurm", "test")  # what a checkout runs with
+EXTRAS = ("workflow", "general", "slurm", "test")  # what a checkout runs with
 
 
 def pins(pyproject: Path, names: Sequence[str] = EXTRAS) -> list[str]:

@@ -67,6 +67,7 @@ study.axes | {heads: [3]} |
 study.file | null |
 damage.tokens | 64 | measure_damage
 tune.rounds | 2 |
+general.limit | 5 |
 export.block | 1 | assign_blocks write_study
 export.adapter | true |
 experiments | [{name: unedited, method: unedited}] | write_study

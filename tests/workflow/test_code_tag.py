@@ -310,11 +310,11 @@ def copied(tmp_path_factory):
     return shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-# the stages that load a model, by hand from rules/*.smk: those with `manifest=MANIFEST`
+# the stages that load a model, by hand from rules/*.smk: those with an input `manifest`
 WITH_MODEL = {
     *("make_templates", "sample_text", "estimate_covariance", "optimise_values", "solve_deltas"),
     *("read_protected_keys", "dump_activations", "fit_corrections", "score", "export_model"),
-    *("measure_damage", "search_settings", "export_adapter"),
+    *("measure_damage", "search_settings", "export_adapter", "evaluate_general"),
 }
 # file | old | new | scripts, named by hand from what each stage does
 REAL_CHANGES = {

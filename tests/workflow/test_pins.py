@@ -4,6 +4,7 @@ import re
 import runpy
 import tomllib
 
+import pytest
 import yaml
 from packaging.version import Version
 
@@ -20,10 +21,14 @@ def pins() -> list[str]:
     return script["pins"](REPOSITORY / "pyproject.toml")
 
 
-def test_conda_environment_has_the_same_pins():
-    environment = yaml.safe_load((REPOSITORY / "envs" / "memat.yaml").read_text())
+@pytest.mark.parametrize(
+    ("name", "extras"), [("memat", ("workflow",)), ("general", ("workflow", "general"))]
+)
+def test_conda_environment_has_the_same_pins(name, extras):
+    environment = yaml.safe_load((REPOSITORY / "envs" / f"{name}.yaml").read_text())
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    assert pip == project()["optional-dependencies"]["workflow"]
+    declared = project()["optional-dependencies"]
+    assert pip == [pin for extra in extras for pin in declared[extra]]
 
 
 def test_every_pin_is_exact():

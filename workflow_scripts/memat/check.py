@@ -23,7 +23,7 @@ from memat.model.spec import ModelSpec, read_model_spec
 from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
 from memat.study.plan import MAIN, Study, all_languages, plan_study
-from memat.study.row_faults import experiment_faults, study_faults
+from memat.study.row_faults import experiment_faults, general_faults, study_faults
 from memat.study.settings_file import settings_notice
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
@@ -52,6 +52,7 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
     spread = spread_of(config["values"]["spread"], spec.architecture)
     study = plan_study(config, spread)
     _raise_all(chain(_size_faults(config, spec, study), _spread_faults(spread, spec, study)))
+    _raise_all(general_faults(config["general"], study))
     _check_named_files(config, into)
     check_subject_list(config)
     check_prepared_model(spec)

@@ -26,15 +26,16 @@ MADE = [
     "corrections/**/*.safetensors",
     "damage/**/*.parquet",
     "scores/**/*.parquet",
+    "general/*/*.parquet",
     "figures/*.{png,svg}",
     "{paper,study}/*.{csv,html,json,md,parquet,png,svg}",
     "logs/**/*.log",
     "benchmarks/**/*.tsv",
-    "{benchmark,benchmark_large,benchmark_scale,damage,differences,facts,language_matrix,summary,updates}.csv",
+    "{benchmark,benchmark_large,benchmark_scale,damage,differences,facts,general,language_matrix,summary,updates}.csv",
     "{benchmark,benchmark_large,benchmark_scale}.{png,svg}",
     "{facts,headlines,index,report}.html",
     "metrics.parquet",
-    "table.md",
+    "{general,table}.md",
 ]
 # in resources/cache/models/<name>: what was computed of a model
 OF_MODEL = ["templates_*/*.json", "text_*.parquet", "covariance_*/*.safetensors"]

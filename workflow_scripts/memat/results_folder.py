@@ -22,7 +22,7 @@ PROJECT = frozenset(
 SYSTEM = frozenset("bin boot dev etc lib lib64 proc sbin sys usr".split())
 # what a results folder begins with: one of these is there after the first job
 OWN = frozenset("benchmarks dataset edits export figures heads logs model paper scores".split())
-OWN |= {"protected", "study"}
+OWN |= {"general", "protected", "study"}
 # files and folders that only earlier versions of the workflow wrote
 EARLIER = ("dataset/repaired.parquet", "dataset/alignments.parquet", "model/covariance.safetensors")
 

@@ -29,7 +29,7 @@ def markdown_table(summary: pl.DataFrame, families: Sequence[str], confidence: f
 
 def _section(summary: pl.DataFrame, family: str) -> str:
     header, rows = section_cells(summary, family)
-    table = _aligned(header, [[markdown_cell(name), *cells] for name, *cells in rows])
+    table = aligned_table(header, [[markdown_cell(name), *cells] for name, *cells in rows])
     return f"### {section_title(family)}\n\n{definition(summary, family)}\n\n{table}"
 
 
@@ -76,7 +76,7 @@ def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, s
     return cells
 
 
-def _aligned(header: list[str], rows: list[list[str]]) -> str:
+def aligned_table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table padded to be read as plain text too; numbers to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 

@@ -55,6 +55,7 @@ class Config(Section):
     generate: of_run.Generate = of_run.Generate()
     summary: of_run.Summary = of_run.Summary()
     damage: of_run.Damage = of_run.Damage()
+    general: of_run.General = of_run.General()
     export: of_run.Export = of_run.Export()
     tune: of_tune.Tune = of_tune.Tune()
     experiments: Annotated[list[of_study.Experiment], Field(min_length=1)] | None = None

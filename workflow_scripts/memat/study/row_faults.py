@@ -1,6 +1,7 @@
 """What is wrong with the rows of a study, each with its place in the config."""
 
 from collections.abc import Iterator, Sequence
+from os.path import isdir
 
 from pydantic import ValidationError
 
@@ -9,7 +10,7 @@ from memat.errors import ConfigError
 from memat.study.claims import changed
 from memat.study.faults import fault_lines
 from memat.study.models import CONTEXT_METHODS, JOINT
-from memat.study.plan import all_languages, can_protect, can_recycle, experiment_rows
+from memat.study.plan import Study, all_languages, can_protect, can_recycle, experiment_rows
 from memat.study.rows import (
     ALLOWED_KEYS,
     NEEDED_KEYS,
@@ -20,7 +21,7 @@ from memat.study.rows import (
     resolved,
 )
 from memat.study.sections_study import StudyRow
-from memat.suggest import allowed_values
+from memat.suggest import allowed_values, shown
 
 WORDS = ("source", "target")
 
@@ -41,6 +42,21 @@ def experiment_faults(config: dict) -> Iterator[str]:
         first_seen.setdefault(name, position)
     if "experiment" in config and config["experiment"] not in first_seen:
         yield f"experiment: {allowed_values(config['experiment'], first_seen)}"
+
+
+def general_faults(general: dict, study: Study) -> Iterator[str]:
+    """Faults of the section `general`: its experiments, and its folder of tasks."""
+    rows = {row.name: row for row in study.main.rows}
+    for name in general["experiments"] or []:
+        if name not in rows:
+            yield f"general.experiments: {allowed_values(name, rows)}"
+        elif not rows[name].model.edits:
+            yield (
+                f"general.experiments: {name} changes no weight, so that nothing can have been lost;"
+                " name edited models only"
+            )
+    if general["include"] and not isdir(general["include"]):
+        yield f"general.include: no such folder: {shown(general['include'])}"
 
 
 def study_faults(config: dict) -> Iterator[str]:

@@ -12,6 +12,7 @@ from memat.study.section import (
     Count,
     Language,
     Number,
+    OptionalText,
     PlainText,
     Section,
     Text,
@@ -132,6 +133,31 @@ class Damage(Section):
     project's own text resources/texts/<code>.txt, or not at all where there is none"""
     tokens: Annotated[int, Field(ge=2, le=MACHINE_LIMIT)] = 256
     """read of each paragraph, at most"""
+
+
+class General(Section):
+    """Target `general`: tasks of lm-eval on the exported model of each experiment that changes a
+    weight, beside the unedited one"""
+
+    tasks: Annotated[list[Text], Field(min_length=1)] | None = None
+    """names of lm-eval's tasks or groups of tasks, such as catalan_bench; null: the project's own,
+    common_knowledge_<code>, of each language of the run that has one"""
+    include: OptionalText = None
+    """a folder with tasks of your own, as lm-eval reads them (YAML, and what it names)"""
+    experiments: Annotated[list[PlainText], Field(min_length=1)] | None = None
+    """names of those that are asked; null: all that change a weight"""
+    limit: Count | None = None
+    """questions of each task, from its first one; null: all"""
+    few_shot: Number | None = None
+    """examples before each question; null: as many as the task says"""
+    batch_size: Count = 8
+    """questions that the model reads at once"""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        for key in ("tasks", "experiments"):
+            names = getattr(self, key) or []
+            if len(set(names)) < len(names):
+                yield key, f"must have no repeats, found {names}"
 
 
 class Export(Section):

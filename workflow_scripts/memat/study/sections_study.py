@@ -21,6 +21,7 @@ TAKEN = frozenset(
         "edits",
         "export",
         "figures",
+        "general",
         "heads",
         "logs",
         "report",

@@ -1,0 +1,27 @@
+"""What every edit cost in general tasks: a table for a spreadsheet, and one to read."""
+
+from memat import io
+from memat.evaluate.intervals import BootstrapSettings
+from memat.report.general import general_frame, general_markdown
+from memat.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> str:
+    cfg, inputs, names = stage.cfg, stage.inputs, stage.params.experiments
+    settings = BootstrapSettings(cfg["bootstrap"], cfg["confidence"], stage.params.seed)
+    asked = list(
+        zip(
+            map(io.read_table, inputs.results),
+            map(io.read_table, inputs.questions),
+            strict=True,
+        )
+    )
+    unedited, *edited = asked
+    table = general_frame(dict(zip(names, edited, strict=True)), unedited, settings)
+    io.write_csv(stage.outputs.csv, table)
+    io.write_text(stage.outputs.table, general_markdown(table, settings.confidence))
+    return f"{len(names)} edited models, {table['task'].n_unique()} tasks"
+
+
+if __name__ == "__main__":
+    run_stage(snakemake, main)  # noqa: F821
