@@ -148,11 +148,10 @@ rule list_facts:
         "../workflow_scripts/list_facts.py"
 
 
-# sections of targets that no number of the results comes from
-NO_RESULT = ("study", "export", "general", "tune")
 # what the first page of the results shows: what can change a number of theirs
+NOT_OF_NUMBERS = ("study", "general", "ship", "export", "tune")
 SHOWN_SETTINGS = {
-    **{key: value for key, value in config.items() if key not in NO_RESULT},
+    **{key: value for key, value in config.items() if key not in NOT_OF_NUMBERS},
     "values": of_solvers(config["values"]),
     "deltas": of_solvers(config["deltas"]),
     "compute": {key: COMPUTE[key] for key in ("device", "dtype", "batch_facts")},

@@ -86,6 +86,6 @@ FIGURES = [figure_path(name, suffix) for name in FIGURE_NAMES for suffix in ("pn
 
 def report_outputs():
     """Pages, tables and every figure: the targets of rule report."""
-    made = (rules.summarise, rules.list_facts, rules.write_index)
+    made = (rules.summarise, rules.list_facts, rules.write_index, rules.advise)
     damage = [rules.report_damage.output.table] if DAMAGED else []
     return [*(path for rule in made for path in rule.output), *damage, *FIGURES]

@@ -110,6 +110,7 @@ DIFFERENCES = pl.DataFrame(
         ("memit_en", "unedited", "ca", "NS", 10, -2.2, -5.6, 1.4),
         ("memit_en", "unedited", "ca", "ES", 10, 3.0, -4.0, 10.0),
         ("both", "unedited", "en", "NS", 10, None, None, None),
+        ("memat", "unedited", "en", "EM", 10, 20.0, 18.0, 22.0),
         ("memat", "memit_en", "en", "EM", 10, 10.1, 8.1, 12.4),
         ("memat", "memit_en", "en", "NM", 10, None, None, None),
     ],

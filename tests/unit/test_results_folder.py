@@ -156,6 +156,8 @@ MADE = [
     "logs/score/a/b.log",
     "benchmarks/score/a/b.tsv",
     "table.md",
+    "ship.html",
+    "ship.md",
     "summary.csv",
     "report.html",
     "model/.covariance.safetensors.tmp",

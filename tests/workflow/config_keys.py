@@ -66,6 +66,7 @@ summary.target_pairing | concatenated | score
 study.axes | {heads: [3]} |
 study.file | null |
 damage.tokens | 64 | measure_damage
+ship.edited | 70.0 | advise
 tune.rounds | 2 |
 general.limit | 5 |
 export.block | 1 | assign_blocks write_study

@@ -105,6 +105,7 @@ def test_report_and_table_exist(finished):
     assert "Edited in Catalan." in report, "its first page opens with the headlines"
     assert "results-tiny/index.html" in report
     assert "results-tiny/facts.html" in report
+    assert "results-tiny/ship.html" in report
     assert "memat_ca_en" in (finished.folder / "results-tiny/table.md").read_text()
 
 
@@ -170,7 +171,7 @@ def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path
 # the tiny run: one edit (memit-ca, 2 shards), heads located in en, one located and one random
 # correction (k: 2 of its own), 5 experiments scored, the 3 with other weights asked for damage
 SUMMARY = {"summarise": 1, "draw_metrics": 1, "draw_language_matrix": 1, "write_index": 1}
-SUMMARY |= {"report_damage": 1}
+SUMMARY |= {"report_damage": 1, "advise": 1}
 STUDY = {"write_study": 1}
 SCORE_FIGURES = {"list_facts": 1, **SUMMARY}
 TRUE_HEADS = {"fit_corrections": 2, "score": 2, "measure_damage": 2, "draw_losses": 1}

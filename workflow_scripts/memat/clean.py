@@ -33,9 +33,9 @@ MADE = [
     "benchmarks/**/*.tsv",
     "{benchmark,benchmark_large,benchmark_scale,damage,differences,facts,general,language_matrix,summary,updates}.csv",
     "{benchmark,benchmark_large,benchmark_scale}.{png,svg}",
-    "{facts,headlines,index,report}.html",
+    "{facts,headlines,index,report,ship}.html",
     "metrics.parquet",
-    "{general,table}.md",
+    "{general,ship,table}.md",
 ]
 # in resources/cache/models/<name>: what was computed of a model
 OF_MODEL = ["templates_*/*.json", "text_*.parquet", "covariance_*/*.safetensors"]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from memat.report.markdown import NOT_EDITED
 from memat.study.models import IN_CONTEXT, RETRIEVAL
 
 TOLD = {
@@ -43,7 +44,8 @@ class _Results:
         self.names = names
         self.languages = summary["eval_language"].unique(maintain_order=True).to_list()
         self.methods = dict(summary.select("experiment", "method").iter_rows())
-        self.heads = dict(summary.select("experiment", "heads").iter_rows())
+        edited = summary.filter(~pl.col("method").is_in(NOT_EDITED), heads=0)
+        self.plain_edits = set(edited["experiment"])
         self.values = {
             (row["experiment"], row["eval_language"], row["metric"]): row
             for row in summary.iter_rows(named=True)
@@ -60,7 +62,7 @@ class _Results:
     def of_edit(self, row: dict) -> Iterator[str]:
         name = row["experiment"]
         trained = trained_languages(row["edit_language"], self.languages)
-        languages = _listed(map(self.name_of, trained))
+        languages = listed(map(self.name_of, trained))
         yield TOLD.get(row["method"], "Edited in {}.").format(languages)
         yield from filter(None, (self.learnt(name, language) for language in trained))
         yield from filter(None, (self.named(name, language) for language in self.languages))
@@ -114,10 +116,10 @@ class _Results:
         corrected = self.name_of(row["head_language"])
         edited = trained_languages(row["edit_language"], self.languages)
         yield (
-            f"Edited in {_listed(map(self.name_of, edited))}, {row['heads']} heads{chance} "
+            f"Edited in {listed(map(self.name_of, edited))}, {row['heads']} heads{chance} "
             f"corrected in {corrected}."
         )
-        for baseline in (b for n, b in self.pairs if n == name and not self.heads[b]):
+        for baseline in (b for n, b in self.pairs if n == name and b in self.plain_edits):
             for language in self.languages:
                 changes = [
                     f"{words} {_points(self.changes[name, baseline, language, metric])}"
@@ -160,7 +162,7 @@ def _moved(row: dict) -> str:
     return f"gain {difference:.1f} points of success [{low:.1f}, {high:.1f}]"
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """`English, Catalan and Spanish`."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

@@ -60,7 +60,8 @@ def index_page(
             "<h2>Results</h2>",
             *results(summary, families, confidence),
             note_list(notes),
-            '<p><a href="facts.html">Fact by fact: what each model says</a></p>',
+            '<p><a href="ship.html">Should I ship this edit? What it learnt and what it cost</a><br>'
+            '<a href="facts.html">Fact by fact: what each model says</a></p>',
             "<h2>Model</h2>",
             table(("", ""), [*model_rows(manifest), *_own_settings(from_model)]),
             "<h2>Facts</h2>",

@@ -13,8 +13,8 @@ COMPARED = ((SUM, JOINT), (STACKED, SUM), (STACKED, JOINT))  # ways to combine l
 def with_baselines(rows: Sequence[Row]) -> list[Row]:
     """The rows with the names of those each is compared with, in the order of the report.
 
-    memit, in_context and retrieval − unedited; an edit − in_context in its languages; another
-    solver − the default one of the same languages; with protected subjects − without; with
+    Every row − unedited; an edit, with corrections or without, − in_context in its languages;
+    another solver − the default one of the same languages; with protected subjects − without; with
     transported keys − without; an edit in several languages − that in each alone; the sum of
     several languages' deltas − one joint delta; their values stacked in one solve − the sum, and −
     one joint delta; memat or iti (located or random) − the same edit without corrections; random
@@ -31,14 +31,13 @@ def _is_baseline(row: Row, other: Row) -> bool:
     if row.facts != other.facts:
         return False
     one, two = row.model, other.model
-    if one.context:
-        return other.spec["method"] == "unedited"
+    if other.spec["method"] == "unedited":
+        return row.spec["method"] != "unedited"
+    if one.context or row.spec["method"] == "unedited":
+        return False
     if two.context:
-        same = one.languages == two.languages and not one.corrections
-        return same and two.context.method == IN_CONTEXT
+        return one.languages == two.languages and two.context.method == IN_CONTEXT
     if row.spec["method"] == "memit":
-        if other.spec["method"] == "unedited":
-            return True
         return other.spec["method"] == "memit" and _simpler_edit(one.edits[0], two.edits[0])
     if not one.corrections or one.edits != two.edits:
         return False

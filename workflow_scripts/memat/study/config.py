@@ -56,6 +56,7 @@ class Config(Section):
     summary: of_run.Summary = of_run.Summary()
     damage: of_run.Damage = of_run.Damage()
     general: of_run.General = of_run.General()
+    ship: of_run.Ship = of_run.Ship()
     export: of_run.Export = of_run.Export()
     tune: of_tune.Tune = of_tune.Tune()
     experiments: Annotated[list[of_study.Experiment], Field(min_length=1)] | None = None

@@ -14,6 +14,7 @@ from memat.study.section import (
     Number,
     OptionalText,
     PlainText,
+    Positive,
     Section,
     Text,
 )
@@ -158,6 +159,32 @@ class General(Section):
             names = getattr(self, key) or []
             if len(set(names)) < len(names):
                 yield key, f"must have no repeats, found {names}"
+
+
+Points = Annotated[float, Field(ge=0, le=100)]
+
+
+class Ship(Section):
+    """The bounds of the page ship.html, which says of every edit whether it may be shipped. A
+    measure keeps to its bound if its whole interval does, and misses it if its whole interval does;
+    between them nothing is shown."""
+
+    edited: Points = 80.0
+    """percent of the edited prompts after which the new answer has to be named, at least"""
+    paraphrases: Points = 50.0
+    """percent of the paraphrases, likewise"""
+    neighbours_lost: Points = 5.0
+    """points that neighbouring facts may lose against the unedited model, at most"""
+    perplexity_ratio: Annotated[float, Field(gt=1)] = 1.05
+    """perplexity of unrelated text in that of the unedited model, at most"""
+    kl: Positive = 0.05
+    """KL from the unedited model's predictions on unrelated text, in nats a token, at most"""
+    general_lost: Points = 2.0
+    """points that a general task may lose, at most"""
+    facts: Count = 20
+    """facts that a verdict stands on, at least; with fewer nothing is shown"""
+    paragraphs: Count = 10
+    """paragraphs of unrelated text, likewise"""
 
 
 class Export(Section):

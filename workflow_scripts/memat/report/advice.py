@@ -1,0 +1,265 @@
+"""Whether an edit may be shipped: what it learnt and what it cost, each held against a bound.
+
+Every number is one of `summary.csv`, `differences.csv`, `damage.csv` and `general.csv`; nothing
+is measured here. A bound is kept or missed by a whole interval, never by a value alone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import polars as pl
+
+from memat.report.headlines import trained_languages
+from memat.report.markdown import NOT_EDITED, UNEDITED
+from memat.study.models import IN_CONTEXT
+
+LEARNT, COST = "learnt", "cost"
+NOT_MEASURED = "not measured"
+WORDS = {
+    LEARNT: {True: "learnt", None: "not shown", False: "no"},
+    COST: {True: "within the bound", None: "not shown", False: "above the bound"},
+}
+AHEAD = {True: "ahead", None: "no clear difference", False: "behind"}
+# on edited prompts and paraphrases: what the model writes freely, else its first choices
+SAID = {"edited": ("GA", "EA"), "paraphrases": ("GP", "PA")}
+NEIGHBOURS = (("NS",), ("GN", "NA"))
+TEXT = ("perplexity_ratio", "kl")
+THREE = 300.0  # percent: rule of three, 3/n bounds a share of which n facts show nothing
+
+GENERAL_SCHEMA = {
+    **dict.fromkeys(("experiment", "task", "language", "metric"), pl.String),
+    **dict.fromkeys(("value", "difference", "low", "high"), pl.Float64),
+}
+
+
+class Interval(NamedTuple):
+    """A number of a table with its interval; n: facts, or paragraphs, that it stands on."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measure of an edit, asked in one language, against its bound.
+
+    name: of the measure. value: with the edit, and before: without. change: the paired difference
+    of both. bound: of the config. holds: whether the bound is kept; None: nothing is shown. A
+    number that was not measured is None. stands_for: the measure that this one is read in place of.
+    """
+
+    name: str
+    bound: float
+    holds: bool | None
+    value: Interval | None = None
+    before: float | None = None
+    change: Interval | None = None
+    stands_for: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A measure of an edit minus that of a row that has the facts in its prompt, and what it says."""
+
+    baseline: str
+    name: str
+    change: Interval
+    ahead: bool | None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is known of one edit, asked in one language. trained: the languages it was edited in."""
+
+    experiment: str
+    language: str
+    trained: tuple[str, ...]
+    learnt: tuple[Finding, ...]
+    neighbours: tuple[Finding, ...]
+    text: tuple[Finding, ...]
+    general: tuple[Finding, ...]
+    against: tuple[Comparison, ...]
+
+    @property
+    def cost(self) -> tuple[Finding, ...]:
+        """Every measure of what the edit cost."""
+        return self.neighbours + self.text + self.general
+
+    def verdict(self, side: str) -> str:
+        """`learnt`, `not shown` or `no`; of costs `within the bound`, `not shown` or `above the bound`."""
+        findings = self.learnt if side == LEARNT else self.cost
+        if not findings:
+            return NOT_MEASURED
+        return WORDS[side][all_of(finding.holds for finding in findings)]
+
+
+def all_of(parts: Iterable[bool | None]) -> bool | None:
+    """False if any part is, else None (nothing is shown) if any is, else True."""
+    parts = list(parts)
+    return False if False in parts else None if None in parts else True
+
+
+def at_least(interval: Interval | None, bound: float, fewest: int) -> bool | None:
+    """True if the interval lies at or above the bound, False if below, None if it holds it.
+
+    None too without an interval, or where it stands on less than `fewest`.
+    """
+    low, high = _ends(interval, fewest)
+    return None if low is None else True if low >= bound else False if high < bound else None
+
+
+def at_most(interval: Interval | None, bound: float, fewest: int) -> bool | None:
+    """True if the interval lies at or below the bound, False if above, None as in `at_least`."""
+    low, high = _ends(interval, fewest, 0.0)
+    return None if low is None else True if high <= bound else False if low > bound else None
+
+
+def gained(change: Interval | None, fewest: int) -> bool | None:
+    """True if the interval lies above 0, False if below, None as in `at_least`."""
+    low, high = _ends(change, fewest)
+    return None if low is None else True if low > 0 else False if high < 0 else None
+
+
+def _ends(
+    interval: Interval | None, fewest: int, three: float = THREE
+) -> tuple[float | None, float | None]:
+    """Both ends of an interval, None where it says nothing.
+
+    One of no width is one of facts that all do the same: by the rule of three it is `three`/n wider.
+    """
+    if interval is None or interval.low is None or (interval.n or 0) < fewest:
+        return None, None
+    alike = interval.low == interval.high and interval.n
+    margin = three / interval.n if alike else 0.0
+    return interval.low - margin, interval.high + margin
+
+
+def advise(
+    summary: pl.DataFrame,
+    differences: pl.DataFrame,
+    damage: pl.DataFrame,
+    general: pl.DataFrame,
+    bounds: Mapping[str, float],
+) -> list[Advice]:
+    """One advice for each edited row and language, in the order of the table.
+
+    summary, differences: of `memat.report.tables`; damage: `memat.report.damage.DAMAGE_SCHEMA`;
+    general: `GENERAL_SCHEMA`, in percent and points. The last two may be empty. bounds: config
+    section `ship`.
+    """
+    tables = _Tables(summary, differences, damage, general, bounds)
+    edits = summary.filter(~pl.col("method").is_in(NOT_EDITED)).unique(
+        ["experiment", "eval_language"], maintain_order=True
+    )
+    return [tables.advice(row) for row in edits.iter_rows(named=True)]
+
+
+class _Tables:
+    def __init__(self, summary, differences, damage, general, bounds) -> None:
+        self.bounds, self.general = bounds, general
+        self.languages = summary["eval_language"].unique(maintain_order=True).to_list()
+        methods = dict(summary.select("experiment", "method").iter_rows())
+        self.unedited = next((name for name, m in methods.items() if m == UNEDITED), None)
+        self.told = [name for name, method in methods.items() if method == IN_CONTEXT]
+        self.values = {
+            (row["experiment"], row["eval_language"], row["metric"]): Interval(
+                row["value"], row["low"], row["high"], row["n_facts"]
+            )
+            for row in summary.drop_nulls("value").iter_rows(named=True)
+        }
+        self.changes = {
+            (row["experiment"], row["baseline"], row["eval_language"], row["metric"]): Interval(
+                row["difference"], row["low"], row["high"], row["n_facts"]
+            )
+            for row in differences.drop_nulls("difference").iter_rows(named=True)
+        }
+        self.damage = {
+            (row["experiment"], row["eval_language"], row["measure"]): Interval(
+                row["value"], row["low"], row["high"], row["n_paragraphs"]
+            )
+            for row in damage.iter_rows(named=True)
+        }
+
+    def advice(self, row: dict) -> Advice:
+        name, language = row["experiment"], row["eval_language"]
+        return Advice(
+            name,
+            language,
+            tuple(trained_languages(row["edit_language"], self.languages)),
+            tuple(self.learnt(name, language)),
+            tuple(self.neighbours(name, language)),
+            tuple(self.text(name, language)),
+            tuple(self.tasks(name, language)),
+            tuple(self.against(name, language)),
+        )
+
+    def learnt(self, name: str, language: str) -> Iterator[Finding]:
+        fewest = self.bounds["facts"]
+        for key, metrics in SAID.items():
+            finding = self.finding(name, language, metrics, self.bounds[key])
+            if finding:
+                reached = at_least(finding.value, finding.bound, fewest)
+                held = all_of([reached, gained(finding.change, fewest)])
+                yield replace(finding, holds=held)
+
+    def neighbours(self, name: str, language: str) -> Iterator[Finding]:
+        for metrics in NEIGHBOURS:
+            finding = self.finding(name, language, metrics, self.bounds["neighbours_lost"])
+            if finding and finding.change:
+                kept = at_least(finding.change, -finding.bound, self.bounds["facts"])
+                yield replace(finding, holds=kept)
+
+    def finding(self, name, language, metrics, bound) -> Finding | None:
+        """The first of the metrics that was measured; its verdict is still open."""
+        metric = next((m for m in metrics if (name, language, m) in self.values), None)
+        if metric is None:
+            return None
+        before = self.values.get((self.unedited, language, metric))
+        return Finding(
+            metric,
+            bound,
+            None,
+            self.values[name, language, metric],
+            before.value if before else None,
+            self.changes.get((name, self.unedited, language, metric)),
+            None if metric == metrics[0] else metrics[0],
+        )
+
+    def text(self, name: str, language: str) -> Iterator[Finding]:
+        for measure in TEXT:
+            value = self.damage.get((name, language, measure))
+            if value:
+                bound = self.bounds[measure]
+                yield Finding(
+                    measure, bound, at_most(value, bound, self.bounds["paragraphs"]), value
+                )
+
+    def tasks(self, name: str, language: str) -> Iterator[Finding]:
+        """Tasks in this language, and those of no language."""
+        bound = self.bounds["general_lost"]
+        rows = self.general.filter(
+            pl.col("experiment") == name,
+            pl.col("difference").is_not_null(),
+            pl.col("language").is_null() | (pl.col("language") == language),
+        )
+        for row in rows.iter_rows(named=True):
+            change = Interval(row["difference"], row["low"], row["high"])
+            yield Finding(
+                f"{row['task']} {row['metric']}",
+                bound,
+                at_least(change, -bound, 0),
+                None if row["value"] is None else Interval(row["value"]),
+                change=change,
+            )
+
+    def against(self, name: str, language: str) -> Iterator[Comparison]:
+        for baseline in self.told:
+            for metrics in (*SAID.values(), *NEIGHBOURS):
+                found = ((m, self.changes.get((name, baseline, language, m))) for m in metrics)
+                metric, change = next(((m, c) for m, c in found if c), (None, None))
+                if metric:
+                    ahead = gained(change, self.bounds["facts"])
+                    yield Comparison(baseline, metric, change, ahead)

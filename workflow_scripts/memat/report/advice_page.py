@@ -1,0 +1,222 @@
+"""The page "Should I ship this edit?": verdicts, the rule behind them, and every edit in sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from memat.evaluate.families import metrics_of
+from memat.report.advice import AHEAD, COST, LEARNT, SAID, WORDS, Advice, Finding
+from memat.report.advice import Interval as Number
+from memat.report.document import Block, Heading, Paragraph, Picture, Points, Table
+from memat.report.headlines import listed
+
+TITLE = "Should I ship this edit?"
+PROMPTS = {"rewrite": "the edited prompts", "paraphrase": "paraphrases of them"}
+PROMPTS |= {"neighborhood": "neighbours, other subjects whose answer must stay as it was"}
+TEXT_MEASURES = {
+    "perplexity_ratio": "how much harder the model finds ordinary text that has nothing to do with "
+    "the facts: its perplexity there over that of the unedited model; 1 is no change.",
+    "kl": "how far the model's predictions of the next token of that text moved from those of the "
+    "unedited model, in nats a token; 0 is no change.",
+}
+TASKS = "general tasks: tests of other abilities than these facts; points lost against the unedited model."
+# what a model that writes freely, and one that does not, is said to do
+SPOKEN = {"Writing freely, the model names the new answer": True}
+SPOKEN |= {"The model's first choices, nothing written freely, are the new answer": False}
+ROW_HEADER = ("asked in", "measure", "measured", "unedited", "change", "bound", "verdict")
+NO_EDIT = "No experiment of this run edits the model."
+
+
+def advice_page(
+    advices: Sequence[Advice],
+    families: Sequence[str],
+    bounds: Mapping[str, float],
+    confidence: float,
+    names: Mapping[str, str],
+    model: str,
+    picture: Picture | None = None,
+) -> list[Block]:
+    """Blocks of the page. advices: of `memat.report.advice.advise`, with the same bounds.
+
+    families: of the metrics measured; confidence: of the intervals; names: of the language codes;
+    picture: gain against damage, None where no text was measured.
+    """
+    if not advices:
+        return [Paragraph(NO_EDIT)]
+    edits = dict.fromkeys(advice.experiment for advice in advices)
+    return [
+        Paragraph(
+            f"The model is {model}. Below stands what each edit taught it and what it cost, in "
+            "every language, first in one word each. The words follow the bounds under the table: "
+            "yours may be others. They judge what was measured here, and nothing else."
+        ),
+        _overview(advices, names),
+        Heading("What the words mean"),
+        Points(tuple(_rule(bounds))),
+        Heading("What the measures are"),
+        Points(tuple(_measures(advices, families, confidence))),
+        *([Heading("Gain against cost"), picture] if picture else []),
+        *(
+            block
+            for edit in edits
+            for block in _of_edit([a for a in advices if a.experiment == edit], names)
+        ),
+    ]
+
+
+def _overview(advices: Sequence[Advice], names: Mapping[str, str]) -> Table:
+    return Table(
+        ("edit", "asked in", "learnt", "cost", "against the facts in the prompt"),
+        tuple(
+            (
+                advice.experiment,
+                _name(advice.language, names),
+                advice.verdict(LEARNT),
+                advice.verdict(COST),
+                ", ".join(f"{c.name} {AHEAD[c.ahead]}" for c in advice.against) or "no such row",
+            )
+            for advice in advices
+        ),
+    )
+
+
+def _rule(bounds: Mapping[str, float]) -> Iterator[str]:
+    learnt, cost = WORDS[LEARNT], WORDS[COST]
+    yield (
+        f"{learnt[True]}: the model names the new answer after at least {bounds['edited']:g}% of the "
+        f"edited prompts and {bounds['paraphrases']:g}% of their paraphrases, and more often than "
+        f"the unedited model. {learnt[False]}: it clearly does not."
+    )
+    yield (
+        f"{cost[True]}: neighbours lose at most {bounds['neighbours_lost']:g} points, the perplexity "
+        f"of unrelated text is at most {bounds['perplexity_ratio']:g} times what it was, its KL at "
+        f"most {bounds['kl']:g} nats a token, and every general task loses at most "
+        f"{bounds['general_lost']:g} points, as far as they were measured. {cost[False]}: one of "
+        "them is clearly more."
+    )
+    yield (
+        "Clearly: the whole interval lies on that side of the bound. Where an interval holds the "
+        f"bound, the word is {learnt[None]}: more facts would tell."
+    )
+    yield (
+        f"On fewer than {bounds['facts']} facts, or {bounds['paragraphs']} paragraphs of text, "
+        "nothing is shown. Where all n facts do the same, the interval has no width and is taken to "
+        "be 3/n wider on each side (rule of three)."
+    )
+    yield "The bounds are settings of yours: section ship of the config."
+
+
+def _measures(
+    advices: Sequence[Advice], families: Sequence[str], confidence: float
+) -> Iterator[str]:
+    found = {f.name for a in advices for f in (*a.learnt, *a.cost)}
+    found |= {comparison.name for advice in advices for comparison in advice.against}
+    for metric in metrics_of(families):
+        if metric.name in found:
+            yield f"{metric.name}, on {PROMPTS[metric.prompt_type]}: {metric.leaf.DESCRIPTION}."
+    stand_ins = {f.name: f.stands_for for a in advices for f in (*a.learnt, *a.cost)}
+    told = [f"{name} for {other}" for name, other in stand_ins.items() if other]
+    if told:
+        yield f"No answers were written freely: {listed(told)} stands in (generate, summary.metrics)."
+    yield from (f"{name}: {text}" for name, text in TEXT_MEASURES.items() if name in found)
+    if any(advice.general for advice in advices):
+        yield TASKS
+    yield f"In brackets stands the {100 * confidence:g}% interval, paired where it is of a change."
+
+
+def _of_edit(advices: Sequence[Advice], names: Mapping[str, str]) -> Iterator[Block]:
+    yield Heading(advices[0].experiment)
+    for advice in advices:
+        yield Paragraph(" ".join(_sentences(advice, names)))
+    yield Table(
+        ROW_HEADER,
+        tuple(
+            (_name(advice.language, names), *_cells(finding, side))
+            for advice in advices
+            for side, findings in ((LEARNT, advice.learnt), (COST, advice.cost))
+            for finding in findings
+        ),
+        ROW_HEADER[2:5],
+    )
+
+
+def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
+    where = _name(advice.language, names)
+    edited = advice.language in advice.trained
+    learnt, cost = advice.verdict(LEARNT), advice.verdict(COST)
+    yield f"Asked in {where}, where {'it' if edited else 'nothing'} was edited: {learnt}; cost {cost}."
+    for how, free in SPOKEN.items():
+        parts = [
+            f"{_percent(f.value)} of the {_asked(f)} ({f.name})"
+            for f in advice.learnt
+            if (f.stands_for is None) == free
+        ]
+        if parts:
+            yield f"{how} after {' and after '.join(parts)}."
+    moved = [f"{_points(finding.change)} of {finding.name}" for finding in advice.neighbours]
+    if moved:
+        yield f"Neighbouring facts changed by {listed(moved)}."
+    text = {finding.name: finding.value for finding in advice.text}
+    if text:
+        yield (
+            f"Of unrelated text in {where} the perplexity is {_number(text['perplexity_ratio'], '.3f')} "
+            f"times what it was, and predictions moved by {_number(text['kl'], '.4f')} nats a token."
+        )
+    tasks = [f"{finding.name} by {_points(finding.change)}" for finding in advice.general]
+    if tasks:
+        yield f"General tasks changed: {listed(tasks)}."
+    for baseline in dict.fromkeys(comparison.baseline for comparison in advice.against):
+        told = [
+            f"{c.name} {_points(c.change)}, {AHEAD[c.ahead]}"
+            for c in advice.against
+            if c.baseline == baseline
+        ]
+        yield f"Against {baseline}, where the fact stands in the prompt: {'; '.join(told)}."
+    missing = [
+        what
+        for what, found in (
+            ("the new answers", advice.learnt),
+            ("neighbours", advice.neighbours),
+            (f"unrelated text in {where}", advice.text),
+            ("general tasks (target general)", advice.general),
+        )
+        if not found
+    ]
+    if missing:
+        yield f"Not measured: {listed(missing)}."
+
+
+def _cells(finding: Finding, side: str) -> Iterator[str]:
+    text = finding.name in TEXT_MEASURES
+    value, change = finding.value, finding.change
+    yield f"{finding.name} (for {finding.stands_for})" if finding.stands_for else finding.name
+    yield "" if value is None else _number(value, ".4f") if text else _percent(value)
+    yield "" if finding.before is None else f"{finding.before:.1f}%"
+    yield "" if change is None else _number(change, "+.1f")
+    if side == LEARNT:
+        yield f"≥ {finding.bound:g}%, change > 0"
+    else:
+        yield f"≤ {finding.bound:g}" if text else f"change ≥ -{finding.bound:g}"
+    yield WORDS[side][finding.holds]
+
+
+def _asked(finding: Finding) -> str:
+    return "edited prompts" if finding.name in SAID["edited"] else "paraphrases"
+
+
+def _number(number: Number, form: str) -> str:
+    """`1.020 [1.010, 1.031]`; zero has no sign."""
+    value, *ends = (None if x is None else format(x + 0.0, form) for x in number[:3])
+    return value if None in ends else f"{value} [{', '.join(ends)}]"
+
+
+def _percent(number: Number) -> str:
+    value, *rest = _number(number, ".1f").split(" ", 1)
+    return " ".join([f"{value}%", *rest])
+
+
+def _points(number: Number) -> str:
+    value, *rest = _number(number, "+.1f").split(" ", 1)
+    return " ".join([value, "points", *rest])
+
+
+def _name(language: str, names: Mapping[str, str]) -> str:
+    return names.get(language, language)
