@@ -127,6 +127,7 @@ rule report_subjects:
     output:
         table=PATHS.report("{report}.csv"),
         transfer=PATHS.report("{report}_transfer.csv"),
+        scripts=PATHS.report("{report}_scripts.csv"),
         png=report(
             PATHS.report("{report}.png"),
             caption="../report/subjects.rst",
@@ -149,6 +150,7 @@ rule report_subjects:
     params:
         cfg=settings_of_report,
         bounds=some(config["overlap"], "same", "different"),
+        language_keys=language_keys("report_subjects", TARGETS),
         seed=SEED,
         code=code_tag("report_subjects.py", metrics_of_report),
     message:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from memat import io
-from memat.report.advice import GENERAL_SCHEMA, advise
+from memat.report.advice import TASKS_SCHEMA, advise, general_tasks
 from memat.report.advice_page import TITLE, advice_page
 from memat.report.damage import DAMAGE_SCHEMA
 from memat.report.document import Picture, as_html, as_markdown
@@ -21,14 +21,12 @@ def main(stage: Stage) -> str:
     differences = io.read_csv(inputs.differences, schema=DIFFERENCES_SCHEMA)
     damage = [io.read_csv(path, schema=DAMAGE_SCHEMA) for path in inputs.damage]
     drawn = map(Path, inputs.picture)
-    tasks = [io.read_csv(path, schema_overrides=GENERAL_SCHEMA) for path in inputs.general]
+    tasks = [general_tasks(io.read_csv(path)) for path in inputs.general]
     advices = advise(
         summary,
         differences,
         pl.concat([pl.DataFrame(schema=DAMAGE_SCHEMA), *damage]),
-        pl.concat(
-            [pl.DataFrame(schema=GENERAL_SCHEMA), *(t.select(list(GENERAL_SCHEMA)) for t in tasks)]
-        ),
+        pl.concat([pl.DataFrame(schema=TASKS_SCHEMA), *tasks]),
         cfg["ship"],
     )
     pictures = [Picture(f"figures/{path.name}", path.read_bytes(), CAPTION) for path in drawn]

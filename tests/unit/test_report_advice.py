@@ -11,14 +11,15 @@ import advise as advise_script
 from memat import io
 from memat.report.advice import (
     COST,
-    GENERAL_SCHEMA,
     LEARNT,
+    TASKS_SCHEMA,
     Interval,
     advise,
     all_of,
     at_least,
     at_most,
     gained,
+    general_tasks,
 )
 from memat.report.advice_page import NO_EDIT, TITLE, advice_page
 from memat.report.damage import DAMAGE_SCHEMA
@@ -57,7 +58,7 @@ def text_of(*rows, n=18):
     )
 
 
-NO_TEXT, NO_TASKS = pl.DataFrame(schema=DAMAGE_SCHEMA), pl.DataFrame(schema=GENERAL_SCHEMA)
+NO_TEXT, NO_TASKS = pl.DataFrame(schema=DAMAGE_SCHEMA), pl.DataFrame(schema=TASKS_SCHEMA)
 SUMMARY = summary_of(
     *values(UNEDITED, "en", GA=(1.0, 1.0), GP=(0.5, 0.5), NS=(78.0, 6.0), GN=(14.0, 4.0)),
     *values(UNEDITED, "ca", GA=(0.0, 0.0), NS=(54.0, 8.0)),
@@ -236,16 +237,17 @@ def test_the_facts_in_the_prompt_are_what_an_edit_is_compared_with():
     assert advice_of("ca").against == ()
 
 
+def tasks_of(*rows):
+    """(experiment, task, language, metric, questions, value, difference, low, high), as shares."""
+    return general_tasks(pl.DataFrame(rows, schema=TASKS_SCHEMA, orient="row"))
+
+
 def test_general_tasks_count_for_their_language_or_for_all():
-    tasks = pl.DataFrame(
-        [
-            ("unedited", "quiz", None, "acc", 60.0, None, None, None),
-            ("edit", "quiz", None, "acc", 59.5, -0.5, -1.5, 0.5),
-            ("edit", "quiz_ca", "ca", "acc", 50.0, -8.0, -12.0, -4.0),
-            ("other", "quiz", None, "acc", 1.0, -59.0, -60.0, -58.0),
-        ],
-        schema=GENERAL_SCHEMA,
-        orient="row",
+    tasks = tasks_of(
+        ("edit", "quiz", None, "acc", 90, 0.595, -0.005, -0.015, 0.005),
+        ("edit", "quiz_ca", "ca", "acc", 90, 0.5, -0.08, -0.12, -0.04),
+        ("edit", "quiz", None, "word_perplexity", None, 20.0, 3.0, None, None),
+        ("other", "quiz", None, "acc", 90, 0.01, -0.59, -0.6, -0.58),
     )
     assert held(advice_of(tasks=tasks).general) == {"quiz acc": True}
     assert held(advice_of("ca", tasks=tasks).general) == {"quiz acc": True, "quiz_ca acc": False}
@@ -253,6 +255,13 @@ def test_general_tasks_count_for_their_language_or_for_all():
     found = advice_of(tasks=tasks)
     text = as_markdown(TITLE, advice_page([found], FAMILIES, BOUNDS, 0.95, NAMES, "m"))
     assert "General tasks changed: quiz acc by -0.5 points [-1.5, +0.5]." in text
+    assert "| English | quiz acc | 59.5% |  | -0.5 [-1.5, +0.5] | change ≥ -2 |" in text
+
+
+def test_a_few_questions_that_all_stay_right_show_nothing():
+    for n, kept in ((20, None), (200, True)):
+        tasks = tasks_of(("edit", "quiz", None, "acc", n, 0.5, 0.0, 0.0, 0.0))
+        assert held(advice_of(tasks=tasks).general) == {"quiz acc": kept}
 
 
 def whole_page():
@@ -313,10 +322,8 @@ def test_a_run_without_edits_has_nothing_to_ship():
 def test_the_script_reads_what_the_run_has(tmp_path, everything):
     tables = {"summary": SUMMARY, "differences": CHANGES, "damage": TEXT}
     tables["general"] = pl.DataFrame(
-        [("edit", "quiz", None, "acc", 59.5, -0.5, -1.5, 0.5, 40)],
-        schema={**GENERAL_SCHEMA, "n": pl.Int64},
-        orient="row",
-    )
+        {"experiment": ["edit"], "task": "quiz", "metric": "acc", "n_questions": 200, "value": 0.5}
+    ).with_columns(difference=0.0, low=-0.01, high=0.01, unedited=0.5, stderr=0.1)
     paths = {name: str(tmp_path / f"{name}.csv") for name in tables}
     for name, table in tables.items():
         io.write_csv(paths[name], table)

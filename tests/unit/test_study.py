@@ -314,6 +314,20 @@ def test_tables_hold_the_rows_of_the_paper(paper):
     )
 
 
+def test_every_method_by_overlap_is_a_model_of_the_tables(paper):
+    study = plan_study(complete(**paper))
+    tables = {row.model for n in (1, 2, 3) for row in study.report(f"table{n}").rows}
+    rows = study.report("figure1_methods").rows
+    assert {row.model for row in rows} <= tables
+    methods = {(row.spec["method"], row.spec.get("solver"), row.spec.get("select")) for row in rows}
+    of_tables = {
+        (row.spec["method"], row.spec.get("solver"), row.spec.get("select"))
+        for n in (1, 2, 3)
+        for row in study.report(f"table{n}").rows
+    }
+    assert methods == of_tables
+
+
 def test_transported_keys_are_a_row_beside_the_plain_one():
     plain = {"method": "memit", "train": "en"}
     rows = [plain, {**plain, "transport": "target"}, {**plain, "transport": ["ca", "es"]}]
@@ -330,7 +344,11 @@ def test_a_study_leaves_out_what_its_model_cannot_have(paper):
     config = complete(**paper)
     whole, layerwise = plan_study(config), plan_study(config, "layerwise")
     assert not whole.left_out
-    assert layerwise.left_out == (("table1", "pmet"), ("figure6", "pmet"))
+    assert layerwise.left_out == (
+        ("table1", "pmet"),
+        ("figure1_methods", "pmet"),
+        ("figure6", "pmet"),
+    )
     assert set(names(whole.report("table1"))) - set(names(layerwise.report("table1"))) == {
         "pmet_ca"
     }

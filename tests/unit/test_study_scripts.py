@@ -81,26 +81,33 @@ def test_a_table_shows_published_numbers_beside_ours(tmp_path):
 @pytest.fixture
 def transfer(tmp_path):
     """Figure 1 and its table of what is lost between languages."""
-    names = ["unedited", "memit_en", "memit_ca"]
+    names = ["unedited", "memit_en", "memit_ca", "memat_ca_en"]
     overlap = pl.DataFrame(
-        {"case_id": range(12), "language": "ca", "subject": [1.0] * 8 + [0.0] * 4}
+        {"case_id": range(12), "language": "ca", "subject": [1.0] * 6 + [0.75] * 2 + [0.0] * 4}
     )
     io.write_table(tmp_path / "overlap.parquet", overlap, PROVENANCE)
-    outputs = {name: str(tmp_path / f"figure1.{name}") for name in ("table", "transfer")}
+    outputs = {name: str(tmp_path / f"figure1.{name}") for name in ("table", "transfer", "scripts")}
     outputs |= {kind: str(tmp_path / f"figure1.{kind}") for kind in ("png", "svg")}
     drawing = {"title": "Edits by overlap", "metrics": ["ES", "PM"]}
     study = write_study(tmp_path, scored(tmp_path / "subjects", names), drawing=drawing)
     inputs = {"study": study, "overlap": str(tmp_path / "overlap.parquet")}
     bounds = {"same": 1.0, "different": 0.5}
-    report_subjects.main(stage(inputs, outputs, SUMMARY, bounds=bounds, seed=0))
+    params = {"bounds": bounds, "language_keys": [{"script": "Latin"}], "seed": 0}
+    report_subjects.main(stage(inputs, outputs, SUMMARY, **params))
     return outputs
 
 
 def test_subjects_are_told_apart_by_their_overlap(transfer):
     frame = pl.read_csv(transfer["table"])
     sizes = frame.filter(metric="ES", eval_language="en", experiment="memit_ca")
-    assert dict(sizes.select("subset", "n_facts").rows()) == {"all": 12, "J ≥ 1": 8, "J ≤ 0.5": 4}
+    assert dict(sizes.select("subset", "n_facts").rows()) == {
+        **{"all": 12, "J ≥ 1": 6, "0.5 < J < 1": 2, "J ≤ 0.5": 4}
+    }
+    scripts = pl.read_csv(transfer["scripts"])
+    assert set(scripts.select("eval_language", "languages").rows()) == {("Latin", "ca")}
     lost = pl.read_csv(transfer["transfer"])
+    assert set(lost["experiment"]) == {"memit_en", "memit_ca", "memat_ca_en"}
+    assert set(lost["n_alike"]) == {6}
     assert set(lost["edit_language"]) == {"en", "ca"}
     assert set(lost["n_different"]) == {4}
 

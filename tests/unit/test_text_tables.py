@@ -14,7 +14,7 @@ from memat.text.blocks import assign_blocks
 from memat.text.fetch import fetch_file, lock_path
 from memat.text.funnel import funnel_table
 from memat.text.gender import BILINGUAL_SCHEMA
-from memat.text.overlap import jaccard, overlap_table, subsets
+from memat.text.overlap import bins, jaccard, overlap_table, subsets
 from memat.text.quality import translation_quality
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
@@ -192,6 +192,19 @@ def test_overlap_and_subsets_follow_the_subject():
     found = subsets(overlap, same=1.0, different=0.5)
     ids = {name: frame["case_id"].to_list() for name, frame in found.items()}
     assert ids == {"all": [1, 2, 3], "same": [1], "different": [2, 3]}
+
+
+@given(st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9, 1.0])))
+def test_every_fact_is_in_one_bin_of_overlap(subject):
+    overlap = pl.DataFrame(
+        {"case_id": range(len(subject)), "subject": pl.Series(subject, dtype=pl.Float64)}
+    )
+    everything, alike, between, different = bins(overlap, 0.9, 0.5).values()
+    assert sorted([*alike, *between, *different]) == everything.to_list()
+    places = dict(zip(overlap["case_id"], subject, strict=True))
+    assert all(places[case_id] >= 0.9 for case_id in alike)
+    assert all(0.5 < places[case_id] < 0.9 for case_id in between)
+    assert all(places[case_id] <= 0.5 for case_id in different)
 
 
 def test_blocks_are_disjoint_seeded_and_of_one_split():

@@ -27,8 +27,9 @@ NEIGHBOURS = (("NS",), ("GN", "NA"))
 TEXT = ("perplexity_ratio", "kl")
 THREE = 300.0  # percent: rule of three, 3/n bounds a share of which n facts show nothing
 
-GENERAL_SCHEMA = {
+TASKS_SCHEMA = {
     **dict.fromkeys(("experiment", "task", "language", "metric"), pl.String),
+    "n_questions": pl.Int64,
     **dict.fromkeys(("value", "difference", "low", "high"), pl.Float64),
 }
 
@@ -137,6 +138,22 @@ def _ends(
     return interval.low - margin, interval.high + margin
 
 
+def general_tasks(table: pl.DataFrame) -> pl.DataFrame:
+    """`TASKS_SCHEMA`, in percent, of general.csv, whose values are shares as lm-eval gives them.
+
+    Its rows without an interval are no shares of questions, and are left out. A table without a
+    column `language` has tasks of no language.
+    """
+    missing = [
+        pl.lit(None, kind).alias(name)
+        for name, kind in TASKS_SCHEMA.items()
+        if name not in table.columns
+    ]
+    shares = ("value", "difference", "low", "high")
+    found = table.with_columns(missing).select(list(TASKS_SCHEMA)).cast(TASKS_SCHEMA)
+    return found.drop_nulls(["difference", "low"]).with_columns(pl.col(shares) * 100)
+
+
 def advise(
     summary: pl.DataFrame,
     differences: pl.DataFrame,
@@ -147,8 +164,7 @@ def advise(
     """One advice for each edited row and language, in the order of the table.
 
     summary, differences: of `memat.report.tables`; damage: `memat.report.damage.DAMAGE_SCHEMA`;
-    general: `GENERAL_SCHEMA`, in percent and points. The last two may be empty. bounds: config
-    section `ship`.
+    general: of `general_tasks`. The last two may be empty. bounds: config section `ship`.
     """
     tables = _Tables(summary, differences, damage, general, bounds)
     edits = summary.filter(~pl.col("method").is_in(NOT_EDITED)).unique(
@@ -242,16 +258,15 @@ class _Tables:
         bound = self.bounds["general_lost"]
         rows = self.general.filter(
             pl.col("experiment") == name,
-            pl.col("difference").is_not_null(),
             pl.col("language").is_null() | (pl.col("language") == language),
         )
         for row in rows.iter_rows(named=True):
-            change = Interval(row["difference"], row["low"], row["high"])
+            change = Interval(row["difference"], row["low"], row["high"], row["n_questions"])
             yield Finding(
                 f"{row['task']} {row['metric']}",
                 bound,
                 at_least(change, -bound, 0),
-                None if row["value"] is None else Interval(row["value"]),
+                Interval(row["value"]),
                 change=change,
             )
 

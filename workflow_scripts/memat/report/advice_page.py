@@ -17,7 +17,10 @@ TEXT_MEASURES = {
     "kl": "how far the model's predictions of the next token of that text moved from those of the "
     "unedited model, in nats a token; 0 is no change.",
 }
-TASKS = "general tasks: tests of other abilities than these facts; points lost against the unedited model."
+TASKS = (
+    "general tasks: questions on other things than these facts, in percent right as lm-eval counts "
+    "them; the change is against the unedited model on the same questions."
+)
 # what a model that writes freely, and one that does not, is said to do
 SPOKEN = {"Writing freely, the model names the new answer": True}
 SPOKEN |= {"The model's first choices, nothing written freely, are the new answer": False}

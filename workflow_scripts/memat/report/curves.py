@@ -47,13 +47,18 @@ def subset_frame(
 ) -> pl.DataFrame:
     """`summary_frame` of every subset of facts, with the column `subset`; empty ones are left out.
 
-    subsets: name → case ids.
+    subsets: name → case ids. A row that was asked none of the facts in one of the languages is
+    left out of that subset.
     """
     frames = []
     for name, case_ids in subsets.items():
-        part = metrics.filter(pl.col("case_id").is_in(list(case_ids)))
-        if part.height:
-            frame = summary_frame(part, rows, languages, families, settings)
+        part = metrics.filter(
+            pl.col("case_id").is_in(list(case_ids)), pl.col("eval_language").is_in(languages)
+        )
+        asked = dict(part.group_by("experiment").agg(pl.col("eval_language").n_unique()).rows())
+        there = [row for row in rows if asked.get(row["name"]) == len(languages)]
+        if there:
+            frame = summary_frame(part, there, languages, families, settings)
             frames.append(frame.with_columns(subset=pl.lit(name)))
     return pl.concat(frames)
 
@@ -68,28 +73,68 @@ def subjects_frame(
 ) -> pl.DataFrame:
     """`subset_frame` by the subjects of each target language, in it and in the source.
 
-    subsets: target language → name → case ids, of all facts first. Besides: `overlap_language`,
-    `series` (the experiment, with that language where there are several) and `x`, the subset's
-    place.
+    subsets: target language → name → case ids, of all facts first. Besides: `overlap_language`.
     """
     frames = []
     for target, named in subsets.items():
         frame = subset_frame(metrics, rows, (source, target), named, families, settings)
-        of_target = f", subjects in {target}" if len(subsets) > 1 else ""
-        places = {name: float(place) for place, name in enumerate(named)}
-        frames.append(
-            frame.with_columns(
-                overlap_language=pl.lit(target),
-                series=pl.col("experiment") + of_target,
-                x=pl.col("subset").replace_strict(places, return_dtype=pl.Float64),
-            )
-        )
+        frames.append(frame.with_columns(overlap_language=pl.lit(target)))
     return pl.concat(frames)
+
+
+def scripts_frame(
+    metrics: pl.DataFrame,
+    rows: Sequence[dict],
+    scripts: Mapping[str, Sequence[str]],
+    subsets: Mapping[str, Mapping[str, Sequence[int]]],
+    families: Sequence[str],
+    settings: BootstrapSettings,
+) -> pl.DataFrame:
+    """`subset_frame` of the target languages of each script together, the script as `eval_language`.
+
+    scripts: name → its target languages, which stand joined by + in the column `languages`.
+    subsets: as in `subjects_frame`. A fact counts once: with the mean over those languages of the
+    script in which it is in the subset, so that intervals are over facts.
+    """
+    frames = []
+    for script, languages in scripts.items():
+        for name in subsets[languages[0]]:
+            asked = [
+                metrics.filter(
+                    pl.col("case_id").is_in(list(subsets[code][name])), eval_language=code
+                )
+                for code in languages
+            ]
+            keys = ("experiment", "block", "case_id", "metric")
+            means = pl.concat(asked).group_by(keys, maintain_order=True).agg(pl.col("value").mean())
+            part = means.with_columns(eval_language=pl.lit(script))
+            if part.height:
+                ids = part["case_id"].unique()
+                frame = subset_frame(part, rows, (script,), {name: ids}, families, settings)
+                frames.append(frame.with_columns(languages=pl.lit("+".join(languages))))
+    return pl.concat(frames)
+
+
+def panels_of_subjects(by_language: pl.DataFrame, by_script: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `subjects_frame` and `scripts_frame` with the panel that each is drawn in.
+
+    A script of one target language is that language, and is not drawn again.
+    """
+    several = by_language["overlap_language"].n_unique() > 1
+    subjects = (
+        pl.concat_str(pl.lit(", subjects in "), "overlap_language") if several else pl.lit("")
+    )
+    of_languages = by_language.with_columns(panel=pl.col("eval_language") + subjects)
+    pooled = by_script.filter(pl.col("languages").str.contains("+", literal=True)).with_columns(
+        panel=pl.format("{} script ({})", "eval_language", "languages")
+    )
+    drawn = ("panel", "experiment", "subset", "metric", "n_facts", "value", "low", "high")
+    return pl.concat([of_languages.select(drawn), pooled.select(drawn)])
 
 
 def transfer_frame(
     metrics: pl.DataFrame,
-    trained: Mapping[str, str],
+    trained: Sequence[tuple[str, str]],
     unedited: str,
     source: str,
     subsets: Mapping[str, tuple[Sequence[int], Sequence[int]]],
@@ -98,7 +143,7 @@ def transfer_frame(
 ) -> pl.DataFrame:
     """How much more of an edit is lost on the way to another language where subjects differ.
 
-    trained: training language → experiment. subsets: target language → case ids of the facts
+    trained: (training language, experiment) of each edit. subsets: target language → case ids of the facts
     whose subjects are alike there and in the source, and of those whose subjects differ; an edit
     goes from the source to a target or back. The loss of a fact is the change its edit
     makes in the training language minus the change it makes in the other one; `difference` is
@@ -109,7 +154,7 @@ def transfer_frame(
     names = [metric.name for metric in fact_metrics_of(families)]
     ways = [
         (language, experiment, target if language == source else source, subsets[target])
-        for language, experiment in trained.items()
+        for language, experiment in trained
         for target in subsets
         if language in (source, target)
     ]

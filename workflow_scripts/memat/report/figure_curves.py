@@ -22,13 +22,12 @@ def draw_curves(
     metrics: Sequence[str],
     logarithmic: bool = True,
     by_metric: bool = False,
-    categories: Sequence[str] = (),
 ) -> Figure:
     """frame: series, x, eval_language, metric, value, low, high (percent).
 
     Rows of panels: evaluation languages; columns: the metrics named, or (`by_metric`) one panel
     whose curves they are, harmonic scores dashed. A series without x is a dashed level across the
-    panel. categories: names of x = 0, 1, …, where it is no number.
+    panel.
     """
     languages = frame["eval_language"].unique(maintain_order=True).to_list()
     shown = metrics_named(metrics)
@@ -47,7 +46,7 @@ def draw_curves(
             part = frame.filter(pl.col("eval_language") == language)
             _draw_panel(axes, part, column, looks, by_metric)
             axes.set_title(language if by_metric else f"{column[0].name} {language}")
-            _set_axis(axes, part, axis, logarithmic, categories)
+            _set_axis(axes, part, axis, logarithmic)
         row[0].set_ylabel("percent")
     handles = [
         Line2D([], [], markersize=5, label=name, **look | _dashes(frame, name, shown, by_metric))
@@ -93,14 +92,8 @@ def _draw_panel(
         axes.axhline(0, color=GREY, linewidth=0.8)
 
 
-def _set_axis(
-    axes: Axes, part: pl.DataFrame, label: str, logarithmic: bool, categories: Sequence[str]
-) -> None:
+def _set_axis(axes: Axes, part: pl.DataFrame, label: str, logarithmic: bool) -> None:
     axes.set_xlabel(label)
-    if categories:
-        axes.set_xticks(range(len(categories)), categories)
-        axes.set_xlim(-0.4, len(categories) - 0.6)
-        return
     places = part["x"].drop_nulls().unique().sort().to_list()
     if logarithmic:
         axes.set_xscale("log")

@@ -33,5 +33,6 @@ READ = {
     },
     "duplicate_gender": {"target_language": _AGREEING},
     "import_bilingual": {"target_language": ("name", *_AGREEING)},
+    "report_subjects": {"language_keys": ("script",)},
     "translation_quality": {"target_language": ("name", "elisions")},
 }

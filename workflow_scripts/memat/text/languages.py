@@ -30,6 +30,7 @@ class Language:
     kl_prompt: str
     question: str = field(default_factory=str)
     iso639_3: str = field(default_factory=str)
+    script: str = field(default_factory=str)
     vowels: str = field(default_factory=str)
     articles: tuple[str, ...] = field(default_factory=tuple)
     function_words: tuple[str, ...] = field(default_factory=tuple)
@@ -129,7 +130,7 @@ def _read_content(path: str | Path) -> dict[str, object]:
 
 def _value(path: str | Path, key: str, value: object) -> object:
     """One key's value in the type that `Language` declares, or a LanguageError."""
-    if key in ("code", "name", "kl_prompt", "question", "vowels", "iso639_3"):
+    if key in ("code", "name", "kl_prompt", "question", "vowels", "iso639_3", "script"):
         return _text(path, key, value)
     if key == "duplicate_by_target":
         return _checked(path, key, value, bool, "true or false")

@@ -67,6 +67,21 @@ def subsets(overlap: pl.DataFrame, same: float, different: float) -> dict[str, p
     return {name: held.filter(pl.col(name)).select("case_id") for name in filters}
 
 
+def bins(overlap: pl.DataFrame, same: float, different: float) -> dict[str, pl.Series]:
+    """Case ids of all facts, and of those by the overlap of their subjects: three bins, by name.
+
+    overlap: `OVERLAP_SCHEMA` of one target language. Alike (J ≥ `same`) first, then those between,
+    then different ones (J ≤ `different`).
+    """
+    subject, ids = overlap["subject"], overlap["case_id"]
+    return {
+        "all": ids,
+        f"J ≥ {same:g}": ids.filter(subject >= same),
+        f"{different:g} < J < {same:g}": ids.filter((subject < same) & (subject > different)),
+        f"J ≤ {different:g}": ids.filter(subject <= different),
+    }
+
+
 def _relation(row: dict) -> str:
     return " ".join(row["template"].replace("{}", " ").split())
 
