@@ -194,7 +194,7 @@ class _Tables:
         }
         self.damage = {
             (row["experiment"], row["eval_language"], row["measure"]): Interval(
-                row["value"], row["low"], row["high"], row["n_paragraphs"]
+                row["value"], row["low"], row["high"], row["n_texts"]
             )
             for row in damage.iter_rows(named=True)
         }
