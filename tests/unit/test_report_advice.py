@@ -21,7 +21,7 @@ from memat.report.advice import (
     gained,
     general_tasks,
 )
-from memat.report.advice_page import NO_EDIT, TITLE, advice_page
+from memat.report.advice_page import NO_EDIT, TITLE, _points, advice_page
 from memat.report.damage import DAMAGE_SCHEMA
 from memat.report.document import Picture, as_html, as_markdown
 from memat.report.tables import DIFFERENCES_SCHEMA
@@ -286,8 +286,8 @@ def test_the_page_states_bounds_measures_and_every_edit():
         "Asked in English, where it was edited: learnt; cost within the bound. Writing freely, the "
         "model names the new answer after 95.0% [92.0, 98.0] of the edited prompts (GA) and after 60.0% [55.0, "
         "65.0] of the paraphrases (GP). Neighbouring facts changed by -1.0 points [-3.0, +1.0] of "
-        "NS and -0.5 points [-2.0, +1.0] of GN. Of unrelated text in English the perplexity is "
-        "1.010 [1.005, 1.015] times what it was, and predictions moved by 0.0200 [0.0150, 0.0250] "
+        "NS and -0.5 points [-2.0, +1.0] of GN. Of unrelated text in English, the perplexity is "
+        "1.0100 [1.0050, 1.0150] times what it was and predictions moved by 0.0200 [0.0150, 0.0250] "
         "nats a token." in text
     )
     assert "Against told, where the fact stands in the prompt: GA +5.0 points [+1.0, +9.0]," in text
@@ -310,6 +310,11 @@ def test_the_page_in_html_says_the_same_and_stands_alone():
     rows = [line for line in as_markdown(TITLE, whole_page()).splitlines() if line[:2] == "| "]
     rows = [row[2:-2].split(" | ") for row in rows if not row.startswith(("| ---", "| asked"))]
     assert cells == [cell.replace(">", "&gt;") for row in rows[1:] for cell in row]
+
+
+def test_a_number_that_rounds_to_zero_has_no_minus():
+    assert _points(Interval(-0.04, -0.06, 0.04)) == "+0.0 points [-0.1, +0.0]"
+    assert _points(Interval(3.0)) == "+3.0 points"
 
 
 def test_a_run_without_edits_has_nothing_to_ship():

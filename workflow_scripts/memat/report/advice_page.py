@@ -17,6 +17,10 @@ TEXT_MEASURES = {
     "kl": "how far the model's predictions of the next token of that text moved from those of the "
     "unedited model, in nats a token; 0 is no change.",
 }
+TEXT_SENTENCES = {
+    "perplexity_ratio": "the perplexity is {} times what it was",
+    "kl": "predictions moved by {} nats a token",
+}
 TASKS = (
     "general tasks: questions on other things than these facts, in percent right as lm-eval counts "
     "them; the change is against the unedited model on the same questions."
@@ -157,12 +161,9 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
     moved = [f"{_points(finding.change)} of {finding.name}" for finding in advice.neighbours]
     if moved:
         yield f"Neighbouring facts changed by {listed(moved)}."
-    text = {finding.name: finding.value for finding in advice.text}
-    if text:
-        yield (
-            f"Of unrelated text in {where} the perplexity is {_number(text['perplexity_ratio'], '.3f')} "
-            f"times what it was, and predictions moved by {_number(text['kl'], '.4f')} nats a token."
-        )
+    moved = [TEXT_SENTENCES[f.name].format(_number(f.value, ".4f")) for f in advice.text]
+    if moved:
+        yield f"Of unrelated text in {where}, {listed(moved)}."
     tasks = [f"{finding.name} by {_points(finding.change)}" for finding in advice.general]
     if tasks:
         yield f"General tasks changed: {listed(tasks)}."
@@ -193,7 +194,7 @@ def _cells(finding: Finding, side: str) -> Iterator[str]:
     yield f"{finding.name} (for {finding.stands_for})" if finding.stands_for else finding.name
     yield "" if value is None else _number(value, ".4f") if text else _percent(value)
     yield "" if finding.before is None else f"{finding.before:.1f}%"
-    yield "" if change is None else _number(change, "+.1f")
+    yield "" if change is None else _number(change, "+z.1f")
     if side == LEARNT:
         yield f"≥ {finding.bound:g}%, change > 0"
     else:
@@ -207,17 +208,17 @@ def _asked(finding: Finding) -> str:
 
 def _number(number: Number, form: str) -> str:
     """`1.020 [1.010, 1.031]`; zero has no sign."""
-    value, *ends = (None if x is None else format(x + 0.0, form) for x in number[:3])
+    value, *ends = (None if x is None else format(x, form) for x in number[:3])
     return value if None in ends else f"{value} [{', '.join(ends)}]"
 
 
 def _percent(number: Number) -> str:
-    value, *rest = _number(number, ".1f").split(" ", 1)
+    value, *rest = _number(number, "z.1f").split(" ", 1)
     return " ".join([f"{value}%", *rest])
 
 
 def _points(number: Number) -> str:
-    value, *rest = _number(number, "+.1f").split(" ", 1)
+    value, *rest = _number(number, "+z.1f").split(" ", 1)
     return " ".join([value, "points", *rest])
 
 
