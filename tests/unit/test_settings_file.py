@@ -1,14 +1,19 @@
 """A model's own settings: the user's config decides before them, the defaults after them."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
+from memat.edit.spread import LAYERWISE, spread_fault, spread_of
 from memat.errors import ConfigError
+from memat.model.spec import read_model_spec
 from memat.study.config import Config, completed
 from memat.study.settings_file import (
     settings_notice,
     settings_path,
     settings_text,
+    untried_notice,
     with_model_settings,
 )
 
@@ -106,6 +111,7 @@ def test_a_faulty_model_section_is_left_to_the_check(folder, model):
         ({"values": {"steps": 0}}, "values.steps: must be at least 1"),
         ({"values": 3}, "values: must be a mapping, found 3"),
         ([1], "must be a mapping of sections"),
+        ({"tried": "no"}, "tried: must be true or false, found 'no'"),
     ],
 )
 def test_faults_name_the_file_and_the_key(folder, content, part):
@@ -123,3 +129,40 @@ def test_the_notice_names_file_and_keys():
         "settings of the model, from resources/models/tiny-llama.settings.yaml:"
         " edit.layers, values.steps"
     )
+
+
+def test_untried_settings_are_said_to_be_until_a_search_takes_their_place(folder):
+    assert untried_notice(folder, MODEL) is None
+    assert untried_notice(folder, "of-my-own") is None
+    write(folder, "tried: false\nedit: {layers: [1, 2]}\n")
+    told = untried_notice(folder, MODEL)
+    assert "\n" not in told
+    assert f"{MODEL}: untried here" in told
+    given = {"model": {"name": MODEL}}
+    assert with_model_settings(merged(given), given, folder)[1] == ["edit.layers"]
+
+
+SHIPPED = Path(__file__).resolve().parents[2] / "resources/models"
+MODELS = sorted(p.name.removesuffix(".settings.yaml") for p in SHIPPED.glob("*.settings.yaml"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_shipped_settings_fit_their_model(name):
+    spec = read_model_spec(SHIPPED, name)
+    if spec.kind == "hub":
+        assert len(spec.content["revision"]) == 40
+    given = {"model": {"name": name}}
+    config = completed(with_model_settings(merged(given), given, SHIPPED)[0])
+    layers = config["edit"]["layers"]
+    spread = spread_of(config["values"]["spread"], spec.architecture)
+    assert spread_fault(spread, spec.architecture) is None
+    # MEMIT's end at a third of the depth; layerwise ones at the middle, at most
+    assert layers[-1] <= spec.n_layers // 2
+    assert spread == LAYERWISE or layers[-1] > spec.n_layers // 8
+    # fewer keys than dimensions leave a second moment that is singular
+    facts = spec.content["architecture"]
+    width = facts.get("intermediate_size", 4 * facts["hidden_size"])
+    assert config["covariance"]["tokens"] >= 2 * width
+    page = (SHIPPED.parents[1] / "docs/licences.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    assert row.endswith("| no |") == bool(untried_notice(SHIPPED, name))

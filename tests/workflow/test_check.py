@@ -394,6 +394,10 @@ def test_what_pins_a_hub_repository_is_a_commit_id(project, config, key, setting
         ("kind: 2020-13-45\n", "not readable YAML (month must be in 1..12)"),
         ("kind: [local]\n", "kind: \"['local']\" is unknown"),
         ("kind: local\npath: 7\n", "path: must be a text, found 7"),
+        (
+            HUB,
+            "revision: missing; a commit id of 40 digits, from https://huggingface.co/a/b/commits",
+        ),
         (HUB + "revision: main\n", "revision: must be a commit id, 40 digits of 0-9 and a-f"),
         (HUB + "revision: 16f001\n", "found 16f001; branches and tags move"),
     ],

@@ -24,7 +24,7 @@ from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
 from memat.study.plan import MAIN, Study, all_languages, plan_study
 from memat.study.row_faults import experiment_faults, general_faults, study_faults
-from memat.study.settings_file import settings_notice
+from memat.study.settings_file import settings_notice, untried_notice
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
 from memat.text.engine import files_of
@@ -56,9 +56,13 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
     _check_named_files(config, into)
     check_subject_list(config)
     check_prepared_model(spec)
-    from_settings = settings_notice(spec.name, from_model)
-    notices = [spec.license_notice(), from_settings, *_commit_notices(config, spec, into)]
-    notices.append(_left_out_notice(study, spread, spec.name))
+    notices = [
+        spec.license_notice(),
+        untried_notice(spec.path.parent, spec.name),
+        settings_notice(spec.name, from_model),
+        *_commit_notices(config, spec, into),
+        _left_out_notice(study, spread, spec.name),
+    ]
     return [*filter(None, notices), *check_facts(config)]
 
 

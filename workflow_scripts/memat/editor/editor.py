@@ -196,8 +196,11 @@ class Editor:
             source = "as given"
             content = read_settings(given)
         elif file is not None and file.is_file():
-            source = f"{file.name}, chosen for this model"
             content = read_settings(file)
+            tried = content.get("tried", True)
+            source = (
+                f"{file.name}, {'chosen for this model' if tried else 'untried with this model'}"
+            )
             content = {name: content[name] for name in content if name in Settings.model_fields}
         else:
             source, content = "none are known for this model, so defaults by its size", {}

@@ -65,7 +65,8 @@ def _prepared(name: str, spec: dict, cache: Path) -> Path:
     folder = cache / "models" / f"{name}-{key}"
     manifest = folder / "manifest.json"
     if not manifest.is_file():
-        content = prepare_model(spec, folder, folder.with_suffix(".lock.json"))
+        lock = folder.with_name(f"{folder.name}.lock.json")  # names of models have dots in them
+        content = prepare_model(spec, folder, lock)
         io.write_json(manifest, content, Provenance("memat.Editor", {}, ""))
     return folder
 

@@ -108,12 +108,21 @@ def _check_keys(path: Path, content: object) -> None:
         raise ModelError(f"{path}: kind: {allowed_values(kind, _REQUIRED)}")
     for key in _REQUIRED[kind]:
         if key not in content:
-            raise ModelError(f"{path}: {key}: missing; a spec of kind {kind} needs it")
+            raise ModelError(f"{path}: {key}: missing; {_where_found(key, kind, content)}")
     known = (*_ALWAYS, *_REQUIRED[kind], *_OPTIONAL[kind])
     for key in content:
         if key not in known:
             raise ModelError(f"{path}: unknown key; {allowed_values(key, known)}")
         _check_value(path, key, content[key])
+
+
+def _where_found(key: str, kind: str, content: dict) -> str:
+    """What to write at a key that a spec lacks."""
+    if key == "revision":
+        return (
+            f"a commit id of 40 digits, from https://huggingface.co/{content['repo']}/commits/main"
+        )
+    return f"a spec of kind {kind} needs it"
 
 
 def _check_value(path: Path, key: str, value: object) -> None:

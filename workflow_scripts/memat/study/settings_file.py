@@ -1,7 +1,8 @@
 """A model's own settings, resources/models/<name>.settings.yaml: read, applied, written.
 
 A key has the value of the user's own config; where that does not name it, that of this file; where
-there is none, the default of the sections. `snakemake tune` writes such a file.
+there is none, the default of the sections. `snakemake tune` writes such a file. One that nobody has
+edited the model with says `tried: false`; the file that tune writes in its place does not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from memat.yaml_files import read_yaml
 SECTIONS = (
     "templates", "covariance", "edit", "values", "deltas", "probes", "corrections", "iti",
 )  # fmt: skip
+
+TRIED = "tried"  # besides the sections: whether the model was edited with these settings here
 
 
 def settings_path(folder: Path, name: str) -> Path:
@@ -64,6 +67,17 @@ def settings_notice(name: str, taken: Sequence[str]) -> str | None:
     return f"settings of the model, from {path}: {', '.join(taken)}"
 
 
+def untried_notice(folder: Path, name: str) -> str | None:
+    """What a user must know of settings that come with the project and were never tried."""
+    path = settings_path(folder, name)
+    if not path.is_file() or _content(path).get(TRIED, True):
+        return None
+    return (
+        f"model {name}: untried here; the settings in {path} are where to start, and the target"
+        " `tune` searches better ones (docs/tuning.md)"
+    )
+
+
 def settings_text(name: str, settings: Mapping[str, object], comment: str) -> str:
     """A file of settings. settings: {dotted key: value}. comment: how they were found."""
     nested: dict = {}
@@ -81,10 +95,18 @@ def settings_text(name: str, settings: Mapping[str, object], comment: str) -> st
     return lines + yaml.safe_dump(nested, default_flow_style=None, sort_keys=False)
 
 
-def _read(path: Path) -> dict:
+def _content(path: Path) -> dict:
     content = read_yaml(path, ConfigError)
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must be a mapping of sections")
+    return content
+
+
+def _read(path: Path) -> dict:
+    content = _content(path)
+    tried = content.pop(TRIED, True)
+    if not isinstance(tried, bool):
+        raise ConfigError(f"{path}: {TRIED}: must be true or false, found {tried!r}")
     for section, keys in content.items():
         if section not in SECTIONS:
             raise ConfigError(f"{path}: {allowed_values(section, SECTIONS)}")
