@@ -137,6 +137,51 @@ rule solve_deltas:
         "../workflow_scripts/solve_deltas.py"
 
 
+rule edit_step:
+    input:
+        manifest=MANIFEST,
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        templates=templates_of_step,
+        covariance=COVARIANCE,
+        protected=protected_of_step,
+        earlier=earlier_steps,
+    output:
+        step=PATHS.step,
+    log:
+        log_path("edit_step", "{edit}/block_{block}_{start}_{end}"),
+    benchmark:
+        benchmark_path("edit_step", "{edit}/block_{block}_{start}_{end}")
+    wildcard_constraints:
+        edit=one_of(STEPWISE),
+        start=r"\d+",
+        end=r"\d+",
+    conda:
+        "../envs/memat.yaml"
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
+        runtime=120,
+    params:
+        cfg=step_settings,
+        combine=step_combine,
+        keep_earlier=keeps_earlier,
+        layers=config["edit"]["layers"],
+        languages=step_languages,
+        language_keys=language_keys("edit_step", step_languages),
+        block="{block}",
+        start=step_start,
+        end=step_end,
+        together=COMPUTE["batch_facts"],
+        compute=LOADING,
+        code=code_tag("edit_step.py", architecture, solver_of_steps),
+    message:
+        "Facts {wildcards.start} to {wildcards.end} of {wildcards.edit}, block {wildcards.block}"
+    script:
+        "../workflow_scripts/edit_step.py"
+
+
 rule add_deltas:
     input:
         deltas=deltas_of_parts,
@@ -147,7 +192,9 @@ rule add_deltas:
     benchmark:
         benchmark_path("add_deltas", "{edit}/block_{block}")
     wildcard_constraints:
-        edit=one_of(edit.id for edit in STUDY.edits.values() if edit.combine == SUM),
+        edit=one_of(
+            edit.id for edit in STUDY.edits.values() if edit.id in STEPWISE or edit.combine == SUM
+        ),
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -157,6 +204,6 @@ rule add_deltas:
     params:
         code=code_tag("add_deltas.py"),
     message:
-        "Deltas of several languages added up, {wildcards.edit}, block {wildcards.block}"
+        "Deltas of several languages or steps added up, {wildcards.edit}, block {wildcards.block}"
     script:
         "../workflow_scripts/add_deltas.py"

@@ -159,6 +159,49 @@ rule report_subjects:
         "../workflow_scripts/report_subjects.py"
 
 
+rule report_sequence:
+    input:
+        study=PATHS.study_file,
+        scores=scores_of_report,
+        answers=answers_of_report,
+        blocks=BLOCKS,
+        damage=damage_of_report,
+        updates=updates_of_report,
+    output:
+        table=PATHS.report("{report}.csv"),
+        text=PATHS.report("{report}_text.csv"),
+        weights=PATHS.report("{report}_weights.csv"),
+        png=report(
+            PATHS.report("{report}.png"),
+            caption="../report/sequence.rst",
+            category="Study",
+            labels={"result": "{report}", "kind": "figure"},
+        ),
+        svg=PATHS.report("{report}.svg"),
+    log:
+        log_path("report_sequence", "{report}"),
+    benchmark:
+        benchmark_path("report_sequence", "{report}")
+    wildcard_constraints:
+        report=one_of(of_kind("sequence")),
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=settings_of_report,
+        damage=damage_by_row,
+        updates=updates_by_row,
+        seed=SEED,
+        code=code_tag("report_sequence.py", metrics_of_report),
+    message:
+        "Study: {wildcards.report}"
+    script:
+        "../workflow_scripts/report_sequence.py"
+
+
 rule report_heads:
     input:
         accuracy=accuracies_of_report,
@@ -205,6 +248,7 @@ REPORT_RULES = {
     "curves": rules.report_curves,
     "matrix": rules.report_matrix,
     "subjects": rules.report_subjects,
+    "sequence": rules.report_sequence,
     "head_maps": rules.report_heads,
 }
 OVERLAP_OUTPUTS = [*rules.draw_overlap.output, f"{DATASET}/overlap.parquet"]

@@ -63,6 +63,7 @@ def experiment(
     alpha=None,
     combine=None,
     protected=False,
+    step_size=None,
     baselines=(),
     **place,
 ):
@@ -77,6 +78,7 @@ def experiment(
         "combine": combine,
         "transport": None,
         "protected": protected if edit_language else None,
+        "step_size": step_size,
         "head_language": head_language,
         "select": select,
         "k": k,

@@ -4,6 +4,7 @@ from memat.edit import solver
 from memat.edit.spread import LAYERWISE
 from memat.study.models import STACKED, SUM
 from memat.study.plan import can_protect
+from memat.study.steps import step_bounds
 
 PROTECTED = config["covariance"]["protected_subjects"]
 # a user's own list is an input; subjects of facts are in the dataset
@@ -34,7 +35,11 @@ def templates_of_edit(wildcards):
 
 def value_settings(wildcards):
     """Settings of one solver's values: those of another must not rerun it."""
-    edit = STUDY.values[wildcards.values]
+    return values_of(STUDY.values[wildcards.values])
+
+
+def values_of(edit):
+    """Settings of the values of an edit whose solver has values of its own."""
     own = common_settings(config["values"]) | {"spread": SPREAD}
     own |= config["values"].get(edit.solver, {})
     return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
@@ -46,7 +51,11 @@ def value_solver(wildcards):
 
 def delta_settings(wildcards):
     """Settings of one solver: those of another must not rerun it."""
-    edit = STUDY.solved[wildcards.edit]
+    return deltas_of(STUDY.solved[wildcards.edit])
+
+
+def deltas_of(edit):
+    """Settings of the solve of an edit."""
     own = config["deltas"].get(edit.solver, {})
     used = {"solver": edit.solver, "own": own, "spread": SPREAD}
     if edit.protected:
@@ -78,6 +87,11 @@ def other_keys_of_edit(wildcards):
     """Keys of other subjects, to protect or to transport keys with; none of a plain edit."""
     if not (is_protected(wildcards) or transport_of_edit(wildcards)):
         return []
+    return other_keys(wildcards)
+
+
+def other_keys(wildcards):
+    """Keys of the subjects that are neither edited nor evaluated. Refuses a run without any."""
     whole, _size = fact_sets.whole_and_size(wildcards.block)
     if not can_protect(config, whole):
         raise WorkflowError(
@@ -97,8 +111,12 @@ def solver_of_deltas(wildcards):
 
 
 def deltas_of_parts(wildcards):
-    """The deltas that a sum is made of."""
-    parts = STUDY.edits[wildcards.edit].parts
+    """The deltas that a sum is made of: those of its languages, or of its steps."""
+    edit = STUDY.edits[wildcards.edit]
+    if edit.step_size is not None:
+        whole, _size = fact_sets.whole_and_size(wildcards.block)
+        return step_files(edit, whole, STUDY.n_facts(wildcards.block))
+    parts = edit.parts
     return [PATHS.deltas.format(edit=part.id, block=wildcards.block) for part in parts]
 
 
@@ -118,3 +136,64 @@ def values_of_block(wildcards):
 def is_stacked(wildcards):
     """Whether each language of an edit has values of its own."""
     return STUDY.solved[wildcards.edit].combine == STACKED
+
+
+# Edits in steps: a step is a job of its own, found on the model with the steps before it.
+STEPWISE = {edit.id: edit for edit in STUDY.edits.values() if edit.step_size is not None}
+
+
+def step_files(edit, block, n_facts):
+    """The steps of an edit that hold the first facts of a block."""
+    return [
+        PATHS.step.format(edit=edit.id, block=block, start=start, end=end)
+        for start, end in step_bounds(n_facts, edit.step_size)
+    ]
+
+
+def earlier_steps(wildcards):
+    edit, done = STEPWISE[wildcards.edit], int(wildcards.start)
+    return step_files(edit, wildcards.block, done)
+
+
+def step_start(wildcards):
+    return int(wildcards.start)
+
+
+def step_end(wildcards):
+    return int(wildcards.end)
+
+
+def step_languages(wildcards):
+    return list(STEPWISE[wildcards.edit].languages)
+
+
+def templates_of_step(wildcards):
+    return [TEMPLATES.format(language=code) for code in step_languages(wildcards)]
+
+
+def step_settings(wildcards):
+    """Settings of the values and of the solve of a step."""
+    edit = STEPWISE[wildcards.edit]
+    values, *_others = edit.values
+    found = {key: value for key, value in values_of(values).items() if key != "shard_size"}
+    return {"values": found, "deltas": deltas_of(edit)}
+
+
+def step_combine(wildcards):
+    """How the languages of a step become one."""
+    return STEPWISE[wildcards.edit].combine or SUM
+
+
+def keeps_earlier(wildcards):
+    return STEPWISE[wildcards.edit].keep_earlier
+
+
+def solver_of_steps(wildcards):
+    return solver.leaves_of_steps(STEPWISE[wildcards.edit].solver)
+
+
+def protected_of_step(wildcards):
+    """Keys that a step protects; none of a plain one."""
+    if not STEPWISE[wildcards.edit].protected:
+        return []
+    return other_keys(wildcards)

@@ -66,3 +66,24 @@ def metrics_of_report(wildcards):
 
 def metrics_of_claims(wildcards):
     return families.leaves_of_values(summary_with(NAMED_BY_CLAIMS)["metrics"])
+
+
+def damage_by_row(wildcards):
+    """What the rows of a report that change a weight cost on held-out text, by name."""
+    return damage_files(STUDY.report(wildcards.report).rows, PATHS.damage) if TEXTS else {}
+
+
+def updates_by_row(wildcards):
+    return damage_files(STUDY.report(wildcards.report).rows, PATHS.updates) if TEXTS else {}
+
+
+def damage_of_report(wildcards):
+    return _each_once(damage_by_row(wildcards))
+
+
+def updates_of_report(wildcards):
+    return _each_once(updates_by_row(wildcards))
+
+
+def _each_once(files):
+    return list(dict.fromkeys(path for own in files.values() for path in own))

@@ -12,12 +12,14 @@ from transformers import AutoModelForCausalLM
 
 import memat
 from memat.edit.covariance import key_moments, mean_moments
+from memat.edit.step import edit_step
 from memat.edit.storage import summed
 from memat.edit.templates import make_templates
 from memat.edit.text_sample import sample_text
 from memat.edit.update import DeltaSettings, add_delta, spread
 from memat.edit.values import ValueSettings, optimise_values
 from memat.editor import moments
+from memat.editor.deltas import step_settings
 from memat.editor.settings import default_layers
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.sentences import EditRequest
@@ -166,6 +168,26 @@ def test_a_later_edit_is_found_on_top_of_the_earlier_ones(editor):
     assert torch.equal(before[2].matrix(), again[2].matrix())
 
 
+def test_the_keys_of_the_edits_that_it_carries_are_a_term_of_a_later_one(editor):
+    first = editor.edit([POLISH])
+
+    def second(keep_earlier, carried):
+        editor.carry(carried)
+        return editor.edit([TRUMPET], keep_earlier=keep_earlier)
+
+    def moved(edit):
+        pairs = ((edit.deltas[n].matrix(), first.keys[n].double()) for n in first.keys)
+        return [float((delta @ keys.T).norm() / delta.norm()) for delta, keys in pairs]
+
+    kept, free = (second(keep, [first]) for keep in (True, False))
+    assert all(a < b for a, b in zip(moved(kept), moved(free), strict=True))
+    assert kept.settings["keep_earlier"] is True
+    # an edit that is off the model is none of the earlier ones
+    alone, without = (second(keep, []) for keep in (True, False))
+    for layer, delta in alone.deltas.items():
+        assert torch.equal(delta.matrix(), without.deltas[layer].matrix())
+
+
 def test_within_applied_and_removed_and_after_a_fault(editor):
     base = weights(editor.network)
     edit = editor.edit([POLISH])
@@ -275,23 +297,21 @@ def test_several_languages_add_up_or_share_their_values(editor):
 
 def _stacked(editor, total, number):
     """Stacked deltas of the first language, given so many times; its keys outweigh old ones."""
-    from memat.editor.deltas import find_deltas
-
     chosen = editor.settings.deltas.model_copy(update={"covariance_weight": 1e-6})
     settings = editor.settings.model_copy(update={"deltas": chosen})
     covariance = editor._covariance([part.language for part in total._asked])
     asked = [total._asked[0]] * number
-    return find_deltas(editor.model, asked, covariance, settings, "memit", "stacked", 2000)
+    how = step_settings(editor.model, settings, "memit", "stacked", 2000)
+    return edit_step(editor.model, asked, covariance, how).deltas
 
 
 def _alone(editor, fact, code, total):
     """Deltas of one language with the covariance of both."""
-    from memat.editor.deltas import find_deltas
-
     asked = [part for part in total._asked if part.language.code == code]
     languages = [part.language for part in total._asked]
     covariance = editor._covariance(languages)
-    return find_deltas(editor.model, asked, covariance, editor.settings, "memit", "sum", 2000)
+    how = step_settings(editor.model, editor.settings, "memit", "sum", 2000)
+    return edit_step(editor.model, asked, covariance, how).deltas
 
 
 def test_an_elided_article_has_its_target_beside_it(editor):

@@ -93,6 +93,8 @@ def test_sizes_are_norms_of_the_sum_of_all_edits():
     whole = one.left.double().T @ one.right.double() + two.left.double().T @ two.right.double()
     weight = model.network.transformer.h[1].mlp.c_proj.weight.double()
     assert sizes["update_norm"][0] == pytest.approx(float(whole.norm()))
+    written = model.mlp_matrix(int(sizes["layer"][0])).double() + whole
+    assert sizes["edited_norm"][0] == pytest.approx(float(written.norm()))
     assert sizes["ratio"][0] == pytest.approx(float(whole.norm() / weight.norm()))
 
 

@@ -212,6 +212,7 @@ def test_rows_are_described_in_plain_values():
         "combine": None,
         "protected": False,
         "transport": None,
+        "step_size": None,
         "head_language": "en",
         "select": "random",
         "k": 16,

@@ -10,7 +10,7 @@ from memat.study.config import CUT_BY_FACTS, completed, config_faults
 from workflow.config_keys import leaf_keys
 from workflow.project import DEFAULTS, REPOSITORY, Project, merged_config
 
-STUDIES = ("configs/paper.yaml",)
+STUDIES = ("configs/paper.yaml", "configs/sequences.yaml")
 CONFIGS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("configs/*.yaml"))
 OVERLAYS = [path for path in CONFIGS if path not in STUDIES]
 

@@ -31,6 +31,15 @@ def solve_keys(
     return require_finite(result, layer)
 
 
+def with_earlier(moment: torch.Tensor, earlier: torch.Tensor, weight: float) -> torch.Tensor:
+    """C + K_pK_pᵀ/λ, (d_ff, d_ff), so that λ times it is λC + K_pK_pᵀ: keys of earlier edits count
+    as keys whose outputs must not change, each as much as a new one counts.
+
+    earlier: K_p with facts as rows, (n_earlier, d_ff). weight: λ.
+    """
+    return moment + earlier.T @ earlier / weight
+
+
 def cholesky(moment: torch.Tensor, layer: int) -> torch.Tensor:
     """Cholesky factor of a moment, (n, n); a ridge is added, and recorded in the log, only
     where one is needed. Raises NonFiniteValue(layer)."""

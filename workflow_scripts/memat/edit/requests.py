@@ -6,7 +6,7 @@ import polars as pl
 import torch
 
 from memat.errors import NotEnoughFacts
-from memat.fact_sets import whole_and_size
+from memat.fact_sets import first, whole_and_size
 from memat.model.sentences import EditRequest, Sentence
 
 NEW, TRUE = "target_new", "target_true"
@@ -84,6 +84,30 @@ def requests_of_block(
     """
     rows = [facts_of_block(bilingual, blocks, block, language, languages) for language in languages]
     return [rewrite_requests(of_language, NEW) for of_language in rows]
+
+
+def requests_of_step(
+    bilingual: pl.DataFrame,
+    blocks: pl.DataFrame,
+    block: str,
+    start: int,
+    end: int,
+    languages: Sequence[str],
+) -> list[list[EditRequest]]:
+    """As `requests_of_block`, of the facts of a whole set from number `start` to before `end`.
+
+    Raises NotEnoughFacts(step) where none of these has all of the languages.
+    """
+    until = requests_of_block(bilingual, blocks, first(block, end), languages)
+    done = 0
+    if start:
+        done = len(requests_of_block(bilingual, blocks, first(block, start), languages)[0])
+    if done == len(until[0]):
+        known = "', '".join(languages)
+        raise NotEnoughFacts(
+            f"block {block}, facts {start} to {end - 1}: none has a text in '{known}'; take fewer steps"
+        )
+    return [of_language[done:] for of_language in until]
 
 
 def edit_position(sentence: Sentence) -> int:

@@ -39,6 +39,21 @@ def can_be_joint(name: str) -> bool:
     return load_values_solver(name).JOINT
 
 
+def can_be_stepwise(name: str) -> bool:
+    """Whether the solver has a term for the keys of earlier edits (`solve_after`)."""
+    return hasattr(load_solver(name), "solve_after")
+
+
+def stepwise_fault(name: str) -> str | None:
+    """Why the solver cannot edit in steps, or None."""
+    if can_be_stepwise(name):
+        return None
+    able = ", ".join(other for other in solver_names() if can_be_stepwise(other))
+    return (
+        f"{name} has no term for the keys of earlier edits (solve_after); those that have: {able}"
+    )
+
+
 def leaves_of_values(name: str) -> tuple[Leaf, ...]:
     """What a job that optimises the solver's values uses of the leaves."""
     return (_part(values_solver(name), "VALUES", "JOINT", "value_hook_points"),)
@@ -49,6 +64,14 @@ def leaves_of_deltas(name: str) -> tuple[Leaf, ...]:
     return (
         _part(name, "VALUES", "share", "solve"),
         _part(values_solver(name), "VALUES", "value_hook_points"),
+    )
+
+
+def leaves_of_steps(name: str) -> tuple[Leaf, ...]:
+    """What a job that edits a model in steps uses of the leaves."""
+    return (
+        _part(name, "VALUES", "share", "solve", "solve_after"),
+        *leaves_of_values(name),
     )
 
 

@@ -82,9 +82,27 @@ class LayerMoments(Mapping[int, torch.Tensor]):
 
 def write_deltas(path: str, deltas: dict[int, Delta], provenance: Provenance) -> None:
     """Two factors per edit layer: `layer.<n>.left` and `layer.<n>.right`."""
+    write_tensors(path, _factors(deltas), provenance, layers=sorted(deltas))
+
+
+def _factors(deltas: dict[int, Delta]) -> dict[str, torch.Tensor]:
     tensors = {f"layer.{n}.left": d.left for n, d in deltas.items()}
-    tensors |= {f"layer.{n}.right": d.right for n, d in deltas.items()}
-    write_tensors(path, tensors, provenance, layers=sorted(deltas))
+    return tensors | {f"layer.{n}.right": d.right for n, d in deltas.items()}
+
+
+def write_step(
+    path: str, deltas: dict[int, Delta], keys: dict[int, torch.Tensor], provenance: Provenance
+) -> None:
+    """As `write_deltas`, with the facts' keys, `layer.<n>.keys`, which later steps leave alone."""
+    own = {f"layer.{n}.keys": found for n, found in keys.items()}
+    write_tensors(path, _factors(deltas) | own, provenance, layers=sorted(deltas))
+
+
+def read_step_keys(paths: Sequence[str]) -> dict[int, torch.Tensor]:
+    """K_p of several steps by layer, (n_facts, d_ff), step by step; of none an empty dict."""
+    steps = [read_tensors(path) for path in paths]
+    layers = steps[0][1]["layers"] if steps else []
+    return {n: torch.cat([tensors[f"layer.{n}.keys"] for tensors, _ in steps]) for n in layers}
 
 
 def read_deltas(path: str) -> dict[int, Delta]:

@@ -108,6 +108,41 @@ def spread_joint(
     factors then have as many rows again for each of these languages.
     Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
     """
+    return spread_with_keys(
+        model,
+        requests_by_language,
+        values,
+        contexts_by_language,
+        covariance,
+        layers,
+        settings,
+        token_budget,
+        protected,
+        shifts=shifts,
+    )[0]
+
+
+def spread_with_keys(
+    model: EditableModel,
+    requests_by_language: Sequence[Sequence[EditRequest]],
+    values: torch.Tensor,
+    contexts_by_language: Sequence[Sequence[str]],
+    covariance: Mapping[int, torch.Tensor],
+    layers: Sequence[int],
+    settings: DeltaSettings,
+    token_budget: int,
+    protected: Mapping[int, torch.Tensor] = NOTHING,
+    earlier: Mapping[int, torch.Tensor] = NOTHING,
+    shifts: Mapping[int, torch.Tensor] = NOTHING,
+) -> tuple[dict[int, Delta], dict[int, torch.Tensor]]:
+    """`spread_joint` on a model that carries earlier edits, and the keys K of its own facts.
+
+    earlier: K_p of each edit layer, (n_earlier, d_ff): keys of the facts of earlier edits, whose
+    outputs the solver is to leave alone (its `solve_after`). The keys returned, as rows language
+    by language, float32 and without transported ones, are those that the facts have with this
+    edit in place: the key of a layer is read when the layers below it are written (with `frozen`
+    residuals: those that they had before).
+    """
     requests = [request for of_language in requests_by_language for request in of_language]
     wanted = values.double().reshape(-1, len(requests), model.d_model)  # by target module
     weights = template_weights(len(contexts_by_language[0]), settings.key_templates)
@@ -115,6 +150,7 @@ def spread_joint(
     solver = load_solver(settings.solver)
     points = hook_points_of(model, layers, settings.solver, settings.spread)
     deltas: dict[int, Delta] = {}
+    found: dict[int, torch.Tensor] = {}
     with restored(model, layers):
         for number, layer in enumerate(layers):
             keys, outputs = reader.read(layer, points.target_module(number))
@@ -126,20 +162,22 @@ def spread_joint(
             share = residual
             if not points.layerwise:
                 share = solver.share(residual, len(layers) - number)
+            found[layer] = keys.float()
             if layer in shifts:
                 keys, share = with_transported(keys, share, shifts[layer])
-            old = (covariance[layer], protected.get(layer))
+            old = (covariance[layer], protected.get(layer), earlier.get(layer))
             right = _solve(keys, *old, settings, layer, model.device)
             deltas[layer] = Delta(share.float(), right.float())
             if settings.residual == "updated":
                 add_delta(model, layer, deltas[layer])
-    return deltas
+    return deltas, found
 
 
 def _solve(
     keys: torch.Tensor,
     moment: torch.Tensor,
     protected: torch.Tensor | None,
+    earlier: torch.Tensor | None,
     settings: DeltaSettings,
     layer: int,
     device: torch.device,
@@ -151,7 +189,10 @@ def _solve(
         if protected is not None:
             weight = settings.protected_weight / settings.covariance_weight
             old = with_protected(old, protected, weight)
-        return load_solver(settings.solver).solve(there, old, settings, layer)
+        solver = load_solver(settings.solver)
+        if earlier is None or not len(earlier):
+            return solver.solve(there, old, settings, layer)
+        return solver.solve_after(there, earlier.to(there), old, settings, layer)
 
     try:
         return solved(device).cpu()

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memat.edit.step import LanguageRequests, Step
 from memat.edit.update import Delta
-from memat.editor.deltas import LanguageRequests
 from memat.editor.fact import Fact
 from memat.editor.layers import Carried
 from memat.editor.report import EditReport, saying
@@ -21,7 +21,8 @@ class Edit:
     """Facts as deltas of MLP output projections, made by `Editor.edit`, which applies it.
 
     facts: as given. languages: codes. carried: what it changes. settings: plain data that it was
-    made with. An edit is found on the model as it stood, with the edits that it carried then;
+    made with. keys: of its facts in each edit layer, {layer: (n_rows, d_ff)}, which later edits leave
+    alone. An edit is found on the model as it stood, with the edits that it carried then;
     when those come off, its own deltas stay as they are.
     """
 
@@ -30,12 +31,13 @@ class Edit:
         editor: Editor,
         facts: Sequence[Fact],
         asked: Sequence[LanguageRequests],
-        deltas: Mapping[int, Delta],
+        step: Step,
         settings: dict,
     ):
         self.facts = tuple(facts)
         self.languages = tuple(part.language.code for part in asked)
-        self.carried = Carried(dict(deltas))
+        self.carried = Carried(dict(step.deltas))
+        self.keys = step.keys
         self.settings = settings
         self._editor, self._asked = editor, asked
 

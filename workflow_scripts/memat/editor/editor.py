@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from memat import io
-from memat.edit.solver import DEFAULT, load_solver
+from memat.edit.solver import DEFAULT, load_solver, stepwise_fault
+from memat.edit.step import LanguageRequests, edit_step
 from memat.edit.templates import make_templates
 from memat.editor.adapter import write_adapter
-from memat.editor.deltas import LanguageRequests, find_deltas
+from memat.editor.deltas import step_settings
 from memat.editor.edit import Edit
 from memat.editor.fact import Fact, check_facts, edit_requests
 from memat.editor.layers import EditedWeights, added_up
@@ -20,7 +21,7 @@ from memat.editor.moments import cache_folder, moments_of, weights_hash
 from memat.editor.report import MOST_TOKENS
 from memat.editor.settings import Settings, complete_settings, read_settings, settings_file
 from memat.editor.sources import find_model
-from memat.errors import LanguageError
+from memat.errors import ConfigError, LanguageError
 from memat.evaluate.answers import greedy_answers
 from memat.evaluate.export import export_model
 from memat.model.budget import CPU_TOKENS, token_budget
@@ -112,16 +113,22 @@ class Editor:
         *,
         solver: str = DEFAULT,
         combine: str = "sum",
+        keep_earlier: bool = True,
     ) -> Edit:
         """Store facts in the weights, above the edits that the model carries already.
 
         languages: codes of languages whose prompts the edit is found with, or language files.
         solver: memit, alphaedit, emmet or pmet. combine: how several languages become one edit,
-        `sum`, `joint` or `stacked`. The first call makes the covariance; the cache keeps it.
+        `sum`, `joint` or `stacked`. keep_earlier: what the model says of the facts of the edits that
+        it carries is to stay, so their keys are a term of the solve; False solves as if there were
+        none. The first call makes the covariance; the cache keeps it.
         Raises FactError, LanguageError, ConfigError, NonFiniteValue; the model is then as before.
         """
         check_facts(facts)
         load_solver(solver)
+        earlier = self._earlier_keys() if keep_earlier else {}
+        if earlier and (fault := stepwise_fault(solver)):
+            raise ConfigError(f"solver: {fault}; or keep_earlier=False")
         known = [load_language(_language_file(code)) for code in _distinct(languages)]
         requests = [edit_requests(facts, language) for language in known]
         with self.carrying_only([]):
@@ -130,11 +137,10 @@ class Editor:
                 for language, of_language in zip(known, requests, strict=True)
             ]
             covariance = self._covariance(known)
-        deltas = find_deltas(
-            self.model, asked, covariance, self.settings, solver, combine, self._memory()
-        )
-        made_with = {"solver": solver, "combine": combine} | self.settings.model_dump()
-        edit = Edit(self, facts, asked, deltas, made_with)
+        how = step_settings(self.model, self.settings, solver, combine, self._memory())
+        step = edit_step(self.model, asked, covariance, how, earlier=earlier)
+        made_with = {"solver": solver, "combine": combine, "keep_earlier": keep_earlier}
+        edit = Edit(self, facts, asked, step, made_with | self.settings.model_dump())
         edit.apply()
         return edit
 
@@ -222,6 +228,11 @@ class Editor:
         return moments_of(
             self.model, self._fingerprint, self.settings, languages, budget, self._cache
         )
+
+    def _earlier_keys(self) -> dict[int, torch.Tensor]:
+        """K_p of the facts of the edits that the model carries, by layer."""
+        layers = self.settings.edit.layers if self.edits else ()
+        return {n: torch.cat([edit.keys[n] for edit in self.edits]) for n in layers}
 
     def _memory(self) -> int:
         """Megabytes that the model and its batches may use."""

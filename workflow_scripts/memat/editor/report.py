@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from memat.editor.deltas import LanguageRequests
+from memat.edit.step import LanguageRequests
 from memat.evaluate.answers import greedy_answers
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.budget import CPU_TOKENS, trie_budget

@@ -26,6 +26,7 @@ UPDATE_SCHEMA = {
     "update_norm": pl.Float64,
     "weight_norm": pl.Float64,
     "ratio": pl.Float64,
+    "edited_norm": pl.Float64,
 }
 POSITIONS_TOGETHER = 64  # two rows of the whole vocabulary each are held at once
 
@@ -80,13 +81,15 @@ def text_damage(
 
 
 def update_sizes(model: EditableModel, deltas: Sequence[dict[int, Delta]]) -> pl.DataFrame:
-    """`UPDATE_SCHEMA`: Frobenius norm of each edit layer's update, all edits added, and of its weight."""
+    """`UPDATE_SCHEMA`: Frobenius norm of each edit layer's update, all edits added, of its weight as it
+    came, and of the weight with the update."""
     rows = []
     for layer in sorted({layer for part in deltas for layer in part}):
         weight = model.mlp_matrix(layer)
         update = sum(part[layer].matrix() for part in deltas if layer in part)
         sizes = float(update.double().norm()), float(weight.double().norm())
-        rows.append((layer, *sizes, sizes[0] / sizes[1]))
+        written = float((weight.double() + update.to(weight.device)).norm())
+        rows.append((layer, *sizes, sizes[0] / sizes[1], written))
     return pl.DataFrame(rows, schema=UPDATE_SCHEMA, orient="row")
 
 

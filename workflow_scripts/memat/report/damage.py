@@ -32,6 +32,7 @@ UPDATES_SCHEMA = {
     "update_norm": pl.Float64,
     "weight_norm": pl.Float64,
     "ratio": pl.Float64,
+    "edited_norm": pl.Float64,
 }
 GAINS = ("GA", "EA", "ES")  # the strictest that was measured is drawn
 

@@ -45,7 +45,8 @@ def _edited_in(row: dict) -> str:
     told = row["method"] if row["method"] in CONTEXT_METHODS else None
     protected = "protected" if row["protected"] else None
     moved = f"to {row['transport']}" if row["transport"] else None
-    parts = [row["edit_language"] or UNEDITED, row["combine"], moved, told, protected]
+    steps = f"by {row['step_size']}" if row["step_size"] else None
+    parts = [row["edit_language"] or UNEDITED, row["combine"], moved, told, protected, steps]
     return " ".join(part for part in parts if part)
 
 

@@ -14,7 +14,8 @@ def with_baselines(rows: Sequence[Row]) -> list[Row]:
     """The rows with the names of those each is compared with, in the order of the report.
 
     Every row − unedited; an edit, with corrections or without, − in_context in its languages;
-    another solver − the default one of the same languages; with protected subjects − without; with
+    another solver − the default one of the same languages; in steps − all facts at once, and
+    without the term of earlier keys − with it; with protected subjects − without; with
     transported keys − without; an edit in several languages − that in each alone; the sum of
     several languages' deltas − one joint delta; their values stacked in one solve − the sum, and −
     one joint delta; memat or iti (located or random) − the same edit without corrections; random
@@ -54,6 +55,10 @@ def _is_baseline(row: Row, other: Row) -> bool:
 def _simpler_edit(one, two) -> bool:
     if replace(one, solver=two.solver) == two:
         return two.solver == solvers.DEFAULT != one.solver
+    if one.step_size is not None:
+        if replace(one, step_size=None, keep_earlier=True) == two:
+            return True
+        return not one.keep_earlier and replace(one, keep_earlier=True) == two
     if replace(one, protected=two.protected) == two:
         return one.protected
     if replace(one, transport=()) == two:

@@ -25,6 +25,8 @@ class Edit:
     for the prompts of all) or `stacked` (values of each, one solve). learning_rate: of the values, where it is not the configured one.
     protected: keys of subjects that are neither edited nor evaluated count as old keys.
     transport: languages that the keys of an edit in one language are transported to.
+    step_size: of an edit in steps, facts of each: a step is found on the model with those before
+    it. keep_earlier: the keys of the facts of earlier steps are a term of its solve.
     """
 
     solver: str
@@ -33,13 +35,17 @@ class Edit:
     learning_rate: float | None = None
     protected: bool = False
     transport: tuple[str, ...] = ()
+    step_size: int | None = None
+    keep_earlier: bool = True
 
     @property
     def id(self) -> str:
         rate = "" if self.learning_rate is None else f"-lr{self.learning_rate:g}"
         carried = f"-to-{'+'.join(self.transport)}" if self.transport else ""
         protected = "-protected" if self.protected else ""
-        return f"{self.solver}-{self.where}{rate}{carried}{protected}"
+        steps = "" if self.step_size is None else f"-by{self.step_size}"
+        free = "" if self.keep_earlier else "-free"
+        return f"{self.solver}-{self.where}{rate}{carried}{protected}{steps}{free}"
 
     @property
     def where(self) -> str:
@@ -55,7 +61,9 @@ class Edit:
 
     @property
     def parts(self) -> tuple["Edit", ...]:
-        """The edits that are solved for: of a sum, its terms."""
+        """The edits that are solved for: of a sum, its terms; an edit in steps is none of them."""
+        if self.step_size is not None:
+            return ()
         return self._by_language if self.combine == SUM else (self,)
 
     @property

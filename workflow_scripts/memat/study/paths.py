@@ -25,6 +25,7 @@ class Paths:
         block = "block_{block}"
         self.values = f"{self.results}/edits/{{values}}/{block}/values_{{shard}}.safetensors"
         self.deltas = f"{self.results}/edits/{{edit}}/{block}/deltas.safetensors"
+        self.step = f"{self.results}/edits/{{edit}}/{block}/step_{{start}}_{{end}}.safetensors"
         protected = f"{self.results}/protected/{block}"
         self.protected = f"{protected}/subjects.parquet"
         self.unprotected = f"{protected}/left_out.csv"

@@ -16,9 +16,11 @@ from memat.study.baselines import with_baselines
 from memat.study.claims import PlannedClaim, claimed_rows, planned_claim
 from memat.study.models import Correction, Edit, EditedModel, Heads, distinct
 from memat.study.rows import Defaults, Row, defaults_of, expanded, language_code, made_row
+from memat.study.steps import sequence_lines
 from memat.suggest import allowed_values
 
 MAIN = "results"  # the report of the config's own experiments
+SEQUENCE = "sequence"  # kind of report: models after some of their steps
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,9 @@ def plan_study(config: dict, spread: str = RESIDUAL) -> Study:
         fitting = [line for line in lines if _fits(line, spread)]
         solvers = {line["solver"] for line in lines if not _fits(line, spread)}
         left_out += [(spec["name"], solver) for solver in sorted(solvers)]
+        if spec["kind"] == SEQUENCE:
+            # without a size the report is a fault, told with its place (`row_faults`)
+            fitting = list(sequence_lines(fitting, spec["after"], defaults.block_size or 1))
         if fitting or not lines:
             reports.append(_report(spec, fitting, defaults))
     planned = (planned_claim(spec, axes, defaults) for spec in config["study"]["claims"])

@@ -5,12 +5,20 @@ from os.path import isdir
 
 from pydantic import ValidationError
 
-from memat.edit.solver import can_be_joint, solver_names
+from memat.edit.solver import DEFAULT, can_be_joint, solver_names, stepwise_fault
 from memat.errors import ConfigError
+from memat.fact_sets import TUNING
 from memat.study.claims import changed
 from memat.study.faults import fault_lines
 from memat.study.models import CONTEXT_METHODS, JOINT
-from memat.study.plan import Study, all_languages, can_protect, can_recycle, experiment_rows
+from memat.study.plan import (
+    SEQUENCE,
+    Study,
+    all_languages,
+    can_protect,
+    can_recycle,
+    experiment_rows,
+)
 from memat.study.rows import (
     ALLOWED_KEYS,
     NEEDED_KEYS,
@@ -21,6 +29,7 @@ from memat.study.rows import (
     resolved,
 )
 from memat.study.sections_study import StudyRow
+from memat.study.steps import facts_edited
 from memat.suggest import allowed_values, shown
 
 WORDS = ("source", "target")
@@ -67,6 +76,8 @@ def study_faults(config: dict) -> Iterator[str]:
         place = f"{file}: reports[{number}] ({report['name']})"
         for position, row in enumerate(report["rows"]):
             yield from row_faults(row, f"{place}.rows[{position}]", config)
+        if report["kind"] == SEQUENCE:
+            yield from _sequence_faults(report, place, axes, config)
         for position, grid in enumerate(report["grid"]):
             yield from _grid_faults(grid, f"{place}.grid[{position}]", axes, config)
     for number, claim in enumerate(study["claims"]):
@@ -76,6 +87,20 @@ def study_faults(config: dict) -> Iterator[str]:
             against = {**grid, **(claim["against"] or {})}
             if against.get("method") in ALLOWED_KEYS:
                 yield from _grid_faults(changed(grid, claim["against"] or {}), place, axes, config)
+
+
+def _sequence_faults(report: dict, place: str, axes: dict, config: dict) -> Iterator[str]:
+    """A sequence without steps, or on facts that are not in blocks of a known size."""
+    try:
+        rows = [*report["rows"], *(row for grid in report["grid"] for row in expanded(grid, axes))]
+    except ConfigError:  # told with the grid
+        return
+    if not any(row.get("steps") for row in rows):
+        yield f"{place}: kind sequence needs a row with steps"
+    if config["blocks"]["size"] is None:
+        yield f"{place}: kind sequence needs blocks.size, the number of facts of a block"
+    if any(row.get("facts") == TUNING for row in rows):
+        yield f"{place}: kind sequence is about the facts of blocks, not of blocks.tuning"
 
 
 def _grid_faults(grid: dict, place: str, axes: dict, config: dict) -> Iterator[str]:
@@ -138,6 +163,7 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
     if isinstance(several, list) and len(set(several)) < len(several):
         yield f"{place}.train: must have no repeats, found {several}"
     yield from _transport_faults(row, place, languages)
+    yield from _step_faults(row, place, config)
     if "combine" in row and not (isinstance(several, list) and len(several) > 1):
         yield f"{place}.combine: needs several languages in train"
 
@@ -160,6 +186,27 @@ def _transport_faults(row: dict, place: str, languages: Sequence[str]) -> Iterat
             yield f"{place}.transport: {code} is the language of the edit; name another"
     if len(set(asked)) < len(asked):
         yield f"{place}.transport: must have no repeats, found {asked}"
+
+
+def _step_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """Steps of a number of facts that is not known or too small, and solvers that have no term."""
+    steps, solver = row.get("steps"), row.get("solver") or DEFAULT
+    if steps is None:
+        if row.get("keep_earlier") is not None:
+            yield f"{place}.keep_earlier: is for rows with steps"
+        return
+    if row.get("transport"):
+        yield f"{place}.steps: is not for rows with transport"
+    if solver in solver_names() and (fault := stepwise_fault(solver)):
+        yield f"{place}.steps: solver {fault}"
+    n_facts = facts_edited(row, config["blocks"]["size"], config["blocks"]["tuning"])
+    if n_facts is None:
+        yield (
+            f"{place}.steps: blocks.size is null, so how many facts a step has is not known before"
+            " translation; give blocks.size a number"
+        )
+    elif steps > max(n_facts, 1):
+        yield f"{place}.steps: {steps} steps are more than the {n_facts} facts"
 
 
 def _recycled_faults(row: dict, place: str, config: dict) -> Iterator[str]:

@@ -22,6 +22,7 @@ from memat.study.models import (
     EditedModel,
     Heads,
 )
+from memat.study.steps import facts_edited, step_size
 
 NEEDED_KEYS = {
     "unedited": (),
@@ -31,6 +32,7 @@ NEEDED_KEYS = {
     **dict.fromkeys(CONTEXT_METHODS, ("train",)),
 }
 _EDIT_KEYS = ("train", "combine", "transport", "solver", "learning_rate", "protected")
+_EDIT_KEYS += ("steps", "keep_earlier")
 ALLOWED_KEYS = {
     "unedited": (),
     "memit": _EDIT_KEYS,
@@ -53,6 +55,7 @@ class Defaults:
     protected: bool
     blocks: tuple[str, ...]
     block_size: int | None
+    tuning_size: int
     axes: dict[str, list]
 
 
@@ -76,6 +79,7 @@ def defaults_of(config: dict) -> Defaults:
         protected=config["covariance"]["protected_subjects"]["use"],
         blocks=tuple(str(number) for number in range(config["blocks"]["count"])),
         block_size=size,
+        tuning_size=config["blocks"]["tuning"],
         axes={**study["axes"], **own},
     )
 
@@ -100,7 +104,8 @@ class Row:
 
     def described(self) -> dict:
         """Plain values for tables: name, label, method, solver, edit_language, head_language,
-        protected, select, k, alpha, recycled (None: it has none), series, x, facts, baselines."""
+        protected, step_size, select, k, alpha, recycled (None: it has none), series, x, facts,
+        baselines."""
         edit = self.model.edits[0] if self.model.edits else None
         correction = self.model.corrections[0] if self.model.corrections else None
         return {
@@ -114,6 +119,7 @@ class Row:
             "combine": edit.combine if edit else None,
             "protected": edit.protected if edit else None,
             "transport": "+".join(edit.transport) or None if edit else None,
+            "step_size": edit.step_size if edit else None,
             "head_language": correction.heads.language if correction else None,
             "select": correction.select if correction else None,
             "k": correction.k if correction else None,
@@ -142,8 +148,13 @@ def _choices(value: object, axes: dict[str, list]) -> list:
 
 
 def resolved(spec: dict, defaults: Defaults) -> dict:
-    """The row with language words as codes, and without keys that are null."""
+    """The row with language words as codes, steps as their size, and without keys that are null."""
     row = {key: value for key, value in spec.items() if value is not None}
+    n_facts = facts_edited(row, defaults.block_size, defaults.tuning_size)
+    if (steps := row.pop("steps", 1)) > 1 and n_facts and n_facts > 1:
+        row["step_size"] = step_size(n_facts, steps)
+    if "step_size" not in row or row.get("keep_earlier"):
+        row.pop("keep_earlier", None)
     if "train" in row:
         several = row["train"] if isinstance(row["train"], list) else [row["train"]]
         row["train"] = tuple(language_code(word, defaults.languages) for word in several)
@@ -181,6 +192,8 @@ def edited_model(row: dict, defaults: Defaults) -> EditedModel:
         row.get("learning_rate"),
         row.get("protected", defaults.protected),
         row.get("transport", ()),
+        row.get("step_size"),
+        row.get("keep_earlier", True),
     )
     if "heads" not in row:
         return EditedModel((edit,))
@@ -209,6 +222,8 @@ def automatic_name(row: dict) -> str:
     parts += [solver] if own_solver else []
     parts += ["recycled"] if row.get("recycled") else []
     parts += ["protected" if row["protected"] else "plain"] if "protected" in row else []
+    parts += [f"by{row['step_size']}"] if "step_size" in row else []
+    parts += [] if row.get("keep_earlier", True) else ["free"]
     for key, letters in (("k", "k"), ("alpha", "alpha"), ("learning_rate", "lr"), ("first", "n")):
         parts += [f"{letters}{row[key]:g}"] if key in row else []
     return "_".join(parts)

@@ -71,6 +71,11 @@ class Experiment(Section):
     """overrides values.learning_rate"""
     protected: bool | None = None
     """overrides covariance.protected_subjects.use"""
+    steps: Count | None = None
+    """the facts are edited in so many steps, in their order: each is found on the model with those
+    before it, the keys of earlier facts being a term of its solve; null: all facts at once"""
+    keep_earlier: bool | None = None
+    """of an edit in steps: false solves without that term; the default is true"""
     heads: LanguageWord | None = None
     """language in which heads are located and corrected"""
     select: Literal["located", "random"] | None = None
@@ -101,9 +106,13 @@ class Report(Section):
 
     name: Name
     """of the target and its files"""
-    kind: Literal["table", "curves", "head_maps", "subjects", "overlap", "matrix"]
+    kind: Literal["table", "curves", "head_maps", "subjects", "overlap", "matrix", "sequence"]
     """table | curves | head_maps | subjects (facts by token overlap) | overlap | matrix (edited
-    in × asked in)"""
+    in × asked in) | sequence (what is kept along the steps of rows with `steps`, beside the same
+    facts at once in rows without)"""
+    after: Annotated[list[Count], Field(min_length=1)] | None = None
+    """of a sequence: steps after which the model is looked at; null: 1, 2, 5, 10, 20, … and the
+    last"""
     title: Text | None = None
     """of the figure"""
     axis: Text | None = None
@@ -115,7 +124,7 @@ class Report(Section):
     asked_in: list[LanguageWord] | None = None
     """evaluation languages; null: all"""
     metrics: Annotated[list[MetricName], Field(min_length=1)] = ["ES", "PS", "NS", "EM", "PM", "NM"]
-    """drawn by curves and subjects; tables and matrices have those of summary.metrics"""
+    """drawn by curves, subjects and sequences; tables and matrices have those of summary.metrics"""
     rows: list[StudyRow] = []
     """as experiments, with facts, first, series, x"""
     grid: list[dict[str, object]] = []

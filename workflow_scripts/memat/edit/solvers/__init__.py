@@ -14,6 +14,12 @@ solve(keys, moment, settings, layer)
           settings: `memat.edit.update.DeltaSettings`, the solver's own under `settings.own`.
           Raises NonFiniteValue(layer)
 
+A solver that may edit a model in steps (rows with `steps`) also has
+
+solve_after(keys, earlier, moment, settings, layer)
+          the same with a term for earlier: K_p, the keys of the facts of earlier edits as rows,
+          (n_earlier, d_ff), float64, at least one, whose outputs are to stay as they are
+
 A solver with values of its own also has
 
 JOINT     whether one value may serve the prompts of several languages

@@ -31,14 +31,25 @@ def share(residual, layers_left):
 def solve(keys, moment, settings, layer):
     """KᵀP(KKᵀP + w·I)⁻¹, w being `delta_weight`: eq. 12 without earlier edits.
 
+    Raises NonFiniteValue(layer), ConfigError (no free direction).
+    """
+    return solve_after(keys, keys[:0], moment, settings, layer)
+
+
+def solve_after(keys, earlier, moment, settings, layer):
+    """KᵀP(K_pK_pᵀP + KKᵀP + w·I)⁻¹, eq. 12: K_p are the keys of earlier edits.
+
     P projects onto the directions in which old keys have little moment: the eigenvectors of
     C with the smallest eigenvalues, as many as together hold at most `null_share` of its
-    trace. Through the n×n system: with A = PK it is (AᵀA + w·I)⁻¹Aᵀ.
-    Raises NonFiniteValue(layer), ConfigError (no such direction).
+    trace. Through the n×n system: with A = PK it is (AᵀB + w·I)⁻¹Bᵀ, B = A without what earlier
+    keys A_p = PK_p take of it: B = A − A_p(A_pᵀA_p + w·I)⁻¹A_pᵀA, which is A where there are none.
+    Raises NonFiniteValue(layer), ConfigError (no free direction).
     """
     import torch
 
     from memat.edit.linear import identity, require_finite
+
+    weight = settings.own["delta_weight"]
 
     moments, directions = torch.linalg.eigh(moment)
     free = moments.clamp_min(0).cumsum(0) <= settings.own["null_share"] * moments.sum()
@@ -48,6 +59,12 @@ def solve(keys, moment, settings, layer):
             f"deltas.alphaedit.null_share: {settings.own['null_share']} leaves no direction of"
             f" layer {layer} free"
         )
-    projected = keys @ directions[:, free] @ directions[:, free].T
-    inner = projected @ projected.T + settings.own["delta_weight"] * identity(keys)
-    return require_finite(torch.linalg.solve(inner, projected), layer)
+    projected, before = (
+        part @ directions[:, free] @ directions[:, free].T for part in (keys, earlier)
+    )
+    rest = projected
+    if len(before):
+        among = before @ before.T + weight * identity(before)
+        rest = projected - projected @ before.T @ torch.linalg.solve(among, before)
+    inner = projected @ rest.T + weight * identity(keys)
+    return require_finite(torch.linalg.solve(inner, rest), layer)

@@ -53,3 +53,15 @@ def solve(keys, moment, settings, layer):
     inverse = directions[:, kept] / weights[kept] @ directions[:, kept].T
     result[:, alive] = inverse @ scaled.T
     return require_finite(result, layer)
+
+
+def solve_after(keys, earlier, moment, settings, layer):
+    """The same with C + K_pK_pᵀ/λ for C: minimise λ·tr(ΔCΔᵀ) + ‖ΔK_p‖² with ΔK = R.
+
+    The new facts are constraints, earlier ones are not: together they may be more than the keys
+    have dimensions.
+    """
+    from memat.edit.linear import with_earlier
+
+    held = with_earlier(moment, earlier, settings.covariance_weight)
+    return solve(keys, held, settings, layer)

@@ -24,3 +24,11 @@ def solve(keys, moment, settings, layer):
     from memat.edit.linear import solve_keys
 
     return solve_keys(keys, moment, settings.covariance_weight, layer)
+
+
+def solve_after(keys, earlier, moment, settings, layer):
+    """Kᵀ(λC + K_pK_pᵀ + KKᵀ)⁻¹: what minimises ‖ΔK − R‖² + λ·tr(ΔCΔᵀ) + ‖ΔK_p‖²."""
+    from memat.edit.linear import with_earlier
+
+    held = with_earlier(moment, earlier, settings.covariance_weight)
+    return solve(keys, held, settings, layer)
