@@ -5,7 +5,7 @@ Nothing of it is imported at the head: the plan reads this file whether or not i
 
 from collections.abc import Sequence
 from fnmatch import filter as matching
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from memat.errors import ConfigError
@@ -17,11 +17,13 @@ PACKAGE = "lm_eval"
 
 def require_harness() -> None:
     """Raises ConfigError that says what to install, where lm-eval is missing."""
-    if find_spec(PACKAGE) is None:
+    try:
+        version(PACKAGE)  # importlib.util would count as code that loads code, for every code tag
+    except PackageNotFoundError:
         raise ConfigError(
             "general needs the package lm_eval, which is not installed here: `make install` brings"
             " it, and so does `.venv/bin/python -m pip install lm_eval -c envs/constraints.txt`"
-        )
+        ) from None
 
 
 def own_tasks(languages: Sequence[str]) -> list[str]:
