@@ -139,7 +139,7 @@ rule list_facts:
         mem_mb=growing(2000),
         runtime=30,
     params:
-        cfg=READING | some(config["summary"], "probability"),
+        cfg=READING | some(config["summary"], "probability", "target_pairing"),
         languages=LANGUAGES,
         code=code_tag("list_facts.py", facts_reader),
     message:

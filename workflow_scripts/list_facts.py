@@ -5,6 +5,7 @@ import polars as pl
 from memat import io
 from memat.report.fact_page import fact_page
 from memat.report.fact_table import fact_table, with_models
+from memat.report.prompt_table import asked_prompts, prompt_table
 from memat.stage import Stage, run_stage
 from memat.text.reader import read_format
 
@@ -12,9 +13,10 @@ from memat.text.reader import read_format
 def main(stage: Stage) -> str:
     inputs, params = stage.inputs, stage.params
     source, _ = read_format(inputs.source, stage.cfg["format"], stage.cfg["own"])
+    bilingual = io.read_table(inputs.bilingual)
     facts = fact_table(
         source,
-        io.read_table(inputs.bilingual),
+        bilingual,
         io.read_table(inputs.blocks),
         pl.concat(map(io.read_table, inputs.rejected)),
         params.languages,
@@ -24,9 +26,15 @@ def main(stage: Stage) -> str:
     scores, answers = (
         [pl.concat(map(io.read_table, row[kind])) for row in rows] for kind in ("scores", "answers")
     )
-    facts = with_models(facts, names, scores, answers, stage.cfg["probability"])
-    io.write_csv(stage.outputs.facts, facts)
-    io.write_text(stage.outputs.page, fact_page(facts, names))
+    probability, pairing = stage.cfg["probability"], stage.cfg["target_pairing"]
+    of_models = zip(names, scores, answers, strict=True)
+    asked = [
+        asked_prompts(bilingual, *model, probability, pairing, params.languages[1:])
+        for model in of_models
+    ]
+    prompts = prompt_table(facts, asked, params.languages)
+    io.write_csv(stage.outputs.facts, with_models(facts, names, scores, answers, probability))
+    io.write_text(stage.outputs.page, fact_page(prompts))
     return f"{facts['case_id'].n_unique()} facts, {len(names)} models"
 
 

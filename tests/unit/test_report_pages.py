@@ -1,16 +1,21 @@
 """Headlines, the note on chance, the table of facts, and the pages that hold them."""
 
+import json
+import math
 import re
 from html.parser import HTMLParser
 
 import polars as pl
 import pytest
 
+from memat.evaluate.pairing import rows_to_score
 from memat.report.chance import chance_notes
 from memat.report.fact_page import fact_page
 from memat.report.fact_table import fact_table, with_models
 from memat.report.headlines import headlines, trained_languages
+from memat.report.html_page import data_element
 from memat.report.index_page import flat, index_page, model_rows
+from memat.report.prompt_table import asked_prompts, prompt_table
 from memat.report.tables import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA
 from memat.text.funnel import FUNNEL_SCHEMA
 from memat.text.gender import BILINGUAL_SCHEMA
@@ -277,15 +282,112 @@ def read_page(text):
     return found
 
 
-def test_texts_of_facts_are_escaped_in_the_page(facts):
-    evil = facts.with_columns(
-        pl.lit(EVIL).alias("prompt"),
-        pl.lit(EVIL).alias("m says"),
-        *(pl.lit(0.25).alias(f"m P({target})") for target in ("wanted", "true")),
+PROMPTS = {"rewrite": (0,), "neighborhood": (0, 1)}
+
+
+def asked_rows():
+    """Facts 1 and 3 in English and Catalan: the edited prompt and two neighbours of each."""
+    rows = []
+    for case_id in (1, 3):
+        for row in bilingual_rows(case_id):
+            for kind, indexes in PROMPTS.items():
+                for index in indexes:
+                    # in Catalan the prompt agrees with its target
+                    gender = row["target"].split()[0] if row["language"] == "ca" else ""
+                    words = f"{row['prompt']} {kind} {index} {gender}".strip()
+                    rows.append(row | {"prompt_type": kind, "index": index, "prompt": words})
+    return pl.DataFrame(rows, schema=BILINGUAL_SCHEMA)
+
+
+def scored_and_answered(rows, pairing="by_prompt"):
+    """Scores in which each target's nll tells row and role; answers that repeat their prompt."""
+    keys = ("case_id", "language", "role", "prompt_type", "index")
+    paired = rows_to_score(rows.filter(case_id=1), ["ca"], pairing)
+    scores = paired.select(
+        *keys,
+        block=pl.lit("0"),
+        nll=pl.col("prompt").str.len_chars() + 0.5 * pl.col("target").str.len_chars(),
+        n_tokens=pl.lit(2),
+        is_greedy=pl.lit(False),
     )
-    found = read_page(fact_page(evil, ["m"]))
-    assert found.scripts == 1
-    assert found.texts.count(EVIL) == 2 * facts.height
+    wanted = {"rewrite": "target_new", "neighborhood": "target_true"}
+    asked = rows.filter(pl.col("case_id") == 1, pl.col("index") == 0).filter(
+        pl.col("role") == pl.col("prompt_type").replace_strict(wanted)
+    )
+    answers = asked.select(
+        "case_id", "language", "prompt_type", "index", answer="after " + pl.col("prompt")
+    )
+    return scores, answers
+
+
+@pytest.mark.parametrize("pairing", ["by_prompt", "concatenated"])
+@pytest.mark.parametrize(("probability", "per"), [("geometric", 2), ("joint", 1)])
+def test_every_prompt_stands_beside_what_a_model_gives_for_it(facts, probability, per, pairing):
+    bilingual = asked_rows()
+    tables = scored_and_answered(bilingual, pairing)
+    asked = asked_prompts(bilingual, "one", *tables, probability, pairing, ["ca"])
+    rows = prompt_table(facts, [asked, asked.with_columns(model=pl.lit("two"))], ["en", "ca"])
+    said = rows.drop_nulls("model")
+    assert said.select("language", "prompt_type", "index", "model").rows()[:7] == [
+        ("en", "rewrite", 0, "one"),
+        ("en", "rewrite", 0, "two"),
+        *(("en", "neighborhood", n, model) for n in (0, 1) for model in ("one", "two")),
+        ("ca", "rewrite", 0, "one"),
+    ]
+    for row in said.rows(named=True):
+        new_is_wanted = row["prompt_type"] == "rewrite"
+        assert ("piano" in row["wanted"], "guitar" in row["other"]) == (new_is_wanted,) * 2
+        nll = len(row["prompt"]) + 0.5 * len(row["wanted"])
+        assert row["P(wanted)"] == pytest.approx(math.exp(-nll / per))
+        if row["says"]:
+            assert row["says"] == f"after {row['prompt']}"
+    if pairing == "by_prompt":
+        assert said["says"].null_count() == said.filter(index=1).height
+        catalan = said.filter(language="ca", prompt_type="neighborhood", index=1, model="one")
+        assert catalan["prompt"].item() == "S1 toca neighborhood 1 la"
+        assert catalan["translations"].item() == "en: S1 plays the neighborhood 1 | guitar"
+        # the other target is read after the prompt of its own record
+        nll = len("S1 toca neighborhood 1 el") + 0.5 * len("el piano")
+        assert catalan["P(other)"].item() == pytest.approx(math.exp(-nll / per))
+
+
+def test_a_fact_that_no_model_was_asked_has_one_row_with_the_reason(facts):
+    bilingual = asked_rows()
+    asked = asked_prompts(
+        bilingual, "one", *scored_and_answered(bilingual), "joint", "by_prompt", ["ca"]
+    )
+    rows = prompt_table(facts, [asked], ["en", "ca"]).filter(pl.col("case_id") != 1)
+    assert rows.select("case_id", "language", "status").rows() == (
+        facts.filter(pl.col("case_id") != 1).select("case_id", "language", "status").rows()
+    )
+    assert rows["model"].null_count() == rows.height
+    lost = rows.filter(case_id=2, language="ca").row(0, named=True)
+    assert lost["translations"] == "en: S2 plays the | piano"
+    assert lost["why"].startswith("target_not_final")
+
+
+def test_texts_of_facts_are_data_of_the_page(facts):
+    evil = facts.with_columns(subject=pl.lit(EVIL), prompt=pl.lit(EVIL))
+    bilingual = asked_rows()
+    asked = asked_prompts(
+        bilingual, EVIL, *scored_and_answered(bilingual), "joint", "by_prompt", ["ca"]
+    )
+    text = fact_page(prompt_table(evil, [asked], ["en", "ca"]))
+    found = read_page(text)
+    assert found.scripts == 2
+    assert "alert" not in " ".join(t for t in found.texts if not t.startswith("{"))
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
+    prompts = [data["texts"][n] for n in data["columns"][3]]
+    assert prompts.count(EVIL) == evil.filter(pl.col("case_id") != 1).height
+    assert {len(column) for column in data["columns"]} == {len(prompts)}
+
+
+@pytest.mark.parametrize("text", ["</script>", "<!-- <script>", "]]>", "\"'&\u2028"])
+def test_no_text_ends_the_element_that_holds_the_data(text):
+    element = data_element("data", {"text": text})
+    (content,) = re.findall(r"^<script [^>]*>(.*)</script>$", element, re.DOTALL)
+    assert "<" not in content
+    assert json.loads(content) == {"text": text}
 
 
 def test_the_first_page_holds_table_sentences_model_and_settings():

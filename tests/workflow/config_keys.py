@@ -62,7 +62,7 @@ scores.shard_size | 6 | score write_study
 generate.tokens | 3 | score
 summary.metrics | [accuracy, success] | summarise
 summary.probability | joint | summarise list_facts
-summary.target_pairing | concatenated | score
+summary.target_pairing | concatenated | score list_facts
 study.axes | {heads: [3]} |
 study.file | null |
 damage.tokens | 64 | measure_damage

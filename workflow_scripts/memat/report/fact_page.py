@@ -1,86 +1,110 @@
-"""The facts as a page to search and sort: what each model says to each of them."""
-
-from collections.abc import Iterator, Sequence
+"""The page of facts: every prompt beside every model, to search, to filter and to sort."""
 
 import polars as pl
 
-from memat.report.fact_table import probability_of, says
-from memat.report.html_page import escaped, page, table
+from memat.report.fact_page_script import SCRIPT
+from memat.report.html_page import data_element, escaped, page
+from memat.report.prompt_table import PROMPT_SCHEMA
 
-MOST_ROWS = 2000  # a browser stays quick; the CSV has all
-COLUMNS = ("case_id", "language", "prompt", "wanted", "true", "status", "why")
-SCRIPT = """
-const body = document.querySelector("tbody"), rows = [...body.rows];
-const find = document.getElementById("find"), pick = document.getElementById("pick");
-const values = [1, 5].flatMap(n => [...new Set(rows.map(row => row.cells[n].textContent))]);
-for (const value of values) pick.add(new Option(value));
-function show() {
-  const text = find.value.toLowerCase(), picked = pick.value;
-  for (const row of rows) {
-    const kept = !picked || [1, 5].some(n => row.cells[n].textContent === picked);
-    row.hidden = !kept || !row.textContent.toLowerCase().includes(text);
-  }
+MOST_ROWS = 100_000  # a page of some ten megabytes
+# name of each column of `PROMPT_SCHEMA`; the number of a prompt is told by its text
+SHOWN = {
+    "case_id": "fact",
+    "language": "language",
+    "prompt_type": "prompt type",
+    "prompt": "prompt",
+    "translations": "in other languages",
+    "wanted": "wanted",
+    "other": "other",
+    "model": "model",
+    "says": "says",
+    "P(wanted)": "P(wanted)",
+    "P(other)": "P(other)",
+    "status": "kept or lost",
+    "why": "why",
 }
-find.oninput = pick.onchange = show;
-document.querySelectorAll("th").forEach((head, n) => {
-  let up = false;
-  head.style.cursor = "pointer";
-  head.onclick = () => {
-    up = !up;
-    const key = row => row.cells[n].textContent;
-    rows.sort((a, b) => (up ? 1 : -1) * key(a).localeCompare(key(b), undefined, {numeric: true}));
-    body.append(...rows);
-  };
-});
+CHOSEN = ("language", "model", "prompt_type", "status")  # by drop-downs
+STYLE = """
+th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
+th[aria-sort=ascending] button::after { content: " ▲"; }
+th[aria-sort=descending] button::after { content: " ▼"; }
+form, nav { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: .7rem 0; }
+#find { width: 18rem; } body { max-width: none; } td { overflow-wrap: anywhere; }
 """
 
 
-def fact_page(facts: pl.DataFrame, experiments: Sequence[str]) -> str:
-    """The page. facts: of `memat.report.fact_table.with_models`, of which the first rows stand here."""
-    shown = facts.head(MOST_ROWS)
+def fact_page(prompts: pl.DataFrame) -> str:
+    """The page. prompts: of `memat.report.prompt_table.prompt_table`, of which the first
+    `MOST_ROWS` stand in it."""
+    shown = prompts.head(MOST_ROWS)
     more = (
-        f" Here are the first {shown.height:,} of {facts.height:,} rows; facts.csv has all."
-        if shown.height < facts.height
+        f" Here are the first {shown.height:,} of {prompts.height:,} rows; those of other prompts"
+        " are in scores/."
+        if shown.height < prompts.height
         else ""
     )
     return page(
         "Fact by fact",
         [
-            "<p>What each model says after the prompt by itself, and below it the probability of the "
-            'wanted (new) and of the true target. <span class="wanted">Green</span> begins with the '
-            f'wanted target, <span class="true">blue</span> with the true one.{more}</p>',
-            '<p><input id="find" placeholder="search" aria-label="search">'
-            '<select id="pick" aria-label="language or status"><option value="">all</option></select>'
-            "</p>",
-            table((*COLUMNS, *experiments), _rows(shown, experiments)),
+            f"<style>{STYLE}</style>",
+            "<p>A row is a prompt with one model: what the model <em>says</em> after it by itself "
+            "(where answers were written), and the probability of the target that is "
+            '<em>wanted</em> there and of the <em>other</em> one. <span class="wanted">Green</span> '
+            'begins with the wanted target, <span class="true">blue</span> with the other. A lost '
+            f"or unused fact has one row, without a model.{more}</p>",
+            _controls(),
+            f'<div class="scroll"><table><thead><tr>{_heads()}</tr></thead><tbody></tbody></table></div>',
+            "<noscript><p>This table needs JavaScript; facts.csv has the edited prompts.</p></noscript>",
+            data_element("data", _data(shown)),
         ],
         SCRIPT,
     )
 
 
-def _rows(facts: pl.DataFrame, experiments: Sequence[str]) -> Iterator[list[str]]:
-    for row in facts.iter_rows(named=True):
-        yield [
-            *(escaped(row[column]) for column in COLUMNS),
-            *(_said(row, experiment) for experiment in experiments),
-        ]
-
-
-def _said(row: dict, experiment: str) -> str:
-    """One cell: the answer, coloured by the target it begins with, and both probabilities."""
-    answer = row[says(experiment)]
-    if answer is None:
-        return ""
-    begins = next((name for name in ("wanted", "true") if _begins(answer, row[name])), "")
-    chances = " · ".join(
-        f"{name} {100 * row[column]:.1f}%"
-        for name in ("wanted", "true")
-        if row[column := probability_of(experiment, name)] is not None
+def _controls() -> str:
+    choices = "".join(
+        f'<label>{escaped(SHOWN[name])} <select data-column="{list(SHOWN).index(name)}">'
+        '<option value="">all</option></select></label>'
+        for name in CHOSEN
+    )
+    pages = "".join(
+        f'<button type="button" id="{name}">{name}</button>'
+        for name in ("first", "previous", "next", "last")
     )
     return (
-        f'<span class="{begins}">{escaped(answer)}</span><br><span class="quiet">{chances}</span>'
+        '<form><label>search <input id="find" type="search" placeholder="words of a row"></label>'
+        f'{choices}<button type="reset">clear</button></form>'
+        f'<nav aria-label="pages">{pages}<output id="count" aria-live="polite"></output></nav>'
     )
 
 
-def _begins(answer: str, target: str | None) -> bool:
-    return bool(target) and answer.lower().startswith(target.lower())
+def _heads() -> str:
+    return "".join(
+        f'<th aria-sort="none"><button type="button">{escaped(name)}</button></th>'
+        for name in SHOWN.values()
+    )
+
+
+def _data(prompts: pl.DataFrame) -> dict:
+    """The rows as plain data: numbers as they are, each text once and its place in its stead.
+
+    kinds: of each column, "text", "number" or "percent". texts: "" first, which also stands for
+    none. rows: of each row its columns.
+    """
+    places = {"": 0}
+    columns = []
+    for name in SHOWN:
+        values = prompts[name]
+        if PROMPT_SCHEMA[name] == pl.String:
+            columns.append([places.setdefault(text or "", len(places)) for text in values])
+        else:
+            columns.append(
+                values.round(5).to_list() if values.dtype.is_float() else values.to_list()
+            )
+    kinds = {pl.String: "text", pl.Int64: "number", pl.Float64: "percent"}
+    return {
+        "kinds": [kinds[PROMPT_SCHEMA[name]] for name in SHOWN],
+        "texts": list(places),
+        "columns": columns,
+        "answer": [list(SHOWN).index(name) for name in ("says", "wanted", "other")],
+    }

@@ -1,6 +1,7 @@
 """HTML pages that stand alone: no file beside them, nothing from elsewhere, every text escaped."""
 
 import html
+import json
 from collections.abc import Iterable, Sequence
 
 STYLE = """
@@ -33,6 +34,13 @@ def page(title: str, body: Iterable[str], script: str = "") -> str:
         f"<title>{escaped(title)}</title><style>{STYLE}</style></head>\n<body>"
         f"<h1>{escaped(title)}</h1>\n" + "\n".join(body) + f"\n{code}</body></html>\n"
     )
+
+
+def data_element(name: str, content: object) -> str:
+    """Plain data for a page's script, as JSON in an element of this id. No text in it can end
+    the element or open a comment: what HTML reads as markup is written as an escape of JSON."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{escaped(name)}">{text}</script>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
