@@ -21,7 +21,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test test-faults test-slurm benchmark docs site lint format lock clean clean-model
+.PHONY: help install demo report test test-faults test-slurm test-browser benchmark docs site lint format lock clean clean-model
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -65,6 +65,10 @@ test-faults: $(INSTALLED)  ## kills, a full disk, damaged files, NaN: a few minu
 test-slurm: $(INSTALLED)  ## the workflow through a SLURM cluster of one node, as root
 	@envs/debian.sh slurm || echo "no SLURM: its tests are skipped"
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/slurm
+
+test-browser: $(INSTALLED)  ## the pages in a real browser, headless: half a minute
+	@envs/debian.sh chromium || echo "no Chromium: its tests are skipped"
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
 benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement, memory
 	$(BIN)/snakemake --cores 2 --quiet all -- $(TEST_MODEL)

@@ -3,6 +3,7 @@
 #   debian.sh venv python3.11   the interpreter and its venv module
 #   debian.sh apertium [pair]   a translator: eng-cat, the demo's, or another pair
 #   debian.sh slurm             a SLURM cluster of one node, for make test-slurm
+#   debian.sh chromium          a browser, for make test-browser
 set -euo pipefail
 
 install_or_explain() { # package, what to do without it
@@ -36,8 +37,12 @@ slurm)
   { PATH=$PATH:/usr/sbin:/sbin command -v munged slurmctld slurmd sbatch | wc -l | grep -qx 4; } ||
     install_or_explain slurm-wlm "Its tests need root and a Debian or Ubuntu where apt can be used."
   ;;
+chromium)
+  command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
+    install_or_explain chromium "Its tests need a Chromium or Chrome."
+  ;;
 *)
-  echo "usage: debian.sh venv <python> | apertium [pair] | slurm" >&2
+  echo "usage: debian.sh venv <python> | apertium [pair] | slurm | chromium" >&2
   exit 2
   ;;
 esac
