@@ -9,11 +9,16 @@ INSTALLED := $(VENV)/.installed
 SITE := .venv-site
 SCHEMA := schemas/config.schema.json
 TEST_MODEL := resources/models/smollm2-135m-instruct/manifest.json
+COMPARE := .venv-compare
 # names from a config reach the shell as the value of a variable, never as part of a command
 RESULTS = results=$$($(BIN)/python envs/results.py "$$CONFIG")
 SNAKEMAKE = $(BIN)/snakemake --configfile "$$CONFIG"
 
-export CONFIG
+# make compare: names of experiments, and where the page listens on this machine
+EXPERIMENTS :=
+PORT := 7860
+
+export CONFIG EXPERIMENTS PORT
 
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
@@ -21,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test test-faults test-slurm test-browser benchmark docs site lint format lock clean clean-model
+.PHONY: help install demo report test test-faults test-slurm test-browser compare benchmark docs site lint format lock clean clean-model
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -68,7 +73,21 @@ test-slurm: $(INSTALLED)  ## the workflow through a SLURM cluster of one node, a
 
 test-browser: $(INSTALLED)  ## the pages in a real browser, headless: half a minute
 	@envs/debian.sh chromium || echo "no Chromium: its tests are skipped"
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+	@$(MAKE) --no-print-directory $(COMPARE)/.installed || echo "no gradio: tests of its page are skipped"
+	@python=$(COMPARE)/bin/python; test -f $(COMPARE)/.installed || python=$(BIN)/python; \
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $$python -m pytest tests/browser
+
+compare: $(COMPARE)/.installed  ## a local page: one prompt, several models of CONFIG side by side
+	@set -f; HF_HUB_OFFLINE=1 $(COMPARE)/bin/python envs/compare.py "$$CONFIG" "$$PORT" $$EXPERIMENTS
+
+# above the packages of the workflow, which stay as they are pinned
+$(COMPARE)/.installed: pyproject.toml $(INSTALLED)
+	test -x $(COMPARE)/bin/python || $(PYTHON) -m venv $(COMPARE)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	$$($(COMPARE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workflow.pth
+	@$(COMPARE)/bin/python -m pip install --quiet "$$($(BIN)/python envs/pins.py --compare)" || \
+	{ echo "gradio could not be installed: the page needs it, and a network to get it once"; exit 1; }
+	@touch $@
 
 benchmark: $(INSTALLED)  ## every stage against its plain loop: ratio, agreement, memory
 	$(BIN)/snakemake --cores 2 --quiet all -- $(TEST_MODEL)

@@ -1,5 +1,5 @@
-"""The pins of pyproject.toml, one a line: of the workflow and its tests, or with --site those of the
-documentation's site; with --lock every installed version."""
+"""The pins of pyproject.toml, one a line: of the workflow and its tests, or of the extras that are
+named (--site, --compare); with --lock every installed version."""
 
 import sys
 import tomllib
@@ -34,5 +34,5 @@ if __name__ == "__main__":
         print("# Every installed version, transitive ones too; `make lock` rewrites it.")
         print("\n".join(installed()))
     else:
-        wanted = ("site",) if "--site" in sys.argv[1:] else EXTRAS
-        print("\n".join(pins(Path(__file__).parents[1] / "pyproject.toml", wanted)))
+        named = [option.removeprefix("--") for option in sys.argv[1:]]
+        print("\n".join(pins(Path(__file__).parents[1] / "pyproject.toml", named or EXTRAS)))

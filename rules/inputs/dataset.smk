@@ -13,8 +13,8 @@ REPAIRED_REJECTED = f"{INTO}/repaired_rejected.parquet"
 PAIRED = f"{INTO}/paired.parquet"
 PAIRED_REJECTED = f"{INTO}/paired_rejected.parquet"
 # of all languages
-BILINGUAL = f"{DATASET}/bilingual.parquet"
-BLOCKS = f"{DATASET}/blocks.parquet"
+BILINGUAL = PATHS.bilingual
+BLOCKS = PATHS.blocks
 BLOCKS_REJECTED = f"{DATASET}/blocks_rejected.parquet"
 SUBSET = f"{DATASET}/subset/{config['blocks']['subset']}.parquet"
 LOST = f"{DATASET}/lost.csv"

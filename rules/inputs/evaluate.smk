@@ -22,15 +22,13 @@ def block_of(wildcards):
 
 def deltas_of_model(wildcards):
     """Deltas an edited model carries; none when unedited."""
-    edits = model_of(wildcards).edits
-    return [PATHS.deltas.format(edit=edit.id, block=block_of(wildcards)) for edit in edits]
+    return PATHS.deltas_of(model_of(wildcards), block_of(wildcards))
 
 
 def corrections_of_model(wildcards):
     """Corrections an edited model carries; none without heads."""
     model = model_of(wildcards)
-    facts = STUDY.corrected_with(model, block_of(wildcards))
-    return [PATHS.correction(correction, facts) for correction in model.corrections]
+    return PATHS.corrections_of(model, STUDY.corrected_with(model, block_of(wildcards)))
 
 
 def languages_of_model(wildcards):

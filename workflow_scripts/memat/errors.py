@@ -106,6 +106,13 @@ class NotConverged(MematError):
     """
 
 
+class MissingPackage(MematError):
+    """What was called for needs a package that only an extra of the installation brings.
+
+    Install the extra that the message names.
+    """
+
+
 class ProcessEnded(MematError):
     """A process that a stage started was killed.
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from memat.study.models import Correction, Heads
+from memat.study.models import Correction, EditedModel, Heads
 
 
 def decided_by(*settings: object) -> str:
@@ -22,6 +22,8 @@ class Paths:
     def __init__(self, results: str, study: str):
         self.results = str(Path(results))  # without a slash at its end
         self.study = f"{self.results}/{study}"
+        self.bilingual = f"{self.results}/dataset/bilingual.parquet"
+        self.blocks = f"{self.results}/dataset/blocks.parquet"
         block = "block_{block}"
         self.values = f"{self.results}/edits/{{values}}/{block}/values_{{shard}}.safetensors"
         self.deltas = f"{self.results}/edits/{{edit}}/{block}/deltas.safetensors"
@@ -62,6 +64,14 @@ class Paths:
     def report(self, name: str) -> str:
         """A file of one of the study's reports."""
         return f"{self.study}/{name}"
+
+    def deltas_of(self, model: EditedModel, block: str) -> list[str]:
+        """Deltas that a model edited with one set of facts carries; none when unedited."""
+        return [self.deltas.format(edit=edit.id, block=block) for edit in model.edits]
+
+    def corrections_of(self, model: EditedModel, block: str) -> list[str]:
+        """Corrections that a model carries, found with one set of facts; none without heads."""
+        return [self.correction(correction, block) for correction in model.corrections]
 
     def correction(self, correction: Correction, block: str) -> str:
         """Optimised vectors, or ITI's shifts, found with one set of facts."""
