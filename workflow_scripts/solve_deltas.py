@@ -24,11 +24,11 @@ def main(stage: Stage) -> str:
     moments, _notes = read_tensors(inputs.covariance)
     others = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
     others = {layer: others[f"layer.{layer}"] for layer in params.layers if others}
-    shifts = {}
-    if params.transport:
-        subjects = io.read_table(inputs.subjects[0])
+    shifts, ordered, targets = {}, params.key_languages, params.transport
+    if targets:
         (source,) = params.languages
-        shifts = key_shifts(subjects, others, params.key_languages, source, params.transport)
+        subjects = io.read_table(inputs.subjects[0])
+        shifts = key_shifts(subjects, others, ordered, source, targets)
     deltas = spread_joint(
         model,
         requests,

@@ -66,7 +66,7 @@ def settings_of(solver, weight=MU, **more):
 
 def solved(solver, keys, covariance, protected, weight=MU):
     settings = settings_of(solver, weight)
-    return update._solve(keys, covariance, protected, settings, 0, torch.device("cpu"))
+    return update._solve(keys, covariance, protected, None, settings, 0, torch.device("cpu"))
 
 
 def drawn(n_facts=4, d_ff=12, n_protected=3):

@@ -309,7 +309,7 @@ def test_a_solve_too_large_for_the_device_is_done_on_the_processor(solver, monke
     own = leaf.SETTINGS["deltas"]().model_dump() if "deltas" in leaf.SETTINGS else {}
     settings = DeltaSettings(3.0, solver=solver, own={**own, "null_share": 0.5})
     protected = torch.randn(2, 8)
-    expected = update._solve(keys, moment, protected, settings, 0, torch.device("cpu"))
+    expected = update._solve(keys, moment, protected, None, settings, 0, torch.device("cpu"))
     whole = leaf.solve
 
     def only_on_the_processor(keys, moment, *args):
@@ -318,6 +318,6 @@ def test_a_solve_too_large_for_the_device_is_done_on_the_processor(solver, monke
         return whole(keys, moment, *args)
 
     monkeypatch.setattr(leaf, "solve", only_on_the_processor)
-    found = update._solve(keys, moment, protected, settings, 4, torch.device("meta"))
+    found = update._solve(keys, moment, protected, None, settings, 4, torch.device("meta"))
     assert found.equal(expected)
     assert "layer 4: out of memory on meta, solved on the processor" in caplog.text

@@ -171,13 +171,14 @@ def staged(spec, folder, language, with_heads):
     )  # fmt: skip
     deltas = run(
         solve_deltas, folder,
-        {"templates": [folder / f"{language}.json"], "values": [values], "protected": []},
+        {"templates": [folder / f"{language}.json"], "values": [values], "protected": [],
+         "subjects": []},
         {"deltas": f"deltas_{language}.safetensors"},
         {
             "covariance_weight": 3.0, "key_templates": "grouped", "residual": "updated",
             "solver": "memit", "own": {}, "spread": spread,
         },
-        languages=[language], stacked=False, layers=EDIT["edit.layers"],
+        languages=[language], stacked=False, protected=False, transport=[], key_languages=[], layers=EDIT["edit.layers"],
     )  # fmt: skip
     corrections = []
     if with_heads:
