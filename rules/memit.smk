@@ -127,7 +127,6 @@ rule solve_deltas:
         stacked=is_stacked,
         protected=is_protected,
         transport=transport_of_edit,
-        key_languages=key_languages_of_edit,
         block="{block}",
         compute=LOADING,
         code=code_tag("solve_deltas.py", architecture, solver_of_deltas),

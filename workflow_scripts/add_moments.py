@@ -1,15 +1,13 @@
 """The covariance of every edit layer, from the second moments of all shards of the text."""
 
 from memat.edit.covariance import mean_moments
-from memat.edit.storage import read_moments
+from memat.edit.storage import read_moments, write_layers
 from memat.stage import Stage, run_stage
-from memat.tensors import write_tensors
 
 
 def main(stage: Stage) -> str:
     means, tokens = mean_moments([read_moments(path) for path in stage.inputs.moments])
-    tensors = {f"layer.{layer}": mean for layer, mean in means.items()}
-    write_tensors(stage.outputs.covariance, tensors, stage.provenance, tokens=tokens)
+    write_layers(stage.outputs.covariance, means, stage.provenance, tokens=tokens)
     return f"{tokens} tokens, layers {', '.join(map(str, means))}"
 
 

@@ -3,12 +3,11 @@
 from memat import io
 from memat.edit.requests import requests_of_step
 from memat.edit.step import LanguageRequests, StepSettings, edit_step
-from memat.edit.storage import read_deltas, read_step_keys, summed, write_step
+from memat.edit.storage import read_deltas, read_layers, read_step_keys, summed, write_step
 from memat.edit.update import DeltaSettings, edited
 from memat.edit.values import ValueSettings
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.tensors import read_tensors
 from memat.text.languages import language_of
 
 
@@ -20,8 +19,6 @@ def main(stage: Stage) -> str:
     requests = requests_of_step(bilingual, blocks, *place)
     templates = [io.read_json(path)["templates"] for path in inputs.templates]
     languages = [language_of(keys) for keys in params.language_keys]
-    moments, _notes = read_tensors(inputs.covariance)
-    protected = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
     carried = summed([read_deltas(path) for path in inputs.earlier]) if inputs.earlier else {}
     settings = StepSettings(
         params.layers,
@@ -35,9 +32,9 @@ def main(stage: Stage) -> str:
         step = edit_step(
             model,
             [LanguageRequests(*part) for part in zip(languages, requests, templates, strict=True)],
-            {layer: moments[f"layer.{layer}"] for layer in params.layers},
+            read_layers(inputs.covariance, params.layers),
             settings,
-            {layer: protected[f"layer.{layer}"] for layer in params.layers if protected},
+            read_layers(inputs.protected[0], params.layers) if inputs.protected else {},
             read_step_keys(inputs.earlier) if params.keep_earlier else {},
         )
     write_step(stage.outputs.step, step.deltas, step.keys, stage.provenance)

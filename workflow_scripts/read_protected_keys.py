@@ -3,10 +3,10 @@
 from memat import io
 from memat.edit.protected_keys import subject_keys
 from memat.edit.protected_subjects import protected_requests
+from memat.edit.storage import write_layers
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.tensors import write_tensors
 
 
 def main(stage: Stage) -> str:
@@ -22,8 +22,7 @@ def main(stage: Stage) -> str:
         stage.cfg["key_templates"],
         token_budget(model, stage.memory_mb, gradients=False),
     )
-    tensors = {f"layer.{layer}": found for layer, found in keys.items()}
-    write_tensors(stage.outputs.protected, tensors, stage.provenance)
+    write_layers(stage.outputs.protected, keys, stage.provenance)
     return f"{sum(map(len, requests.values()))} keys in layers {', '.join(map(str, keys))}"
 
 

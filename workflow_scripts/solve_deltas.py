@@ -2,13 +2,12 @@
 
 from memat import io
 from memat.edit.requests import requests_of_block
-from memat.edit.storage import stack_languages, stack_values, write_deltas
+from memat.edit.storage import read_layers, stack_languages, stack_values, write_deltas
 from memat.edit.transported_keys import key_shifts
 from memat.edit.update import DeltaSettings, spread_joint
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.tensors import read_tensors
 
 
 def main(stage: Stage) -> str:
@@ -21,20 +20,17 @@ def main(stage: Stage) -> str:
         values = stack_languages(inputs.values, len(params.languages), cases)
     else:
         values = stack_values(inputs.values, cases)
-    moments, _notes = read_tensors(inputs.covariance)
-    others = read_tensors(inputs.protected[0])[0] if inputs.protected else {}
-    others = {layer: others[f"layer.{layer}"] for layer in params.layers if others}
-    shifts, ordered, targets = {}, params.key_languages, params.transport
-    if targets:
-        (source,) = params.languages
+    others = read_layers(inputs.protected[0], params.layers) if inputs.protected else {}
+    shifts = {}
+    if params.transport:
         subjects = io.read_table(inputs.subjects[0])
-        shifts = key_shifts(subjects, others, ordered, source, targets)
+        shifts = key_shifts(subjects, others, **params.transport)
     deltas = spread_joint(
         model,
         requests,
         values,
         [io.read_json(path)["templates"] for path in inputs.templates],
-        {layer: moments[f"layer.{layer}"] for layer in params.layers},
+        read_layers(inputs.covariance, params.layers),
         params.layers,
         DeltaSettings(**stage.cfg),
         token_budget(model, stage.memory_mb, gradients=False),

@@ -68,13 +68,15 @@ def is_protected(wildcards):
 
 
 def transport_of_edit(wildcards):
-    """Languages that the keys of an edit are transported to."""
-    return list(STUDY.solved[wildcards.edit].transport)
+    """From which language to which an edit's keys are transported; of others nothing.
 
-
-def key_languages_of_edit(wildcards):
-    """The languages in whose order other subjects' keys stand, for an edit that transports keys."""
-    return LANGUAGES if transport_of_edit(wildcards) else []
+    languages: the order in which other subjects' keys stand.
+    """
+    edit = STUDY.solved[wildcards.edit]
+    if not edit.transport:
+        return {}
+    (source,) = edit.languages
+    return {"languages": LANGUAGES, "source": source, "targets": list(edit.transport)}
 
 
 def other_subjects_of_edit(wildcards):

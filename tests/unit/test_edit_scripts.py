@@ -111,8 +111,7 @@ def solve(folder, codes, values, keys=(), stacked=False, protected=False, moved=
             languages=list(codes),
             stacked=stacked,
             protected=protected,
-            transport=moved[1] if moved else [],
-            key_languages=list(CODES) if moved else [],
+            transport=moved[1] if moved else {},
             layers=LAYERS,
             block="0",
         )

@@ -139,7 +139,8 @@ def test_the_stage_reads_the_shift_from_the_keys_of_other_subjects(folder):
     io.write_table(folder / "subjects.parquet", subjects(), PROVENANCE)
     path = folder / "keys.safetensors"
     write_tensors(path, {f"layer.{n}": found for n, found in keys.items()}, PROVENANCE)
-    moved = (folder / "subjects.parquet", ["ca"])
+    languages = {"languages": list(NUMBERS), "source": "en", "targets": ["ca"]}
+    moved = (folder / "subjects.parquet", languages)
     settings = {"protected_weight": 20.0}
     free = solve(folder, ["en"], values, [path], moved=moved)
     plain = solve(folder, ["en"], values)

@@ -3,7 +3,6 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -18,15 +17,13 @@ from memat.errors import ConfigError
 from memat.evaluate import harness
 from memat.evaluate.general import QUESTION_SCHEMA, RESULT_SCHEMA
 from memat.evaluate.intervals import BootstrapSettings
-from memat.provenance import Provenance
 from memat.report.general import general_frame, general_markdown
-from memat.stage import Stage
 from small_models import small_model
+from stages import PROVENANCE, stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / harness.OWN_TASKS
 LANGUAGES = ("ca", "en", "es")
-PROVENANCE = Provenance(stage="test", settings={}, code="0")
 CFG = {"include": None, "limit": None, "few_shot": None, "batch_size": 16}
 COMPUTE = {"device": "cpu", "dtype": "float64"}
 needs_harness = pytest.mark.skipif(
@@ -36,18 +33,6 @@ needs_harness = pytest.mark.skipif(
 
 def questions(code):
     return json.loads((SHIPPED / f"common_knowledge_{code}.json").read_text(encoding="utf-8"))
-
-
-def stage(inputs, outputs, cfg, **params):
-    return Stage(
-        name="test",
-        inputs=SimpleNamespace(**inputs),
-        outputs=SimpleNamespace(**outputs),
-        cfg=cfg,
-        params=SimpleNamespace(**params),
-        threads=1,
-        provenance=PROVENANCE,
-    )
 
 
 def test_shipped_questions_are_the_same_in_every_language():

@@ -1,7 +1,5 @@
 """The scripts behind the report: files in, files out, nothing lost between."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
@@ -14,7 +12,6 @@ import fit_corrections
 import summarise
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
-from memat.provenance import Provenance
 from memat.report.tables import (
     DIFFERENCES_SCHEMA,
     SUMMARY_SCHEMA,
@@ -22,24 +19,11 @@ from memat.report.tables import (
     metrics_frame,
     summary_frame,
 )
-from memat.stage import Stage
 from memat.tensors import write_tensors
 from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run
+from stages import PROVENANCE, stage
 
-PROVENANCE = Provenance(stage="test", settings={}, code="0")
 SUMMARY = {"metrics": FAMILIES, "probability": "geometric", "bootstrap": 50, "confidence": 0.95}
-
-
-def stage(inputs, outputs, cfg, **params):
-    return Stage(
-        name="test",
-        inputs=SimpleNamespace(**inputs),
-        outputs=SimpleNamespace(**outputs),
-        cfg=cfg,
-        params=SimpleNamespace(**params),
-        threads=1,
-        provenance=PROVENANCE,
-    )
 
 
 def write_study(folder, rows, **more):

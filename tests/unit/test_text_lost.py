@@ -1,7 +1,6 @@
 """What is lost is listed with its sentence and reason, and counted where nothing is left."""
 
 import ast
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -10,10 +9,8 @@ import assign_blocks
 import list_lost
 from memat import io
 from memat.errors import NotEnoughFacts, NothingLeft
-from memat.provenance import Provenance
 from memat.report.figure_funnel import draw_funnel
 from memat.report.figure_overlap import draw_overlap
-from memat.stage import Stage
 from memat.text.funnel import funnel_table
 from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts
 from memat.text.losses import losses_in_words
@@ -24,9 +21,9 @@ from memat.text.reasons import REASONS, in_words
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import review_table
+from stages import PROVENANCE, stage
 from text_samples import REPOSITORY, bilingual_facts, facts_of, language, record, write_records
 
-PROVENANCE = Provenance(stage="test", settings={}, code="0")
 REJECTED = rejected_table(
     [
         Rejection(
@@ -44,18 +41,6 @@ REJECTED = rejected_table(
         Rejection(4, "duplicate_gender", "record", "too_few_paraphrases", detail="0 of at least 1"),
     ]
 )
-
-
-def stage(inputs, outputs, cfg, **params):
-    return Stage(
-        name="test",
-        inputs=SimpleNamespace(**inputs),
-        outputs=SimpleNamespace(**outputs),
-        cfg=cfg,
-        params=SimpleNamespace(**params),
-        threads=1,
-        provenance=PROVENANCE,
-    )
 
 
 def bilingual_of(*case_ids):

@@ -178,7 +178,7 @@ def staged(spec, folder, language, with_heads):
             "covariance_weight": 3.0, "key_templates": "grouped", "residual": "updated",
             "solver": "memit", "own": {}, "spread": spread,
         },
-        languages=[language], stacked=False, protected=False, transport=[], key_languages=[], layers=EDIT["edit.layers"],
+        languages=[language], stacked=False, protected=False, transport={}, layers=EDIT["edit.layers"],
     )  # fmt: skip
     corrections = []
     if with_heads:

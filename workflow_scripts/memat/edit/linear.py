@@ -31,13 +31,14 @@ def solve_keys(
     return require_finite(result, layer)
 
 
-def with_earlier(moment: torch.Tensor, earlier: torch.Tensor, weight: float) -> torch.Tensor:
-    """C + K_pK_pᵀ/λ, (d_ff, d_ff), so that λ times it is λC + K_pK_pᵀ: keys of earlier edits count
-    as keys whose outputs must not change, each as much as a new one counts.
+def with_old_keys(moment: torch.Tensor, keys: torch.Tensor, weight: float) -> torch.Tensor:
+    """C + w·KᵀK, (d_ff, d_ff), keys: K as rows, (n_keys, d_ff): keys whose outputs must not change.
 
-    earlier: K_p with facts as rows, (n_earlier, d_ff). weight: λ.
+    w = μ/λ makes each an old association of weight μ in λC + KKᵀ; with μ = 1 it counts as much as
+    a new one.
     """
-    return moment + earlier.T @ earlier / weight
+    keys = keys.to(moment)
+    return moment + weight * keys.T @ keys
 
 
 def cholesky(moment: torch.Tensor, layer: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Keys K₀ of protected subjects, and the second moment of old keys that holds them."""
+"""Keys K₀ of protected subjects."""
 
 from collections.abc import Sequence
 
@@ -33,12 +33,3 @@ def subject_keys(
             raise NonFiniteValue(f"key of a protected subject in layer {layer} is not finite")
         found[layer] = keys.float()
     return found
-
-
-def with_protected(covariance: torch.Tensor, keys: torch.Tensor, weight: float) -> torch.Tensor:
-    """C + w·K₀ᵀK₀, (d_ff, d_ff), keys: K₀ with subjects as rows, (n_subjects, d_ff).
-
-    w = μ/λ makes each key an old association of weight μ in λC + KKᵀ.
-    """
-    keys = keys.to(covariance)
-    return covariance + weight * keys.T @ keys

@@ -80,6 +80,19 @@ class LayerMoments(Mapping[int, torch.Tensor]):
             write_tensors(self.file(layer), {"moment": moment}, provenance)
 
 
+def write_layers(
+    path: str, by_layer: Mapping[int, torch.Tensor], provenance: Provenance, **notes: object
+) -> None:
+    """One tensor per layer: `layer.<n>`. notes: as of `memat.tensors.write_tensors`."""
+    write_tensors(path, {f"layer.{n}": found for n, found in by_layer.items()}, provenance, **notes)
+
+
+def read_layers(path: str, layers: Sequence[int]) -> dict[int, torch.Tensor]:
+    """Tensors of `write_layers`, of these layers."""
+    tensors, _notes = read_tensors(path)
+    return {n: tensors[f"layer.{n}"] for n in layers}
+
+
 def write_deltas(path: str, deltas: dict[int, Delta], provenance: Provenance) -> None:
     """Two factors per edit layer: `layer.<n>.left` and `layer.<n>.right`."""
     write_tensors(path, _factors(deltas), provenance, layers=sorted(deltas))

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import torch
 
 from memat.edit.keys import KeyReader, template_weights
-from memat.edit.protected_keys import with_protected
+from memat.edit.linear import with_old_keys
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, load_solver
 from memat.edit.spread import RESIDUAL, hook_points_of
@@ -188,7 +188,7 @@ def _solve(
         there, old = keys.to(on), moment.to(on, torch.float64)
         if protected is not None:
             weight = settings.protected_weight / settings.covariance_weight
-            old = with_protected(old, protected, weight)
+            old = with_old_keys(old, protected, weight)
         solver = load_solver(settings.solver)
         if earlier is None or not len(earlier):
             return solver.solve(there, old, settings, layer)

@@ -26,6 +26,9 @@ from memat.study.rows import (
     automatic_name,
     defaults_of,
     expanded,
+    language_code,
+    language_codes,
+    one_or_several,
     resolved,
 )
 from memat.study.sections_study import StudyRow
@@ -153,8 +156,7 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         joint = ", ".join(name for name in solver_names() if can_be_joint(name))
         yield f"{place}.combine: {JOINT} is for the solvers {joint}, not {solver}"
     for key in ("train", "heads"):
-        asked = row.get(key, [])
-        for code in asked if isinstance(asked, list) else [asked]:
+        for code in one_or_several(row.get(key, [])):
             if code not in (*languages, *WORDS):
                 yield f"{place}.{key}: {allowed_values(code, languages)}"
     several = row.get("train")
@@ -170,20 +172,16 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
 
 def _transport_faults(row: dict, place: str, languages: Sequence[str]) -> Iterator[str]:
     """Keys transported to languages that the run has not, or that the edit has already."""
-    asked = row.get("transport", [])
-    asked = asked if isinstance(asked, list) else [asked]
-    trained = row.get("train", [])
-    trained = trained if isinstance(trained, list) else [trained]
-    words = {"source": languages[0], "target": languages[1]}
-    trained = [words.get(code, code) for code in trained]
+    asked = one_or_several(row.get("transport", []))
+    trained = language_codes(row.get("train", []), languages)
     if asked and len(trained) > 1:
-        yield f"{place}.transport: needs one language in train, found {trained}"
+        yield f"{place}.transport: needs one language in train, found {list(trained)}"
         return
-    for code in asked:
-        if code not in (*languages, *WORDS):
-            yield f"{place}.transport: {allowed_values(code, languages)}"
-        elif words.get(code, code) in trained:
-            yield f"{place}.transport: {code} is the language of the edit; name another"
+    for word in asked:
+        if word not in (*languages, *WORDS):
+            yield f"{place}.transport: {allowed_values(word, languages)}"
+        elif language_code(word, languages) in trained:
+            yield f"{place}.transport: {word} is the language of the edit; name another"
     if len(set(asked)) < len(asked):
         yield f"{place}.transport: must have no repeats, found {asked}"
 

@@ -156,13 +156,11 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
     if "step_size" not in row or row.get("keep_earlier"):
         row.pop("keep_earlier", None)
     if "train" in row:
-        several = row["train"] if isinstance(row["train"], list) else [row["train"]]
-        row["train"] = tuple(language_code(word, defaults.languages) for word in several)
+        row["train"] = language_codes(row["train"], defaults.languages)
         if len(row["train"]) > 1:
             row["combine"] = row.get("combine", SUM)
     if "transport" in row:
-        several = row["transport"] if isinstance(row["transport"], list) else [row["transport"]]
-        row["transport"] = tuple(language_code(word, defaults.languages) for word in several)
+        row["transport"] = language_codes(row["transport"], defaults.languages)
     if "heads" in row:
         row["heads"] = language_code(row["heads"], defaults.languages)
     # what is configured is the edit that other reports have
@@ -177,6 +175,16 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
 def language_code(word: str, languages: Sequence[str]) -> str:
     """`source` and `target` (the first one) as codes; codes as they are."""
     return {"source": languages[0], "target": languages[1]}.get(word, word)
+
+
+def language_codes(words: str | Sequence[str], languages: Sequence[str]) -> tuple[str, ...]:
+    """One word for a language, or several, as codes."""
+    return tuple(language_code(word, languages) for word in one_or_several(words))
+
+
+def one_or_several(words: str | Sequence[str]) -> Sequence[str]:
+    """A key of a row that may be one word or a list."""
+    return [words] if isinstance(words, str) else words
 
 
 def edited_model(row: dict, defaults: Defaults) -> EditedModel:

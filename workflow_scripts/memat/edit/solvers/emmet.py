@@ -61,7 +61,7 @@ def solve_after(keys, earlier, moment, settings, layer):
     The new facts are constraints, earlier ones are not: together they may be more than the keys
     have dimensions.
     """
-    from memat.edit.linear import with_earlier
+    from memat.edit.linear import with_old_keys
 
-    held = with_earlier(moment, earlier, settings.covariance_weight)
+    held = with_old_keys(moment, earlier, 1 / settings.covariance_weight)
     return solve(keys, held, settings, layer)

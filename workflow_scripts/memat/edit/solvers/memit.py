@@ -28,7 +28,7 @@ def solve(keys, moment, settings, layer):
 
 def solve_after(keys, earlier, moment, settings, layer):
     """Kᵀ(λC + K_pK_pᵀ + KKᵀ)⁻¹: what minimises ‖ΔK − R‖² + λ·tr(ΔCΔᵀ) + ‖ΔK_p‖²."""
-    from memat.edit.linear import with_earlier
+    from memat.edit.linear import with_old_keys
 
-    held = with_earlier(moment, earlier, settings.covariance_weight)
+    held = with_old_keys(moment, earlier, 1 / settings.covariance_weight)
     return solve(keys, held, settings, layer)
