@@ -16,7 +16,13 @@ import memat
 import optimise_values
 import solve_deltas
 from memat.definitions import reached
-from memat.edit.solver import leaves_of_deltas, leaves_of_label, leaves_of_values
+from memat.edit.solver import (
+    leaves_of_deltas,
+    leaves_of_label,
+    leaves_of_values,
+    load_solver,
+    solver_names,
+)
 from memat.evaluate.families import leaves_of_labels
 from memat.source_code import module_name, read_source
 from score_tables import FAMILIES
@@ -34,6 +40,8 @@ edit_folder, score_files = test_edit_scripts.folder, test_report_scripts.results
 def ran(monkeypatch):
     """Script → code objects of the library that ran in its `main`."""
     found = {script.__name__: set() for script in (optimise_values, solve_deltas, draw_metrics)}
+    for name in solver_names():
+        load_solver(name)  # now: the first to load a leaf also runs what else it defines
 
     def trace(name, main):
         def look(frame, event, _argument):
