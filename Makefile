@@ -10,6 +10,7 @@ SITE := .venv-site
 SCHEMA := schemas/config.schema.json
 TEST_MODEL := resources/models/smollm2-135m-instruct/manifest.json
 COMPARE := .venv-compare
+LOWEST := .venv-lowest
 # names from a config reach the shell as the value of a variable, never as part of a command
 RESULTS = results=$$($(BIN)/python envs/results.py "$$CONFIG")
 SNAKEMAKE = $(BIN)/snakemake --configfile "$$CONFIG"
@@ -26,7 +27,7 @@ export TOKENIZERS_PARALLELISM := false
 # a few facts and one round only: BENCHMARK=--short
 BENCHMARK :=
 
-.PHONY: help install demo report test test-faults test-slurm test-browser compare benchmark docs site lint format lock clean clean-model
+.PHONY: help install demo report test test-faults test-slurm test-browser test-library compare benchmark docs site lint format lock clean clean-model
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -76,6 +77,14 @@ test-browser: $(INSTALLED)  ## the pages in a real browser, headless: half a min
 	@$(MAKE) --no-print-directory $(COMPARE)/.installed || echo "no gradio: tests of its page are skipped"
 	@python=$(COMPARE)/bin/python; test -f $(COMPARE)/.installed || python=$(BIN)/python; \
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $$python -m pytest tests/browser
+
+test-library:  ## the library's tests with the oldest packages that it allows
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) envs/pins.py --lowest > $(LOWEST)/pins.txt
+	$(LOWEST)/bin/python -m pip install --quiet "$$(grep '^torch==' $(LOWEST)/pins.txt)"
+	$(LOWEST)/bin/python -m pip install --quiet -r $(LOWEST)/pins.txt
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest tests/unit/test_editor.py \
+	tests/unit/test_editor_adapter.py
 
 compare: $(COMPARE)/.installed  ## a local page: one prompt, several models of CONFIG side by side
 	@set -f; HF_HUB_OFFLINE=1 $(COMPARE)/bin/python envs/compare.py "$$CONFIG" "$$PORT" $$EXPERIMENTS

@@ -1,5 +1,6 @@
 """The pins of pyproject.toml, one a line: of the workflow and its tests, or of the extras that are
-named (--site, --compare); with --lock every installed version."""
+named (--site, --compare); with --lock every installed version, with --lowest the oldest versions
+that the library allows, as a test of its bounds installs them."""
 
 import sys
 import tomllib
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 NOT_PINNED = {"pip", "setuptools", "wheel", "memat"}
 EXTRAS = ("workflow", "general", "slurm", "test")  # what a checkout runs with
 
@@ -17,6 +19,18 @@ def pins(pyproject: Path, names: Sequence[str] = EXTRAS) -> list[str]:
         "optional-dependencies"
     ]
     return [pin for name in names for pin in extras[name]]
+
+
+def lowest(pyproject: Path) -> list[str]:
+    """The library's lower bounds as exact versions, its adapter's too, with what its tests need.
+
+    torch's is the workflow's: of older ones there is no build for processors alone everywhere.
+    """
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    bounds = [*project["dependencies"], *project["optional-dependencies"]["adapter"]]
+    needed = ("torch", "pytest", "hypothesis")
+    pinned = [pin for pin in pins(pyproject) if pin.split("==")[0] in needed]
+    return pinned + [b.replace(">=", "==") for b in bounds if not b.startswith("torch>")]
 
 
 def installed() -> list[str]:
@@ -30,9 +44,11 @@ def installed() -> list[str]:
 
 
 if __name__ == "__main__":
-    if "--lock" in sys.argv[1:]:
+    options = [option.removeprefix("--") for option in sys.argv[1:]]
+    if options == ["lock"]:
         print("# Every installed version, transitive ones too; `make lock` rewrites it.")
         print("\n".join(installed()))
+    elif options == ["lowest"]:
+        print("\n".join(lowest(PYPROJECT)))
     else:
-        named = [option.removeprefix("--") for option in sys.argv[1:]]
-        print("\n".join(pins(Path(__file__).parents[1] / "pyproject.toml", named or EXTRAS)))
+        print("\n".join(pins(PYPROJECT, options or EXTRAS)))
