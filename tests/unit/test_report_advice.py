@@ -149,17 +149,17 @@ def test_an_edit_is_judged_in_every_language():
 @pytest.mark.parametrize(
     ("bound", "value", "side", "word"),
     [
-        ("edited", 93.0, LEARNT, "not shown"),
+        ("edited", 93.0, LEARNT, "undecided"),
         ("edited", 98.5, LEARNT, "no"),
-        ("paraphrases", 60.0, LEARNT, "not shown"),
-        ("neighbours_lost", 2.0, COST, "not shown"),
-        ("perplexity_ratio", 1.01, COST, "not shown"),
+        ("paraphrases", 60.0, LEARNT, "undecided"),
+        ("neighbours_lost", 2.0, COST, "undecided"),
+        ("perplexity_ratio", 1.01, COST, "undecided"),
         ("perplexity_ratio", 1.001, COST, "above the bound"),
-        ("kl", 0.02, COST, "not shown"),
+        ("kl", 0.02, COST, "undecided"),
         ("kl", 0.01, COST, "above the bound"),
-        ("facts", 101, LEARNT, "not shown"),
-        ("facts", 101, COST, "not shown"),
-        ("paragraphs", 19, COST, "not shown"),
+        ("facts", 101, LEARNT, "undecided"),
+        ("facts", 101, COST, "undecided"),
+        ("paragraphs", 19, COST, "undecided"),
     ],
 )
 def test_every_bound_of_the_config_decides(bound, value, side, word):
@@ -184,7 +184,7 @@ def test_what_the_unedited_model_says_as_often_is_not_learnt():
     assert held(advice_of(changes=same).learnt) == {"GA": None, "GP": True}
     alone = SUMMARY.filter(pl.col("method") != "unedited")
     against = CHANGES.filter(pl.col("baseline") != "unedited")
-    assert advice_of(summary=alone, changes=against).verdict(LEARNT) == "not shown"
+    assert advice_of(summary=alone, changes=against).verdict(LEARNT) == "undecided"
     assert advice_of(summary=alone, changes=against).neighbours == ()
 
 
@@ -200,7 +200,7 @@ def test_few_facts_with_wide_intervals_show_nothing():
         n_facts=25,
     )
     found = advice_of(summary=few, changes=changes, text=NO_TEXT)
-    assert (found.verdict(LEARNT), found.verdict(COST)) == ("not shown", "not shown")
+    assert (found.verdict(LEARNT), found.verdict(COST)) == ("undecided", "undecided")
 
 
 def test_first_choices_stand_in_where_no_answers_were_written():
@@ -212,7 +212,7 @@ def test_first_choices_stand_in_where_no_answers_were_written():
     }  # fmt: skip
     assert found.verdict(LEARNT) == "learnt"
     text = as_markdown(TITLE, advice_page([found], FAMILIES, BOUNDS, 0.95, NAMES, "m"))
-    assert "No answers were written freely: EA for GA, PA for GP and NA for GN" in text
+    assert "among summary.metrics: EA for GA, PA for GP and NA for GN stands in" in text
     assert "first choices, nothing written freely, are the new answer after 95.0% [" in text
     assert "Writing freely, the" not in text
     assert "| EA (for GA) | 95.0% [92.0, 98.0] | 1.0% | +94.0 [+91.0, +97.0] |" in text

@@ -24,7 +24,7 @@ CSS = """
   border: 1px solid #8884; border-radius: 4px; }
 .models h3 { margin: 0 0 .3rem; } .models p, .note { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .tokens table { width: 100%; border-collapse: collapse; } .tokens td, .tokens th { text-align: left;
-  padding: .15rem .6rem; border-bottom: 1px solid #8884; } .tokens .number { text-align: right; }
+  padding: .15rem .6rem; border: solid #8884; border-width: 0 0 1px; } .tokens .number { text-align: right; }
 """
 
 

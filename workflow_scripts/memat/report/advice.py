@@ -17,8 +17,8 @@ from memat.study.models import IN_CONTEXT
 LEARNT, COST = "learnt", "cost"
 NOT_MEASURED = "not measured"
 WORDS = {
-    LEARNT: {True: "learnt", None: "not shown", False: "no"},
-    COST: {True: "within the bound", None: "not shown", False: "above the bound"},
+    LEARNT: {True: "learnt", None: "undecided", False: "no"},
+    COST: {True: "within the bound", None: "undecided", False: "above the bound"},
 }
 AHEAD = {True: "ahead", None: "no clear difference", False: "behind"}
 # on edited prompts and paraphrases: what the model writes freely, else its first choices
@@ -48,7 +48,7 @@ class Finding:
     """One measure of an edit, asked in one language, against its bound.
 
     name: of the measure. value: with the edit, and before: without. change: the paired difference
-    of both. bound: of the config. holds: whether the bound is kept; None: nothing is shown. A
+    of both. bound: of the config. holds: whether the bound is kept; None: undecided. A
     number that was not measured is None. stands_for: the measure that this one is read in place of.
     """
 
@@ -90,7 +90,7 @@ class Advice:
         return self.neighbours + self.text + self.general
 
     def verdict(self, side: str) -> str:
-        """`learnt`, `not shown` or `no`; of costs `within the bound`, `not shown` or `above the bound`."""
+        """`learnt`, `undecided` or `no`; of costs `within the bound`, `undecided` or `above the bound`."""
         findings = self.learnt if side == LEARNT else self.cost
         if not findings:
             return NOT_MEASURED
@@ -98,7 +98,7 @@ class Advice:
 
 
 def all_of(parts: Iterable[bool | None]) -> bool | None:
-    """False if any part is, else None (nothing is shown) if any is, else True."""
+    """False if any part is, else None (undecided) if any is, else True."""
     parts = list(parts)
     return False if False in parts else None if None in parts else True
 

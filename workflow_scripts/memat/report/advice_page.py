@@ -105,7 +105,7 @@ def _rule(bounds: Mapping[str, float]) -> Iterator[str]:
     )
     yield (
         f"On fewer than {bounds['facts']} facts, or {bounds['paragraphs']} paragraphs of text, "
-        "nothing is shown. Where all n facts do the same, the interval has no width and is taken to "
+        f"all is {learnt[None]}. Where all n facts do the same, the interval has no width and is taken to "
         "be 3/n wider on each side (rule of three)."
     )
     yield "The bounds are settings of yours: section ship of the config."
@@ -122,7 +122,9 @@ def _measures(
     stand_ins = {f.name: f.stands_for for a in advices for f in (*a.learnt, *a.cost)}
     told = [f"{name} for {other}" for name, other in stand_ins.items() if other]
     if told:
-        yield f"No answers were written freely: {listed(told)} stands in (generate, summary.metrics)."
+        yield (
+            f"No family of free answers is among summary.metrics: {listed(told)} stands in for it."
+        )
     yield from (f"{name}: {text}" for name, text in TEXT_MEASURES.items() if name in found)
     if any(advice.general for advice in advices):
         yield TASKS
