@@ -52,6 +52,7 @@ rule report_general:
     params:
         cfg=some(config["summary"], "bootstrap", "confidence"),
         experiments=[row.name for row in ROWS_ASKED],
+        languages=OWN_TASKS,
         seed=SEED,
         code=code_tag("report_general.py"),
     message:

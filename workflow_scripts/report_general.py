@@ -17,7 +17,9 @@ def main(stage: Stage) -> str:
         )
     )
     unedited, *edited = asked
-    table = general_frame(dict(zip(names, edited, strict=True)), unedited, settings)
+    table = general_frame(
+        dict(zip(names, edited, strict=True)), unedited, settings, stage.params.languages
+    )
     io.write_csv(stage.outputs.csv, table)
     io.write_text(stage.outputs.table, general_markdown(table, settings.confidence))
     return f"{len(names)} edited models, {table['task'].n_unique()} tasks"

@@ -6,7 +6,8 @@ from memat.study.models import EditedModel
 from snakemake.settings.types import DeploymentMethod
 
 GENERAL = config["general"]
-GENERAL_TASKS = GENERAL["tasks"] or harness.own_tasks(LANGUAGES)
+OWN_TASKS = harness.own_tasks(LANGUAGES)
+GENERAL_TASKS = GENERAL["tasks"] or list(OWN_TASKS)
 UNEDITED = EditedModel().id
 
 
@@ -35,7 +36,7 @@ def manifest_asked(wildcards):
 
 def task_files():
     """Files of the project's tasks that are asked, and everything in the user's folder of tasks."""
-    own = [Path(harness.OWN_TASKS, name) for name in harness.own_tasks(LANGUAGES)]
+    own = [Path(harness.OWN_TASKS, name) for name in OWN_TASKS]
     named = {
         name for path in own for name in (path.with_suffix(".yaml"), path.with_suffix(".json"))
     }
@@ -65,7 +66,7 @@ def require_tasks():
     """Refuse tasks that there are not before any work; the project's own are known to be there."""
     try:
         harness.require_harness()
-        if set(GENERAL_TASKS) - set(harness.own_tasks(LANGUAGES)):
+        if set(GENERAL_TASKS) - set(OWN_TASKS):
             harness.task_manager(GENERAL_TASKS, GENERAL["include"])
     except ConfigError as error:
         raise WorkflowError(str(error)) from None

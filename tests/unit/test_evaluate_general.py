@@ -17,6 +17,7 @@ from memat.errors import ConfigError
 from memat.evaluate import harness
 from memat.evaluate.general import QUESTION_SCHEMA, RESULT_SCHEMA
 from memat.evaluate.intervals import BootstrapSettings
+from memat.report.advice import general_tasks
 from memat.report.general import general_frame, general_markdown
 from small_models import small_model
 from stages import PROVENANCE, stage
@@ -49,7 +50,10 @@ def test_shipped_questions_are_the_same_in_every_language():
 
 def test_tasks_of_a_language_are_those_there_is_a_file_for(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    assert harness.own_tasks(["en", "xx", "ca"]) == ["common_knowledge_en", "common_knowledge_ca"]
+    assert harness.own_tasks(["en", "xx", "ca"]) == {
+        "common_knowledge_en": "en",
+        "common_knowledge_ca": "ca",
+    }
 
 
 def test_without_lm_eval_one_sentence_says_what_to_install(monkeypatch):
@@ -133,7 +137,7 @@ def test_the_report_pairs_both_models_question_by_question(asked, tmp_path):
     inputs = {name: [outputs[name] for _model, outputs in asked] for name in names}
     outputs = {"csv": str(tmp_path / "general.csv"), "table": str(tmp_path / "general.md")}
     cfg = {"bootstrap": 200, "confidence": 0.95}
-    report_general.main(stage(inputs, outputs, cfg, experiments=["edited"], seed=0))
+    report_general.main(stage(inputs, outputs, cfg, experiments=["edited"], languages={}, seed=0))
     table = pl.read_csv(outputs["csv"])
     assert table.select("experiment", "task", "metric").rows() == [
         ("edited", f"common_knowledge_{code}", metric)
@@ -184,14 +188,16 @@ def test_intervals_are_of_paired_differences():
     half = [1.0, 0.0] * 20
     settings = BootstrapSettings(400)
     table = general_frame(
-        {"same": tables(half), "other": tables(half[::-1])}, tables(half), settings
+        {"same": tables(half), "other": tables(half[::-1])}, tables(half), settings, {}
     )
     same, other = table.rows(named=True)
     assert (same["difference"], same["low"], same["high"]) == (0, 0, 0)
     assert other["difference"] == 0
     # each question changes by 1 up or down: the standard error of the mean is 1/√40
     assert other["high"] - other["low"] == pytest.approx(2 * 1.96 / 40**0.5, rel=0.2)
-    lost = general_frame({"lost": tables([0.0] * 40)}, tables(half), settings).row(0, named=True)
+    lost = general_frame({"lost": tables([0.0] * 40)}, tables(half), settings, {}).row(
+        0, named=True
+    )
     assert lost["difference"] == -0.5
     assert lost["high"] < 0
 
@@ -199,14 +205,14 @@ def test_intervals_are_of_paired_differences():
 def test_a_metric_that_is_no_mean_over_questions_has_no_interval():
     f1 = [("t", "f1", 4, 0.7, None), ("group", "acc", None, 0.5, 0.1)]
     table = general_frame(
-        {"a": tables([1.0, 0.0, 1.0, 1.0], f1)}, tables([1.0] * 4, f1), BootstrapSettings(100)
+        {"a": tables([1.0, 0.0, 1.0, 1.0], f1)}, tables([1.0] * 4, f1), BootstrapSettings(100), {}
     )
     ends = {(r["task"], r["metric"]): (r["low"], r["high"]) for r in table.iter_rows(named=True)}
     assert ends["t", "f1"] == ends["group", "acc"] == (None, None)
     assert None not in ends["t", "acc"]
     # values that lm-eval weights, though it gives each question's, are no mean of these either
     weighted = tables([1.0, 0.0])[0].with_columns(value=pl.lit(0.9)), tables([1.0, 0.0])[1]
-    table = general_frame({"a": weighted}, tables([1.0, 0.0]), BootstrapSettings(100))
+    table = general_frame({"a": weighted}, tables([1.0, 0.0]), BootstrapSettings(100), {})
     assert table["low"].to_list() == [None]
 
 
@@ -215,7 +221,11 @@ def test_the_table_to_read_escapes_names_and_leaves_out_what_is_not_known():
         {"a|b": tables([1.0, 0.0], [("<g>", "acc", None, 0.5, None)])},
         tables([1.0, 1.0], [("<g>", "acc", None, 0.25, None)]),
         BootstrapSettings(100),
+        {"t": "ca"},
     )
+    # as the page of advice reads it
+    assert dict(general_tasks(table).select("task", "language").rows()) == {"t": "ca"}
+    assert table["language"].to_list() == [None, "ca"]
     text = general_markdown(table, 0.95)
     lines = [[c.strip() for c in line.split(" | ")] for line in text.splitlines() if "| a" in line]
     assert lines[0][1:] == ["&lt;g&gt;", "acc", "", "0.250", "0.500", "+0.250 |"]

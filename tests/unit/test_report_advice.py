@@ -328,7 +328,7 @@ def test_the_script_reads_what_the_run_has(tmp_path, everything):
     tables = {"summary": SUMMARY, "differences": CHANGES, "damage": TEXT}
     tables["general"] = pl.DataFrame(
         {"experiment": ["edit"], "task": "quiz", "metric": "acc", "n_questions": 200, "value": 0.5}
-    ).with_columns(difference=0.0, low=-0.01, high=0.01, unedited=0.5, stderr=0.1)
+    ).with_columns(language=None, difference=0.0, low=-0.01, high=0.01, unedited=0.5, stderr=0.1)
     paths = {name: str(tmp_path / f"{name}.csv") for name in tables}
     for name, table in tables.items():
         io.write_csv(paths[name], table)

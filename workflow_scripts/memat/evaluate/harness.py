@@ -26,10 +26,10 @@ def require_harness() -> None:
         ) from None
 
 
-def own_tasks(languages: Sequence[str]) -> list[str]:
-    """The project's tasks in some languages, as far as it has them."""
-    names = [f"common_knowledge_{code}" for code in languages]
-    return [name for name in names if Path(OWN_TASKS, f"{name}.yaml").is_file()]
+def own_tasks(languages: Sequence[str]) -> dict[str, str]:
+    """The project's task in each of some languages, as far as it has one: task → language."""
+    names = {f"common_knowledge_{code}": code for code in languages}
+    return {name: code for name, code in names.items() if Path(OWN_TASKS, f"{name}.yaml").is_file()}
 
 
 def task_manager(tasks: Sequence[str], include: str | None):

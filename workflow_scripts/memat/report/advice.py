@@ -141,16 +141,10 @@ def _ends(
 def general_tasks(table: pl.DataFrame) -> pl.DataFrame:
     """`TASKS_SCHEMA`, in percent, of general.csv, whose values are shares as lm-eval gives them.
 
-    Its rows without an interval are no shares of questions, and are left out. A table without a
-    column `language` has tasks of no language.
+    Its rows without an interval are no shares of questions, and are left out.
     """
-    missing = [
-        pl.lit(None, kind).alias(name)
-        for name, kind in TASKS_SCHEMA.items()
-        if name not in table.columns
-    ]
     shares = ("value", "difference", "low", "high")
-    found = table.with_columns(missing).select(list(TASKS_SCHEMA)).cast(TASKS_SCHEMA)
+    found = table.select(list(TASKS_SCHEMA)).cast(TASKS_SCHEMA)
     return found.drop_nulls(["difference", "low"]).with_columns(pl.col(shares) * 100)
 
 

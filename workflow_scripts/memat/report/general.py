@@ -13,6 +13,7 @@ from memat.report.markdown import MISSING, aligned_table
 GENERAL_SCHEMA = {
     "experiment": pl.String,
     "task": pl.String,
+    "language": pl.String,
     "metric": pl.String,
     "n_questions": pl.Int64,
     "value": pl.Float64,
@@ -28,13 +29,17 @@ Asked = tuple[pl.DataFrame, pl.DataFrame]
 
 
 def general_frame(
-    edited: Mapping[str, Asked], unedited: Asked, settings: BootstrapSettings
+    edited: Mapping[str, Asked],
+    unedited: Asked,
+    settings: BootstrapSettings,
+    languages: Mapping[str, str],
 ) -> pl.DataFrame:
     """`GENERAL_SCHEMA`: value of the edited model with lm-eval's standard error, and the difference
     edited − unedited with its interval, bootstrapped over questions that both were asked.
 
-    edited, unedited: both tables of `memat.evaluate.general.general_results`, by experiment. A
-    metric that is no mean over questions has no interval.
+    edited, unedited: both tables of `memat.evaluate.general.general_results`, by experiment.
+    languages: of the tasks whose language is known. A metric that is no mean over questions has no
+    interval.
     """
     rows = []
     for experiment, (results, questions) in edited.items():
@@ -45,7 +50,9 @@ def general_frame(
         for row in both.sort(_METRIC).iter_rows(named=True):
             own = pairs.filter(task=row["task"], metric=row["metric"])
             ends = _interval(row, own, settings)
-            rows.append((experiment, *row.values(), row["value"] - row["unedited"], *ends))
+            task, *numbers = row.values()
+            change = row["value"] - row["unedited"]
+            rows.append((experiment, task, languages.get(task), *numbers, change, *ends))
     return pl.DataFrame(rows, schema=GENERAL_SCHEMA, orient="row")
 
 
