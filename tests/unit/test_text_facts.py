@@ -248,6 +248,17 @@ def test_empty_rows_below_a_table_are_no_facts(tmp_path):
         read_facts(path, "triples")
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_as_a_spreadsheet_saves_it_is_read(tmp_path, separator):
+    """Semicolons where the comma is the decimal sign; a byte order mark, ends of line of Windows."""
+    path = write_triples(tmp_path, CAPITALS, TEMPLATES)
+    expected, _ = read_facts(path, "triples")
+    pl.DataFrame(CAPITALS).write_csv(
+        path, separator=separator, include_bom=True, line_terminator="\r\n"
+    )
+    assert read_facts(path, "triples")[0].equals(expected)
+
+
 def test_records_are_counted_from_one_and_alike_in_all_messages(tmp_path):
     """Of a table whose second row is empty and whose last contradicts the first."""
     rows = [CAPITALS[0], dict.fromkeys(CAPITALS[0]), CAPITALS[1], CAPITALS[0] | {"target_new": "X"}]
@@ -276,11 +287,13 @@ def test_what_no_fact_reads_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
+        ("relation:subject:target_new\nP36:a:b\n", "tabs between them: .*found: relation:subject"),
         (
-            "relation;subject;target_new\nP36;a;b\n",
-            "commas between them: .*found: relation;subject",
+            "relation,subject,target_new\nP36,a,b\nP36,a, Jr.,b\n",
+            "line 3 has 4 cells.* 3: .*quotes",
         ),
-        ("relation,subject,target_new\nP36,a,b,c\n", r"not a readable table.*fields[^\n]*$"),
+        ("relation,subject,subject,target_new\nP36,a,b,c\n", "has the column 'subject' twice"),
+        ('relation,subject,target_new\nP36,"a,b\n', r"not a readable table[^\n]*$"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_told_to_who_wrote_it(tmp_path, content, problem):

@@ -7,6 +7,38 @@ from pathlib import Path
 from memat.cells import cell_text
 from memat.errors import MematError
 
+SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is the decimal sign
+
+
+def separator_of(path: str | Path, separators: str = SEPARATORS) -> str:
+    """What stands between the cells of a CSV file: the sign that its first line has most of.
+
+    Raises OSError or UnicodeDecodeError.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return max(separators, key=file.readline().count)
+
+
+def repeated_column(path: str | Path, separator: str) -> str | None:
+    """The first name that two columns have; None where all differ, unnamed ones aside."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file, delimiter=separator), [])
+    return next((name for i, name in enumerate(names) if name and name in names[:i]), None)
+
+
+def long_row(path: str | Path, separator: str) -> str | None:
+    """The first row with more cells than the file has columns, in words; None if none has."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator)
+        columns = len(next(reader, []))
+        for row in reader:
+            if len(row) > columns:
+                return (
+                    f"line {reader.line_num} has {len(row)} cells, the first line {columns}:"
+                    f" a cell that holds {separator!r} needs quotes around it"
+                )
+    return None
+
 
 def read_csv_rows(
     path: str | Path, columns: Sequence[str], kind: type[MematError], separators: str = ","
@@ -18,9 +50,8 @@ def read_csv_rows(
     UTF-8 CSV or has not all of `columns`.
     """
     try:
+        separator = separator_of(path, separators)
         with open(path, encoding="utf-8-sig", newline="") as file:
-            separator = max(separators, key=file.readline().count)
-            file.seek(0)
             reader = csv.DictReader(file, delimiter=separator)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:

@@ -1,5 +1,6 @@
 """table: translations given in a file (a person's, or those of a system not run from here)."""
 
+import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from memat import io
+from memat.csv_files import long_row, separator_of
 from memat.errors import TranslationError
 from memat.study.section import OptionalText, Section
 from memat.text.engine import Translation
@@ -45,7 +47,7 @@ class TableEngine:
         self.path = path
         try:
             self.known = _read(Path(path))
-        except (OSError, ValueError, RecursionError, pl.exceptions.PolarsError) as error:
+        except (OSError, ValueError, RecursionError, csv.Error, pl.exceptions.PolarsError) as error:
             raise TranslationError(
                 f"translate.table.path {path}: not readable ({error})"
             ) from error
@@ -70,10 +72,19 @@ def _read(path: Path) -> dict[str, str]:
                 raise ValueError(f"{source!r}: its translation must be a text, found {text!r}")
         return content
     # sentences that look like numbers are texts too
-    parquet = path.suffix == ".parquet"
-    frame = pl.read_parquet(path) if parquet else io.read_csv(path, infer_schema=False)
+    frame = pl.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     for column in ("source", "translation"):
         if column not in frame.columns:
             raise ValueError(f"column {column!r} is missing; needed: source, translation")
     texts = frame.select(pl.col("source", "translation").cast(pl.String).fill_null(""))
     return dict(texts.iter_rows())
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    separator = separator_of(path)
+    try:
+        return io.read_csv(path, infer_schema=False, separator=separator)
+    except pl.exceptions.PolarsError:
+        if problem := long_row(path, separator):
+            raise ValueError(problem) from None
+        raise

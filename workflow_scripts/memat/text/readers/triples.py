@@ -10,6 +10,7 @@ answer of their own: those of its row (`Gaul|Lutetia = Paris`), then those of th
 file, then, where asked for, the other subjects of the table.
 """
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -18,6 +19,7 @@ from typing import Literal
 
 import polars as pl
 
+from memat.csv_files import long_row, repeated_column, separator_of
 from memat.errors import FactError
 from memat.progress import with_progress
 from memat.study.section import Section
@@ -181,22 +183,31 @@ def _neighbours(record: dict, templates: dict, sharing: dict) -> Iterator[Neighb
 
 
 def _read_table(path: str | Path) -> pl.DataFrame:
-    texts = dict.fromkeys((*COLUMNS, TRUE, NEIGHBOURS), pl.String)
     try:
-        if Path(path).suffix == ".parquet":
-            frame = pl.read_parquet(path)
-        else:
-            frame = pl.read_csv(path, schema_overrides=texts)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        frame = pl.read_parquet(path) if Path(path).suffix == ".parquet" else _read_csv(path)
+    except (OSError, UnicodeError, csv.Error, pl.exceptions.PolarsError) as error:
         problem = str(error).splitlines()[0]  # below it polars advises who wrote the program
         raise FactError(
             f"{path}: is not a readable table, UTF-8 if it is CSV ({problem})"
         ) from error
     if missing := [column for column in COLUMNS if column not in frame.columns]:
         raise FactError(
-            f"{path}: has no column {missing[0]!r}; needed, with commas between"
-            f" them: {', '.join(COLUMNS)}; found: {', '.join(map(shown, frame.columns))}"
+            f"{path}: has no column {missing[0]!r}; needed, with commas, semicolons or"
+            f" tabs between them: {', '.join(COLUMNS)}; found: {', '.join(map(shown, frame.columns))}"
         )
     if frame.is_empty():
         raise FactError(f"{path}: holds no record")
     return frame
+
+
+def _read_csv(path: str | Path) -> pl.DataFrame:
+    texts = dict.fromkeys((*COLUMNS, TRUE, NEIGHBOURS), pl.String)
+    separator = separator_of(path)
+    if twice := repeated_column(path, separator):
+        raise FactError(f"{path}: has the column {shown(twice)!r} twice")
+    try:
+        return pl.read_csv(path, schema_overrides=texts, separator=separator)
+    except pl.exceptions.PolarsError:
+        if problem := long_row(path, separator):
+            raise FactError(f"{path}: {problem}") from None
+        raise
