@@ -122,7 +122,7 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
         (
             "study.axes",
             {"heads": [99]},
-            ["figure9 (memat_en_en_k99).k: 99 is out of range", "16 heads"],
+            ["figure9 (memat_en_en_k99).k: 99 is out of range", "16 heads", "study.axes replaces"],
         ),
         ("experiments.1.train", "bth", ["(memit_ca).train", "allowed: en, ca"]),
         (

@@ -22,7 +22,7 @@ from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
-from memat.study.plan import MAIN, Study, all_languages, plan_study
+from memat.study.plan import Study, all_languages, plan_study
 from memat.study.row_faults import experiment_faults, general_faults, study_faults
 from memat.study.settings_file import settings_notice, untried_notice
 from memat.study.translation import file_of, used_settings
@@ -107,18 +107,26 @@ def _size_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:
             f"align.layer: {config['align']['layer']} is out of range;"
             f" {spec.name} has hidden layers 0 to {spec.n_layers}"
         )
+    yield from _head_faults(config, spec, study)
+
+
+def _head_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:
+    """Numbers of heads that the model has not."""
     n_heads = spec.n_layers * spec.n_heads
     keys = {"corrections.k": config["corrections"]["k"]}
-    for report in study.reports:
-        for i, row in enumerate(report.rows):
-            place = f"experiments[{i}]" if report.name == MAIN else f"study: {report.name}"
-            if "k" in row.spec:
-                keys[f"{place} ({row.name}).k"] = row.spec["k"]
+    for i, row in enumerate(study.main.rows):
+        keys[f"experiments[{i}] ({row.name}).k"] = row.spec.get("k", 1)
+    has = f"{spec.name} has {n_heads} heads ({spec.n_layers} layers of {spec.n_heads})"
     for key, k in keys.items():
         if k > n_heads:
+            yield f"{key}: {k} is out of range; {has}"
+    file = config["study"]["file"]
+    for report in study.others:
+        most = max(report.rows, key=lambda row: row.spec.get("k", 1), default=None)
+        if most and most.spec.get("k", 1) > n_heads:
             yield (
-                f"{key}: {k} is out of range; {spec.name} has {n_heads} heads"
-                f" ({spec.n_layers} layers of {spec.n_heads})"
+                f"study: {report.name} ({most.name}).k: {most.spec['k']} is out of range; {has};"
+                f" study.axes replaces the lists of {file}, study.file: null leaves it out"
             )
 
 
