@@ -9,13 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from memat import io
 from memat.caches import use_own_caches
 from memat.commits import full_commit
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
-from memat.model.load import load_model
+from memat.model.load import load_folder, load_model
 from memat.model.prepare import join_parts, prepare_model
 from memat.model.sentences import EditRequest, request_sentence, tokenise
 from memat.model.spec import ModelSpec
@@ -228,6 +229,26 @@ def test_a_damaged_local_model_is_found_at_preparation_by_its_file(manifest, nam
     damage(folder / name)
     with pytest.raises(ModelError, match=named):
         prepare_model({"kind": "local", "path": str(folder)}, folder, manifest.parent / "l.json")
+
+
+def test_a_weight_that_the_files_lack_is_refused_and_not_drawn_at_random(manifest):
+    weights = manifest.parent / "model" / "model.safetensors"
+    held = load_file(weights)
+    lost = next(name for name in held if ".2." in name)
+    del held[lost]
+    save_file(held, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=f"lack 1 weights of the model, the first: {lost}"):
+        load_folder(weights.parent)
+
+
+@pytest.mark.parametrize("shape", ["gpt_neox", "qwen2"])
+def test_a_model_without_its_tokenizers_files_is_refused(tmp_path, shape):
+    """Of these types transformers makes a tokenizer that knows no token."""
+    small_model(shape, torch.float32).network.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"tokenizer does not tell words apart: .*tokenizer\.json"):
+        prepare_model({"kind": "local", "path": str(tmp_path)}, tmp_path, tmp_path / "l.json")
+    with pytest.raises(ModelError, match="does not tell words apart"):
+        load_folder(tmp_path)
 
 
 def test_caches_go_to_the_project_only_where_home_is_read_only(tmp_path, monkeypatch):

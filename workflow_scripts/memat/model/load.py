@@ -23,7 +23,8 @@ DTYPES = {
 def load_model(manifest: str | Path, device: str = "cpu", dtype: str = "float32") -> EditableModel:
     """Load model and tokenizer from the manifest's folder; no hub, no remote code.
 
-    Raises ModelError (missing file, size differs, no fast tokenizer), UnsupportedArchitecture.
+    Raises ModelError (missing file or weight, size differs, no usable tokenizer),
+    UnsupportedArchitecture.
     """
     folder = model_folder(manifest)
     for name, facts in read_json(manifest)["files"].items():
@@ -51,10 +52,8 @@ def load_with_all(folder: str | Path, device: str, dtype: str) -> EditableModel:
         raise ModelError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
         ) from error
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"{folder}: its tokenizer gives no character offsets (a fast tokenizer is needed)"
-        )
+    if fault := tokenizer_fault(tokenizer):
+        raise ModelError(f"{folder}: its tokenizer {fault}")
     return EditableModel.wrap(network.to(device), tokenizer)
 
 
@@ -62,12 +61,39 @@ def _from_pretrained(folder: str | Path, dtype: torch.dtype | str) -> tuple:
     """Network and tokenizer. transformers is imported here, where quick loading may have begun."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    network = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, trust_remote_code=False, local_files_only=True
+    network, loading = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
     )
+    require_all_weights(folder, loading)
     return network, AutoTokenizer.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True
     )
+
+
+def require_all_weights(folder: str | Path, loading: dict) -> None:
+    """Refuse a network some of whose weights its files do not hold: they are drawn at random.
+
+    loading: what `from_pretrained(output_loading_info=True)` says. Raises ModelError(folder).
+    """
+    if missing := sorted(loading["missing_keys"]):
+        raise ModelError(
+            f"{folder}: its files lack {len(missing)} weights of the model, the first: {missing[0]}"
+        )
+
+
+def tokenizer_fault(tokenizer) -> str | None:
+    """Why a tokenizer does not serve; None if it does."""
+    if not tokenizer.is_fast:
+        return "gives no character offsets (a fast tokenizer is needed)"
+    # without its files, transformers makes an empty one of the type that the config names
+    word, other = (tokenizer.encode(text, add_special_tokens=False) for text in ("The", "of"))
+    if word == other:
+        return "does not tell words apart: are its files (tokenizer.json …) there?"
+    return None
 
 
 def read_model_config(folder: str | Path) -> dict:

@@ -7,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoTokenizer
 
 from memat.errors import ModelError
+from memat.model.load import tokenizer_fault
 
 
 def check_model_files(folder: Path) -> None:
@@ -22,12 +23,16 @@ def check_model_files(folder: Path) -> None:
     for path in sorted(folder.glob("*.json")):
         _json(path)
     try:
-        AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
     except Exception as error:  # the tokenizers library raises plain Exception
         files = ", ".join(path.name for path in sorted(folder.glob("*token*")))
         raise ModelError(
             f"{folder}: its tokenizer cannot be loaded (files: {files or 'none'}): {error}"
         ) from error
+    if fault := tokenizer_fault(tokenizer):
+        raise ModelError(f"{folder}: its tokenizer {fault}")
 
 
 def _tensor_names(path: Path) -> list[str]:

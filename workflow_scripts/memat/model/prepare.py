@@ -23,7 +23,7 @@ from memat.errors import ModelError
 from memat.hub import hub_snapshot
 from memat.io import atomic_folder, sha256_of
 from memat.model.architecture import architecture_of
-from memat.model.load import read_model_config
+from memat.model.load import read_model_config, require_all_weights
 from memat.model.model_files import check_model_files
 from memat.model.spec import license_in_words
 
@@ -154,7 +154,10 @@ def _native_config(snapshot: Path, spec: dict) -> None:
 def _as_safetensors(snapshot: Path, spec: dict, target: Path) -> None:
     """Load with the library's own class and save as safetensors (also drops remote code)."""
     dtype = getattr(torch, spec.get("dtype", "float32"))
-    network = AutoModelForCausalLM.from_pretrained(snapshot, dtype=dtype, trust_remote_code=False)
+    network, loading = AutoModelForCausalLM.from_pretrained(
+        snapshot, dtype=dtype, trust_remote_code=False, output_loading_info=True
+    )
+    require_all_weights(spec["repo"], loading)
     network.save_pretrained(target)
     AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
 
