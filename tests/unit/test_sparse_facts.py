@@ -316,3 +316,12 @@ def test_the_documented_files_are_read_as_the_page_says(documented):
     assert (organ["prompt"], organ["target"]) == ("L'instrument de Pau Casals és l'", "orgue")
     assert organ["joined"]
     assert bilingual["case_id"].unique().to_list() == [1, 2]
+
+
+def test_ids_to_keep_that_no_record_has_are_announced(tmp_path):
+    path, keep = write_records(tmp_path, *records()), tmp_path / "keep.txt"
+    settings = config(path)
+    settings["facts"]["keep_ids"] = str(keep)
+    keep.write_text(f"{FULL}\n{NO_PROMPTS}\n77\n88\n")
+    (notice,) = [line for line in check_facts(settings) if "case ids" in line]
+    assert notice == f"{keep}: 2 of its 4 case ids are in no record of {path}: 77; 88"

@@ -284,6 +284,13 @@ def test_what_no_fact_reads_is_named(tmp_path):
     assert list(notices(write_triples(tmp_path, CAPITALS, TEMPLATES), "triples")) == []
 
 
+def test_a_field_of_a_record_that_is_misnamed_is_told(tmp_path):
+    public = {"pararel_idx": 5, "attribute_prompts": [], "generation_prompts": ["x"]}
+    path = write_records(tmp_path, record(1) | public, record(2) | {"neighbourhood_prompts": []})
+    (notice,) = notices(path, "counterfact")
+    assert "record 2: 'neighbourhood_prompts' is not read; did you mean 'neighborhood_pro" in notice
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

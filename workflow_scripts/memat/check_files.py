@@ -17,7 +17,7 @@ from memat.study.translation import file_of
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
-from memat.text.facts import FACT_SCHEMA, choose_facts
+from memat.text.facts import FACT_SCHEMA, choose_facts, read_ids
 from memat.text.languages import load_language
 from memat.text.reader import formats_like, load_reader, notices, own_settings
 from memat.text.rejections import Rejection
@@ -173,7 +173,14 @@ def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:
 
 def _notices(source: dict, facts: pl.DataFrame, rejections: list[Rejection]) -> Iterator[str]:
     """What is dropped or left out that a user may not expect, with examples; source: the section."""
-    path = source["path"]
+    path, keep = source["path"], source["keep_ids"]
+    if keep:
+        asked, found = read_ids(keep), {*facts["case_id"], *(r.case_id for r in rejections)}
+        if lost := sorted(asked - found):
+            yield (
+                f"{keep}: {len(lost)} of its {len(asked)} case ids are in no record of {path}:"
+                f" {examples(lost)}"
+            )
     for reason, what in (
         (CONTRADICTS, "contradict an earlier one"),
         (REPEATS, "repeat an earlier one"),

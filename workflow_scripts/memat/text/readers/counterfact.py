@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from memat.progress import with_progress
+from memat.suggest import likely, shown
 from memat.text.languages import Language
 from memat.text.own_answers import answer_columns
 from memat.text.records import Where, first_record, load_records, true_target
@@ -18,6 +19,9 @@ from memat.text.two_record import read_two_record
 
 SETTINGS = {}
 ONE_OTHER_LANGUAGE = True
+OPTIONAL = ("paraphrase_prompts", "neighborhood_prompts", "neighborhood", "portability")
+# of the public file, read by nothing
+UNREAD = ("pararel_idx", "attribute_prompts", "generation_prompts")
 
 
 def recognises(path: str | Path) -> bool:
@@ -35,6 +39,10 @@ def notices(path: str | Path, others_read: bool) -> Iterator[str]:
             f"{path}: its records give a second language (eval_target_new), which only"
             " facts.bilingual: true reads; as it is, the facts are translated"
         )
+    keys = {key: where for where, record in reversed(load_records(path)) for key in record}
+    for key, where in keys.items():
+        if key not in (*OPTIONAL, *UNREAD) and (meant := likely(key, OPTIONAL)):
+            yield f"{path}: record {where.position}: {shown(key)!r} is not read{meant}"
 
 
 def read_language(path: str | Path, own: Mapping, language: Language) -> pl.DataFrame:
