@@ -70,10 +70,10 @@ def test_words_are_searched_in_whole_rows(opened):
 
 def test_drop_downs_choose_language_model_type_and_what_was_lost(opened):
     pick(opened, 1, "ca")
-    pick(opened, 7, "memit_en")
+    pick(opened, 6, "memit_en")
     pick(opened, 2, "neighborhood")
     assert opened.evaluate(COUNT) == "rows 1–200 of 1,700"
-    assert {tuple(row[n] for n in (1, 2, 7)) for row in opened.evaluate(ROWS)} == {
+    assert {tuple(row[n] for n in (1, 2, 6)) for row in opened.evaluate(ROWS)} == {
         ("ca", "neighborhood", "memit_en")
     }
     click(opened, "form button[type=reset]")
@@ -89,18 +89,18 @@ def test_a_click_sorts_up_down_and_back(opened):
     pick(opened, 1, "en")
     pick(opened, 2, "rewrite")
     as_made = opened.evaluate(ROWS)
-    click(opened, "th button", 9)
-    assert opened.evaluate(SORTED).split()[9] == "ascending"
-    up = [row[9] for row in opened.evaluate(ROWS)]
+    click(opened, "th button", 7)
+    assert opened.evaluate(SORTED).split()[7] == "ascending"
+    up = [row[7] for row in opened.evaluate(ROWS)]
     assert up == sorted(up, key=lambda text: float(text.rstrip("%")))
-    click(opened, "th button", 9)
-    down = [row[9] for row in opened.evaluate(ROWS)]
+    click(opened, "th button", 7)
+    down = [row[7] for row in opened.evaluate(ROWS)]
     assert down == sorted(down, key=lambda text: -float(text.rstrip("%")))
     assert (up[0], down[0]) == ("0.0%", "99.9%")
     assert opened.evaluate(SORTED).split().count("none") == 12
     click(opened, "#last")
     assert opened.evaluate(ROWS)[-1][0] == "3", "a row without a probability is the last one"
-    click(opened, "th button", 9)
+    click(opened, "th button", 7)
     assert opened.evaluate(ROWS) == as_made
     # texts with numbers in them as a reader would: 2 before 10
     click(opened, "th button", 3)
@@ -136,8 +136,8 @@ def test_markup_in_texts_is_text(opened):
     pick(opened, 1, "en")
     rows = [row for row in opened.evaluate(ROWS) if row[0] == "7"]
     assert [row[3] for row in rows] == [EVIL] * 2 * len(MODELS)
-    assert {row[7] for row in opened.evaluate(ROWS)} == {*MODELS}
-    options = "[...document.querySelectorAll('select[data-column=\"7\"] option')].map(o => o.text)"
+    assert {row[6] for row in opened.evaluate(ROWS)} == {*MODELS}
+    options = "[...document.querySelectorAll('select[data-column=\"6\"] option')].map(o => o.text)"
     assert opened.evaluate(options) == ["all", *MODELS]
     assert opened.evaluate("document.querySelectorAll('td *, script').length") == 2
 
@@ -145,5 +145,5 @@ def test_markup_in_texts_is_text(opened):
 def test_answers_are_marked_by_the_target_they_begin_with(opened):
     find(opened, "person 1699 rewrite")
     pick(opened, 1, "en")
-    marks = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[8].className)"
+    marks = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[9].className)"
     assert opened.evaluate(marks) == ["true", "wanted", "wanted"]
