@@ -1,5 +1,5 @@
 # What an edit costs: predictions on unrelated text, size of the updates, answers that repeat
-# themselves, and a picture.
+# themselves, and a picture. The table needs none of it: what the table waits for has a priority.
 
 
 rule measure_damage:

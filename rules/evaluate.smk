@@ -39,6 +39,7 @@ rule score:
         log_path("score", "{edited}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("score", "{edited}/block_{block}_{shard}")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -89,6 +90,7 @@ rule summarise:
         log_path("summarise"),
     benchmark:
         benchmark_path("summarise")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -13,6 +13,7 @@ rule dump_activations:
         log_path("dump_activations", "{edit}/{language}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("dump_activations", "{edit}/{language}/block_{block}_{shard}")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -44,6 +45,7 @@ rule train_probes:
         log_path("train_probes", "{edit}/{language}/block_{block}"),
     benchmark:
         benchmark_path("train_probes", "{edit}/{language}/block_{block}")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -74,6 +76,7 @@ rule fit_corrections:
         log_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}"),
     benchmark:
         benchmark_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]

@@ -13,6 +13,7 @@ rule optimise_values:
         log_path("optimise_values", "{values}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("optimise_values", "{values}/block_{block}_{shard}")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -113,6 +114,7 @@ rule solve_deltas:
         benchmark_path("solve_deltas", "{edit}/block_{block}")
     wildcard_constraints:
         edit=one_of(STUDY.solved),
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -194,6 +196,7 @@ rule add_deltas:
         edit=one_of(
             edit.id for edit in STUDY.edits.values() if edit.id in STEPWISE or edit.combine == SUM
         ),
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: 1
