@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from memat.check_files import check_facts
-from memat.errors import FactError, LanguageError
+from memat.errors import FactError, LanguageError, NotEnoughFacts
 from memat.study.config import completed
 from memat.text.engine import Translation
 from memat.text.facts import read_facts
@@ -430,6 +430,9 @@ def test_the_config_of_the_page_is_accepted_as_it_stands(monkeypatch, tmp_path):
     path.write_text(json.dumps(broken), encoding="utf-8")
     config["facts"]["path"] = str(path)
     check_facts(config)  # an answer that is not given is lost in that language
+    path.write_text(json.dumps([entry | {"en": entry["en"] | {"alt": ""}} for entry in broken]))
+    with pytest.raises(NotEnoughFacts, match=r"records that are not used: 5 no_new_target$"):
+        check_facts(config)
     broken[4]["es"]["alt"] = 3
     path.write_text(json.dumps(broken), encoding="utf-8")
     with pytest.raises(FactError, match=r"broken\.json: record 5 .*: es\.alt: must be a text"):

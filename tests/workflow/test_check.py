@@ -337,6 +337,7 @@ def test_unsupported_architectures_are_refused_by_name(project, config, model_ty
     changed = {"model_type": model_type, "do_layer_norm_before": False}
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     text = refusal(config, UnsupportedArchitecture)
+    assert f"{path}: " in text
     assert f"'{model_type}'" in text
     assert part in text
 

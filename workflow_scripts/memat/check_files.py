@@ -1,5 +1,6 @@
 """The files a config names: there, readable, with the recorded checksums, large enough."""
 
+from collections import Counter
 from collections.abc import Iterator
 from os.path import isfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
 from memat.text.facts import FACT_SCHEMA, choose_facts, read_ids
 from memat.text.languages import load_language
+from memat.text.losses import FACT
 from memat.text.reader import formats_like, load_reader, notices, own_settings
 from memat.text.rejections import Rejection
 from memat.text.reviewed import read_corrections
@@ -109,7 +111,7 @@ def check_facts(config: dict) -> list[str]:
     if config["repair"]["corrections"] and not facts["bilingual"]:
         for code in config["languages"]["targets"]:
             read_corrections(file_of(config["repair"]["corrections"], code), frame)
-    _require_enough(config, frame["split"])
+    _require_enough(config, frame["split"], rejections)
     _require_true_targets(config, frame)
     return list(_notices(facts, frame, rejections))
 
@@ -142,7 +144,7 @@ def _read(config: dict) -> tuple[list[dict], list[Rejection]]:
     return read
 
 
-def _require_enough(config: dict, splits: pl.Series) -> None:
+def _require_enough(config: dict, splits: pl.Series, rejections: list[Rejection]) -> None:
     facts, blocks = config["facts"], config["blocks"]
     available = (splits == blocks["split"]).sum()
     # the tuning set is of the tuning split, or as in `assign_blocks` of what no block holds
@@ -156,7 +158,15 @@ def _require_enough(config: dict, splits: pl.Series) -> None:
         raise NotEnoughFacts(
             f"blocks.size: {blocks['count']} x {size} facts{besides} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
+            f"{_unused(rejections)}"
         )
+
+
+def _unused(rejections: list[Rejection]) -> str:
+    """How many records of the file are not used, by reason."""
+    reasons = Counter(r.reason for r in rejections if r.prompt_type == FACT)
+    counts = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
+    return f"; records that are not used: {counts}" if counts else ""
 
 
 def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:

@@ -18,7 +18,7 @@ from os.path import isfile
 from pathlib import Path
 
 from memat.commits import commit_fault
-from memat.errors import ModelError
+from memat.errors import ModelError, UnsupportedArchitecture
 from memat.model.architecture import Architecture, ModelShape, architecture_of
 from memat.suggest import allowed_values, shown
 from memat.yaml_files import read_yaml
@@ -92,7 +92,10 @@ def read_model_spec(folder: Path, name: str) -> ModelSpec:
     place, facts = _architecture_facts(path, content)
     if not isinstance(facts.get("model_type"), str):
         raise ModelError(f"{place}: model_type: must be a text, found {facts.get('model_type')!r}")
-    architecture_of(facts)
+    try:
+        architecture_of(facts)
+    except UnsupportedArchitecture as error:
+        raise UnsupportedArchitecture(f"{place}: {error}") from None
     shape = ModelShape.from_config(facts)
     for what, count in (("layers", shape.n_layers), ("heads", shape.n_heads)):
         if type(count) is not int or count < 1:
