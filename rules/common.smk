@@ -92,9 +92,13 @@ def language_keys(stage, languages, param="language_keys"):
     return keys
 
 
-@cache
 def _language_keys(code, keys):
-    return language_files.language_keys(f"resources/languages/{code}.yaml", keys)
+    return some(_language_file(code), *keys)
+
+
+@cache
+def _language_file(code):
+    return language_files.language_keys(f"resources/languages/{code}.yaml", language_files.KEYS)
 
 
 def language_pair(stage):

@@ -4,6 +4,7 @@ Read from the syntax tree without running anything. Docstrings, comments and lay
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -21,9 +22,12 @@ _FINDS_CODE = {
     "name": ("__init_subclass__",),
     "arg": ("metaclass",),
 }
+_FINDING_WORD = re.compile(rf"\b({'|'.join(w for words in _FINDS_CODE.values() for w in words)})\b")
 # statements that only bind names; any other does something whenever the module is imported
 _BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _ASSIGNMENT = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+# where a statement holds others
+_BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
 _CONSTRUCTORS = ("__init__", "__post_init__", "__new__")
 
 
@@ -86,9 +90,10 @@ def module_name(path: Path, root: Path) -> str:
 
 @cache
 def _read(path: Path, _mtime: int, _size: int, root: Path, name: str) -> Source:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
     nodes = [node for node in tree.body if not _does_nothing(node)]
@@ -120,9 +125,18 @@ def _read(path: Path, _mtime: int, _size: int, root: Path, name: str) -> Source:
         whole="*" in imports
         or not all(map(_only_binds, (node for node, _ in kept)))
         or any(("globals",) in statement.uses for _, statement in kept),
-        finds_code=name not in LOADERS and (_finds_code(tree) or any(map(_loads, everything))),
+        finds_code=name not in LOADERS
+        and (_finds_code(tree, text) or any(map(_loads, everything))),
         executes=frozenset(_executed(everything)),
     )
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A statement and those inside it; expressions, most of a tree, are left out."""
+    yield node
+    for part in _BODIES:
+        for inner in getattr(node, part, ()):
+            yield from _statements(inner)
 
 
 def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> None:
@@ -141,7 +155,7 @@ def _does_nothing(node: ast.stmt) -> bool:
 
 
 def _statement(node: ast.stmt, package: str) -> Statement:
-    imports = [item for inner in ast.walk(node) for item in _imports_of(inner, package)]
+    imports = [item for inner in _statements(node) for item in _imports_of(inner, package)]
     return Statement(ast.dump(node), frozenset(_dotted_names(node)), tuple(imports))
 
 
@@ -197,9 +211,10 @@ def _loads(item: Import) -> bool:
     return item.module.split(".")[0] in _LOADING and not any(n in _LOADS_NOTHING for n in names)
 
 
-def _finds_code(tree: ast.Module) -> bool:
+def _finds_code(tree: ast.Module, text: str) -> bool:
     """Whether names stand in it that load code, or classes that know who derives from them."""
-    return any(
+    # a walk through the tree takes long, and most files hold none of these words
+    return bool(_FINDING_WORD.search(text)) and any(
         getattr(node, key, None) in names
         for node in ast.walk(tree)
         for key, names in _FINDS_CODE.items()

@@ -59,6 +59,7 @@ class Language:
         return bool(word) and word[0].lower() in self.vowels
 
 
+KEYS = tuple(known.name for known in fields(Language))
 REQUIRED = ("code", "name", "openers", "kl_prompt")
 
 
@@ -116,12 +117,9 @@ def _read_content(path: str | Path) -> dict[str, object]:
     content = read_yaml(path, LanguageError)
     if not isinstance(content, dict):
         raise LanguageError(f"{path}: must map keys to values")
-    allowed = {known.name for known in fields(Language)}
     for key in content:
-        if key not in allowed:
-            raise LanguageError(
-                f"{path}: unknown key {key!r}; allowed: {', '.join(sorted(allowed))}"
-            )
+        if key not in KEYS:
+            raise LanguageError(f"{path}: unknown key {key!r}; allowed: {', '.join(sorted(KEYS))}")
     for key in REQUIRED:
         if not content.get(key):
             raise LanguageError(f"{path}: the key {key!r} is missing or empty")
