@@ -73,6 +73,7 @@ def save_figure(figure: Figure, png: str | Path, svg: str | Path, provenance: Pr
     with atomic_path(png) as temporary:
         notes = {"Software": None, PROVENANCE_KEY: made_by}
         figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata=notes)
+    figure.set_layout_engine("none")  # laid out once: both files have the same, in half the time
     with atomic_path(svg) as temporary:
         notes = {"Date": None, "Creator": None, "Description": made_by}
         figure.savefig(temporary, format="svg", metadata=notes)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
-import torch
-
 from memat.errors import MematError, ProcessEnded
 
 Spec = TypeVar("Spec")
@@ -85,7 +83,8 @@ def _next(done, processes) -> tuple[int, Exception | None]:
 
 def _work_off(set_up, spec, todo, done, parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    torch.set_num_threads(1)
+    if "torch" in sys.modules:  # what sets up a model has loaded it by now
+        sys.modules["torch"].set_num_threads(1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (progress bars of several processes)
     number = 0
