@@ -218,18 +218,19 @@ HEADS = [(1, 0), (1, 2), (2, 1)]
 @pytest.mark.parametrize("position", ["last", "all"])
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_corrections_follow_plain_adam_on_equation_12(name, position):
-    model = small_model(name)
-    settings = CorrectionSettings(0.05, 3, len(REQUESTS), 0.1, 1.0, position)
-    found = fit_corrections(model, REQUESTS, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0)
+    """All facts of one model; of the others a target of several tokens, and a joined one."""
+    model, requests = small_model(name), REQUESTS if name == "llama" else REQUESTS[1:3]
+    settings = CorrectionSettings(0.05, 3, len(requests), 0.1, 1.0, position)
+    found = fit_corrections(model, requests, CONTEXTS, "{} is a", HEADS, settings, 64, seed=0)
     omega = torch.zeros(len(HEADS), model.head_dim, dtype=torch.float64, requires_grad=True)
     adam = torch.optim.Adam([omega], lr=0.05)
     for epoch in range(3):
         adam.zero_grad()
         losses = [
             oracle_correction_loss(model, r, CONTEXTS, "{} is a", HEADS, omega, settings)
-            for r in REQUESTS
+            for r in requests
         ]
-        loss = sum(losses) / len(REQUESTS)
+        loss = sum(losses) / len(requests)
         assert float(found.losses[epoch]) == pytest.approx(float(loss.detach()), rel=1e-6)
         loss.backward()
         adam.step()
