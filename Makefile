@@ -63,7 +63,7 @@ report: $(INSTALLED)  ## results/report.html from what is already made
 test: $(INSTALLED)  ## unit and workflow tests
 	@envs/debian.sh apertium || echo "tests of the apertium engine are skipped"
 	@$(BIN)/snakemake --cores 2 --quiet all -- $(TEST_MODEL) || echo "tests on a real model are skipped"
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-faults: $(INSTALLED)  ## kills, a full disk, damaged files, NaN: a few minutes
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults

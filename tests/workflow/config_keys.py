@@ -6,7 +6,6 @@ what is no param. The stages named are the first to run again; what follows them
 Snakemake's own graph.
 """
 
-import csv
 import json
 from collections.abc import Iterator
 from copy import deepcopy
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from tiny import CITIES, COMPANIES, tiny_records
+from tiny import COMPANIES, tiny_records
 
 # key | another value | stages that read it
 ROWS = """
@@ -25,31 +24,24 @@ compute.memory_mb | 1500 |
 compute.batch_facts | 2 | optimise_values dump_activations score
 languages.targets | [es] | translate write_study
 model.name | tiny-falcon | prepare_model
-facts.format | triples | read_facts list_lost
 facts.url | file:///nowhere/facts.json | fetch_facts
 facts.keep_ids | resources/cache/tiny/ids.txt | read_facts
 facts.reference | resources/cache/tiny/two_record.json | translation_quality
 facts.bilingual | true | read_facts
 facts.triples.neighbours | from_table |
-translate.batch_facts | 5 | translate
 translate.apertium.pair | eng-spa |
 translate.table.path | resources/cache/tiny/copy.csv | translate
-translate.by_language | {ca: {batch_size: 16}} | translate
 align.method | itermax | align
-repair.min_paraphrases | 0 | repair_structure duplicate_gender
 repair.corrections | resources/cache/tiny/reviewed.csv | repair_structure
 review.sample | 2 | list_for_review
 overlap.same | 0.9 | measure_overlap draw_overlap
 blocks.subset | same | assign_blocks
-blocks.donor | 4 | assign_blocks
 templates.count | 1 | make_templates
 covariance.temperature | 0.9 | sample_text estimate_covariance
 covariance.protected_subjects.use | true | choose_protected write_study
 covariance.protected_subjects.weight | 5.0 |
 edit.layers | [0, 1] | estimate_covariance add_moments optimise_values
-values.spread | layerwise | optimise_values solve_deltas
 values.steps | 7 | optimise_values
-values.stop_loss | 0.1 | optimise_values draw_losses
 values.pmet.learning_rate | 0.1 |
 deltas.residual | frozen | solve_deltas
 deltas.alphaedit.null_share | 0.1 |
@@ -60,7 +52,6 @@ corrections.epochs | 3 | fit_corrections
 iti.alpha | 2.0 |
 scores.shard_size | 6 | score write_study
 generate.tokens | 3 | score
-summary.metrics | [accuracy, success] | summarise
 summary.probability | joint | summarise list_facts
 summary.target_pairing | concatenated | score list_facts
 study.axes | {heads: [3]} |
@@ -74,11 +65,9 @@ export.adapter | true |
 experiments | [{name: unedited, method: unedited}] | write_study
 """
 UNEDITED = [{"name": "unedited", "method": "unedited"}]
-NO_TUNING = {"facts.tuning_ids": None, "blocks.tuning": 0}
 # what must change with a key for the config to stay one that is accepted
 WITH = {
     "languages.targets": {"experiments": UNEDITED},
-    "facts.format": {"facts.path": "resources/cache/tiny/triples.csv", **NO_TUNING},
     "facts.url": {"facts.path": None},
     "facts.bilingual": {"facts.path": "resources/cache/tiny/two_record.json"},
     "export.block": {"blocks.count": 2, "blocks.size": 6},
@@ -111,30 +100,15 @@ def change_of(key: str) -> dict[str, object]:
 
 def write_other_inputs(folder: Path) -> None:
     """The files that changed configs name, beside the tiny facts."""
-    for name in ("facts.json", "translations.csv"):
-        copy = folder / name.replace("facts", "copy").replace("translations", "copy")
-        copy.write_bytes((folder / name).read_bytes())
+    (folder / "copy.csv").write_bytes((folder / "translations.csv").read_bytes())
     (folder / "ids.txt").write_text("".join(f"{n}\n" for n in range(len(COMPANIES))))
     records, _ = tiny_records()
     (folder / "two_record.json").write_text(json.dumps([_two_record(r) for r in records]))
-    _write_csv(
-        folder / "triples.csv",
-        ("relation", "subject", "target_true", "target_new"),
-        [("P740", company, CITIES[n % 4], CITIES[4]) for n, company in enumerate(COMPANIES)],
-    )
-    templates = {"P740": {"rewrite": "{} was founded in", "paraphrases": ["{} began in"]}}
-    (folder / "triples.templates.yaml").write_text(yaml.safe_dump(templates))
-    _write_csv(
-        folder / "reviewed.csv", ("case_id", "role", "prompt_type", "index", "prompt", "target"), []
-    )
+    columns = ("case_id", "role", "prompt_type", "index", "prompt", "target")
+    (folder / "reviewed.csv").write_text(",".join(columns) + "\n")
 
 
 def _two_record(record: dict) -> dict:
     own = {key: record[key] for key in ("paraphrase_prompts", "neighborhood_prompts")}
     entry = own | {"requested_rewrite": record["requested_rewrite"]}
     return deepcopy(record) | {"eval_target_new": entry, "eval_target_true": entry}
-
-
-def _write_csv(path: Path, columns: tuple[str, ...], rows: list[tuple]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -14,6 +15,7 @@ from snakemake.utils import update_config
 
 from memat.stage import CHECK_PARAMS
 from tiny import write_tiny_world
+from workflow.calls import call, start_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = (
@@ -22,6 +24,8 @@ PARTS = (
 )
 DEFAULTS = "config.yaml"
 MODEL_CACHE = "resources/cache/models/tiny-llama"
+# one thread a job: tiny models gain nothing from more, and jobs run side by side
+_OPTIONS = ("--nocolor", "--cores", "2", "--max-threads", "1")
 _NEVER = shutil.ignore_patterns("__pycache__", ".*", "cache")
 
 
@@ -44,6 +48,17 @@ def unread_params(results: Path) -> dict[str, str]:
     line = re.compile(r"^(\w+): params that nothing reads: (.+)$", re.MULTILINE)
     logs = (path.read_text(encoding="utf-8") for path in results.rglob("*.log"))
     return dict(found for log in logs for found in line.findall(log))
+
+
+def environment() -> dict[str, str]:
+    """The interpreter of the tests also runs the jobs; params that nothing reads are logged."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1", CHECK_PARAMS: "1"}
+
+
+@cache
+def _server() -> Path:
+    return start_server(environment())
 
 
 @dataclass(frozen=True)
@@ -85,34 +100,26 @@ class Project:
         write_tiny_world(folder / "resources" / "cache" / "tiny")
         return cls.copy(folder)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The interpreter of the tests also runs the jobs; params that nothing reads are logged."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1", CHECK_PARAMS: "1"}
+    def snakemake(self, *arguments: str) -> Outcome:
+        """Call Snakemake here; standard output and error come together."""
+        return Outcome(*call(_server(), self.folder, *_OPTIONS, *arguments))
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
-        """Run Snakemake here; standard output and error come together."""
-        process = self.start(*arguments, cores=cores, output=subprocess.PIPE, own_group=False)
+    def in_processes(self, *arguments: str) -> Outcome:
+        """The same as a user does it: a process for the call, and one for each job."""
+        process = self.start(*arguments, output=subprocess.PIPE)
         text, _ = process.communicate()
         return Outcome(process.returncode, text)
 
-    def start(
-        self, *arguments: str, output, cores: int = 2, own_group: bool = True
-    ) -> subprocess.Popen:
-        """Start Snakemake here without waiting for it; `own_group` to kill it with its jobs."""
+    def start(self, *arguments: str, output) -> subprocess.Popen:
+        """Start the call of `in_processes`, and do not wait for it; to be killed with its jobs."""
         return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "snakemake", "--nocolor"),
-                # one thread a job: tiny models gain nothing from more, and jobs run side by side
-                *("--cores", str(cores), "--max-threads", "1", *arguments),
-            ],
+            [sys.executable, "-m", "snakemake", *_OPTIONS, *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env=environment(),
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=own_group,
+            start_new_session=True,
         )
 
     def results(self, folder: str = "results-tiny") -> dict[str, str]:

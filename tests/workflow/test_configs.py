@@ -78,7 +78,7 @@ OWN = {
 def test_the_example_to_copy_makes_its_dataset_and_plans_its_table(tmp_path):
     project = Project.tiny(tmp_path)
     config = project.config("configs/own.yaml", **OWN)
-    outcome = project.snakemake("--configfile", config, "--", "dataset")
+    outcome = project.in_processes("--configfile", config, "--", "dataset")
     assert outcome.code == 0, outcome.text
     dataset = project.folder / "results-own" / "dataset"
     kept = pl.read_parquet(dataset / "blocks.parquet")

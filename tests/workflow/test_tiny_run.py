@@ -16,10 +16,10 @@ from failure_metric import failure_metric
 from tiny import COMPANIES
 from workflow import config_keys
 from workflow.config_keys import OTHER_GRAPH, change_of, write_other_inputs
-from workflow.dry_runs import DryRuns
-from workflow.project import Project, merged_config, unread_params
+from workflow.project import REPOSITORY, Project, merged_config, unread_params
 
 FOLDER = "resources/cache/tiny"
+LIBRARY = REPOSITORY / "workflow_scripts/memat"
 
 N_FACTS = 12
 # experiments, and the names of their models in paths
@@ -131,6 +131,10 @@ def test_export_loads_without_our_code(finished):
     assert AutoTokenizer.from_pretrained(folder).is_fast
 
 
+# rules that follow from all that is computed in shards
+OF_SCORES = ("list_facts", "draw_metrics", "draw_losses", "advise")
+
+
 def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path):
     """Four jobs, or three, where the other run has one or two: every other file has equal bytes."""
     cut = Project.tiny(tmp_path)
@@ -139,15 +143,15 @@ def test_another_folder_and_number_of_shards_change_no_result(finished, tmp_path
         "covariance__shard_tokens": 128,
         **{f"{section}__shard_size": 3 for section in ("values", "activations", "scores")},
     }
-    outcome = cut.snakemake("--configfile", cut.config(**changes))
+    outcome = cut.snakemake("--configfile", cut.config(**changes), "--", *OF_SCORES)
     assert outcome.code == 0, outcome.text
     whole, found = finished.results(), cut.results()
     shards = {name for name in whole | found if re.search(r"_\d\.(parquet|safetensors)$", name)}
-    # one shows the settings; the others name the files of the shards, or have them in metadata
-    named = {"index.html", "metrics.parquet", "study/results.json"}
-    named |= {"figures/losses.png", "figures/losses.svg"}
-    made = (whole.keys() | found.keys()) - shards - named
-    assert {"summary.csv", "facts.csv", "figures/metrics.svg", "headlines.html"} < made
+    # the names of the files of the shards are in these, or in their metadata
+    named = {"metrics.parquet", "study/results.json", "figures/losses.png", "figures/losses.svg"}
+    made = found.keys() - shards - named
+    assert {"summary.csv", "facts.csv", "figures/metrics.svg"} < made
+    assert {"heads/memit-ca/en/block_0/accuracy.parquet", "ship.md"} < made
     assert {name for name in made if found.get(name) != whole.get(name)} == set()
     for kind, number in {
         "model/covariance/moments": 4,
@@ -189,19 +193,6 @@ ALIGN = {"align": 1, **REPAIR}
 
 # how many jobs of each rule; which rules any other key starts is in workflow/config_keys.py
 CONFIG_CHANGES = {
-    "nothing": ({}, {}),
-    "another default K": (
-        {"corrections__k": 4},
-        {
-            "fit_corrections": 1,
-            "score": 1,
-            "measure_damage": 1,
-            "draw_losses": 1,
-            "draw_head_maps": 1,
-            **STUDY,
-            **SCORE_FIGURES,
-        },
-    ),
     "K of one experiment": (
         {"experiments__3__k": 4},
         {
@@ -252,17 +243,15 @@ DEFINITIONS = {
     "constant": ("text/repair.py", "SUPPORT = 2", "SUPPORT = 3", REPAIR),
     "function": ("edit/linear.py", "    moment = weight *", "    moment = 2 * weight *", DELTAS),
     "solver": ("edit/solvers/memit.py", "/ layers_left", "/ (layers_left + 1)", DELTAS),
-    "other solver": ("edit/solvers/pmet.py", "layers_left**0.5", "layers_left**0.4", {}),
-    "other engine": ("text/engines/apertium.py", '"-f", "line"', '"-f", "txt"', {}),
-    "other format": ("text/readers/triples.py", "MOST_OF_TABLE = 10", "MOST_OF_TABLE = 9", {}),
-    "other architecture": ("model/architectures/gpt2.py", '"mlp.c_proj"', '"mlp.proj"', {}),
-    "new class": (
-        "errors.py",
-        "class ConfigError",
-        "class New:\n    pass\n\n\nclass ConfigError",
-        {},
-    ),
 }
+# the same, of what no job of the run uses
+UNUSED = (
+    ("edit/solvers/pmet.py", "layers_left**0.5", "layers_left**0.4"),
+    ("text/engines/apertium.py", '"-f", "line"', '"-f", "txt"'),
+    ("text/readers/triples.py", "MOST_OF_TABLE = 10", "MOST_OF_TABLE = 9"),
+    ("model/architectures/gpt2.py", '"mlp.c_proj"', '"mlp.proj"'),
+    ("errors.py", "class ConfigError", "class New:\n    pass\n\n\nclass ConfigError"),
+)
 # an input that must be there and starts nothing again
 ANCIENT = {("list_lost", "assign_blocks")}
 TINY = merged_config("configs/tiny.yaml")
@@ -271,7 +260,6 @@ EVERYTHING += ("resources/languages/ca.yaml",)
 # a line of resources/languages/ca.yaml, another one, jobs; the code is asked for by Apertium only
 LANGUAGE_KEYS = {
     "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, **ALIGN}),
-    "endings": ('  - ["e", "a", "es"]', '  - ["e", "a", "ens"]', REPAIR),
     "code of a translator": ("iso639_3: cat", "iso639_3: cax", {}),
 }
 
@@ -291,16 +279,14 @@ def edited(path, change):
 def planned(finished):
     """Jobs of a dry run with some config, `configs/tiny.yaml` if none is given."""
     write_other_inputs(finished.folder / FOLDER)
-    dry_runs = DryRuns(finished)
 
     def jobs(config="configs/tiny.yaml", *targets: str) -> dict[str, int]:
-        outcome = dry_runs("--configfile", config, "--", *targets)
+        outcome = finished.snakemake("--dry-run", "--configfile", config, "--", *targets)
         assert outcome.code == 0, outcome.text
         return outcome.jobs
 
-    jobs.graph = lambda config: dry_runs("--configfile", config, "--rulegraph").text
-    yield jobs
-    dry_runs.close()
+    jobs.graph = lambda config: finished.snakemake("--configfile", config, "--rulegraph").text
+    return jobs
 
 
 @pytest.mark.parametrize(("changes", "jobs"), CONFIG_CHANGES.values(), ids=CONFIG_CHANGES)
@@ -314,6 +300,17 @@ def test_changed_definition_reruns_the_stages_that_use_it(finished, planned, nam
     assert old in path.read_text()
     with edited(path, lambda text: text.replace(old, new, 1)):
         assert planned() == jobs
+
+
+def test_changed_definitions_that_no_job_uses_rerun_nothing(finished, planned):
+    with ExitStack() as stack:
+        for name, old, new in UNUSED:
+            path = finished.folder / "workflow_scripts/memat" / name
+            assert old in path.read_text()
+            stack.enter_context(
+                edited(path, lambda text, old=old, new=new: text.replace(old, new, 1))
+            )
+        assert planned() == {}
 
 
 @pytest.mark.parametrize(("old", "new", "jobs"), LANGUAGE_KEYS.values(), ids=LANGUAGE_KEYS)
@@ -364,55 +361,6 @@ def solve(keys, moment, settings, layer):
 
     return solve_keys(keys, identity(moment), settings.own["old"], layer)
 '''
-SOLVERS = "workflow_scripts/memat/edit/solvers"
-
-
-@pytest.fixture
-def nearest(finished):
-    """A config with an experiment whose solver is a file that the finished run did not have."""
-    path = finished.folder / SOLVERS / "nearest.py"
-    path.write_text(NEAREST)
-    row = {"name": "nearest_ca", "method": "memit", "train": "ca", "solver": "nearest"}
-    yield finished.config(experiments=[*TINY["experiments"], row])
-    path.unlink()
-
-
-def test_a_new_architecture_reruns_nothing(finished, planned):
-    folder = finished.folder / "workflow_scripts/memat/model/architectures"
-    path = folder / "phi.py"
-    path.write_text((folder / "gpt2.py").read_text())
-    try:
-        assert planned() == {}
-    finally:
-        path.unlink()
-
-
-def test_a_new_solver_reruns_nothing_and_its_experiment_only_adds_jobs(planned, nearest):
-    assert planned() == {}
-    own = {"solve_deltas": 1, "score": 1, "measure_damage": 1}
-    assert planned(nearest) == {**own, **STUDY, **SCORE_FIGURES}
-
-
-def test_a_new_metric_reruns_nothing_and_where_it_is_shown_only_tables(finished, planned):
-    path = finished.folder / "workflow_scripts/memat/evaluate/metrics/failure.py"
-    path.write_text(failure_metric({"rewrite": "EF", "paraphrase": "PF"}))
-    shown = finished.config(summary__metrics=[*TINY["summary"]["metrics"], "failure"])
-    try:
-        assert planned() == {}
-        assert planned(shown) == SUMMARY
-        outcome = finished.snakemake("--configfile", shown)
-        assert outcome.code == 0, outcome.text
-    finally:
-        path.unlink()
-    results = finished.folder / "results-tiny"
-    assert set(pl.read_csv(results / "summary.csv")["metric"]) > {"ES", "EF", "PF"}
-    for name in ("table.md", "index.html", "headlines.html"):
-        assert "Failure" in (results / name).read_text(encoding="utf-8")
-    assert "EF  efficacy failure" in (results / "figures/metrics.svg").read_text(encoding="utf-8")
-    outcome = finished.snakemake("--configfile", "configs/tiny.yaml")
-    assert outcome.code == 0, outcome.text
-
-
 SHOUT = '''"""shout: every word in capitals (as an example)."""
 
 from memat.text.engine import Translation
@@ -447,28 +395,45 @@ def read(path, own):
 '''
 
 
-@contextmanager
-def added(path, text):
-    """A file that the finished run did not have."""
-    path.write_text(text)
-    try:
-        yield
-    finally:
+# a new leaf of each kind, and its text
+LEAVES = {
+    "edit/solvers/nearest.py": NEAREST,
+    "evaluate/metrics/failure.py": failure_metric({"rewrite": "EF", "paraphrase": "PF"}),
+    "text/engines/shout.py": SHOUT,
+    "text/readers/own.py": OWN_FORMAT,
+    "model/architectures/phi.py": (LIBRARY / "model/architectures/gpt2.py").read_text(),
+}
+
+
+@pytest.fixture
+def leaves(finished):
+    """Files that the finished run did not have."""
+    paths = [finished.folder / "workflow_scripts/memat" / name for name in LEAVES]
+    for path, text in zip(paths, LEAVES.values(), strict=True):
+        path.write_text(text)
+    yield
+    for path in paths:
         path.unlink()
 
 
-def test_a_new_engine_reruns_nothing_until_it_is_used(finished, planned):
-    with added(finished.folder / "workflow_scripts/memat/text/engines/shout.py", SHOUT):
-        assert planned() == {}
-        config = finished.config(translate__engine="shout")
-        assert planned(config) == {"translate": 1, **ALIGN}
+def with_leaves(finished) -> str:
+    """A config with an experiment of the new solver, and the new metric shown."""
+    row = {"name": "nearest_ca", "method": "memit", "train": "ca", "solver": "nearest"}
+    return finished.config(
+        experiments=[*TINY["experiments"], row],
+        summary__metrics=[*TINY["summary"]["metrics"], "failure"],
+    )
 
 
-def test_a_new_format_reruns_nothing_until_it_is_used(finished, planned, followers):
-    with added(finished.folder / "workflow_scripts/memat/text/readers/own.py", OWN_FORMAT):
-        assert planned() == {}
-        jobs = planned(finished.config(facts__format="own"))
-        assert set(jobs) == {"read_facts"} | followers["read_facts"]
+def test_new_leaves_rerun_nothing_until_they_are_used(finished, planned, followers, leaves):
+    assert planned() == {}
+    jobs = planned(finished.config(summary__metrics=[*TINY["summary"]["metrics"], "failure"]))
+    assert jobs == SUMMARY
+    own = {"solve_deltas": 1, "score": 1, "measure_damage": 1}
+    assert planned(with_leaves(finished)) == {**own, **STUDY, **SCORE_FIGURES}
+    assert planned(finished.config(translate__engine="shout")) == {"translate": 1, **ALIGN}
+    jobs = planned(finished.config(facts__format="own"))
+    assert set(jobs) == {"read_facts"} | followers["read_facts"]
 
 
 @pytest.fixture(scope="module")
@@ -590,11 +555,14 @@ def test_targets_of_the_paper_are_made_once(finished):
     assert again.jobs == {}
 
 
-def test_a_new_solver_runs_and_is_named_in_table_and_figure(finished, nearest):
-    outcome = finished.snakemake("--configfile", nearest)
+def test_a_new_solver_and_a_new_metric_run_and_are_named_in_tables_and_figures(finished, leaves):
+    outcome = finished.snakemake("--configfile", with_leaves(finished))
     assert outcome.code == 0, outcome.text
     results = finished.folder / "results-tiny"
     assert "| nearest_ca " in (results / "table.md").read_text(encoding="utf-8")
-    summary = pl.read_csv(results / "summary.csv").filter(experiment="nearest_ca")
-    assert set(summary["method"]) == {"nearest"}
-    assert (results / "figures/metrics.svg").is_file()
+    summary = pl.read_csv(results / "summary.csv")
+    assert set(summary.filter(experiment="nearest_ca")["method"]) == {"nearest"}
+    assert set(summary["metric"]) > {"ES", "EF", "PF"}
+    for name in ("table.md", "index.html", "headlines.html"):
+        assert "Failure" in (results / name).read_text(encoding="utf-8")
+    assert "EF  efficacy failure" in (results / "figures/metrics.svg").read_text(encoding="utf-8")
