@@ -334,8 +334,45 @@ def test_the_exported_folder_gives_what_the_edited_model_gives(editor, tmp_path)
     assert content["memat_provenance"]["settings"]["model"] == {"folder": "small"}
 
 
+def test_an_export_writes_over_nothing_but_an_earlier_export(editor, folder, tmp_path):
+    edit, theirs = editor.edit([POLISH]), tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "model.safetensors").write_text("weights")
+    kept = (folder / "model.safetensors").read_bytes()
+    refused = {folder: "is the folder that the model was loaded from", theirs: "is not empty"}
+    for place, fault in (refused | {theirs / "model.safetensors": "is a file"}).items():
+        with pytest.raises(memat.MematError, match=fault):
+            edit.export(place)
+    with pytest.raises(memat.MematError, match="is not empty"):
+        edit.save_adapter(theirs)
+    assert (folder / "model.safetensors").read_bytes() == kept
+    assert (theirs / "model.safetensors").read_text() == "weights"
+    for write in (edit.export, edit.save_adapter):
+        for _ in range(2):  # a cell of a notebook, run again
+            write(tmp_path / write.__name__)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"dtype": "float16"}, "dtype: 'float16' is unknown; allowed: .*float32"),
+        ({"device": "gpu"}, "device: 'gpu' is unknown; allowed: auto, cpu, cuda"),
+        ({"device": "cuda"}, "device: 'cuda' is asked for, but torch finds no CUDA device"),
+    ],
+)
+def test_how_a_model_cannot_be_loaded_is_said(folder, given, fault, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(memat.MematError, match=fault):
+        memat.Editor.from_pretrained(folder, **given)
+
+
+def test_one_prompt_is_asked_like_a_list_of_one(editor):
+    assert editor.says("Marie Curie is") == editor.says(["Marie Curie is"])
+
+
 WRONG = {
     "facts: the list is empty": ([], ["en"], {}),
+    "facts: must be a list of memat.Fact, found Fact(": (POLISH, ["en"], {}),
     "facts[0]: must be a memat.Fact": (["Marie Curie speaks"], ["en"], {}),
     "facts[1].prompt: must have exactly one '{}'": (
         [POLISH, memat.Fact("no place", "a", "b")], ["en"], {}),

@@ -259,6 +259,7 @@ def test_the_command_line_puts_adapters_on_and_takes_them_off(tmp_path, model_fo
         "exists and is not empty": ("apply", model_folder, tmp_path / "monday", one),
         "did you mean 'monday'": ("remove", two, "mondy", tmp_path / "x"),
         "is no adapter of memat": ("show", model_folder),
+        "nowhere: no such folder": ("apply", tmp_path / "nowhere", one, tmp_path / "x"),
     }
     for fault, arguments in refused.items():
         status, text = run(*arguments)
@@ -281,6 +282,8 @@ def test_an_edit_saves_itself_and_all_that_are_carried(tmp_path):
         editor.save_adapter(tmp_path / "none")
     first = editor.edit([memat.Fact("The mother tongue of {} is", "Marie Curie", "English")])
     second = editor.edit([memat.Fact("{} plays the", "Miles Davis", "organ")])
+    with pytest.raises(memat.MematError, match="rank: must be at least 1, found 0"):
+        editor.save_adapter(tmp_path / "both", rank=0)
     editor.save_adapter(tmp_path / "both")
     found, _ = merged_nlls(folder, tmp_path / "both")
     torch.testing.assert_close(found, nlls(editor.model), rtol=0, atol=1e-5)

@@ -57,6 +57,8 @@ def write_adapter(
     """
     if not carried.deltas:
         raise ConfigError("adapter: the model carries no edit")
+    if rank is not None and rank < 1:
+        raise ConfigError(f"rank: must be at least 1, found {rank}")
     parts = {
         layer: truncated(delta, rank) if rank and len(delta.left) > rank else (delta, 0.0)
         for layer, delta in carried.deltas.items()

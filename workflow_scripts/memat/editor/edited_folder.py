@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from memat.editor.adapter import ABOUT, CONFIG, WEIGHTS, read_adapter, read_json_file
 from memat.editor.layers import EditedWeights
+from memat.editor.target_folder import require_own_folder
 from memat.errors import ConfigError, ModelError
 from memat.evaluate.export import export_model
 from memat.io import atomic_path
@@ -77,8 +78,9 @@ def shown(folder: Path) -> str:
 
 
 def _rewrite(model_folder: Path, adapters: dict[str, Path], new_folder: Path) -> list[str]:
-    if new_folder.exists() and any(new_folder.iterdir()):
-        raise ConfigError(f"{new_folder}: exists and is not empty; name a new folder")
+    if not model_folder.is_dir():
+        raise ModelError(f"{model_folder}: no such folder")
+    require_own_folder(new_folder)
     model = load_with_all(model_folder, "cpu", "auto")
     kept = model_folder / KEPT / ORIGINALS
     weights = EditedWeights(model, load_file(kept) if kept.is_file() else None)

@@ -12,7 +12,7 @@ from memat import io
 from memat.edit.solver import DEFAULT, load_solver, stepwise_fault
 from memat.edit.step import LanguageRequests, edit_step
 from memat.edit.templates import make_templates
-from memat.editor.adapter import write_adapter
+from memat.editor.adapter import ABOUT, WEIGHTS, write_adapter
 from memat.editor.deltas import step_settings
 from memat.editor.edit import Edit
 from memat.editor.fact import Fact, check_facts, edit_requests
@@ -21,12 +21,13 @@ from memat.editor.moments import cache_folder, moments_of, weights_hash
 from memat.editor.report import MOST_TOKENS
 from memat.editor.settings import Settings, complete_settings, read_settings, settings_file
 from memat.editor.sources import find_model
+from memat.editor.target_folder import require_own_folder
 from memat.errors import ConfigError, LanguageError
 from memat.evaluate.answers import greedy_answers
 from memat.evaluate.export import export_model
 from memat.model.budget import CPU_TOKENS, token_budget
 from memat.model.editable import EditableModel
-from memat.model.load import load_with_all
+from memat.model.load import load_with_all, require_loadable
 from memat.provenance import Provenance, recorded_versions
 from memat.resource_folders import resource_folder
 from memat.suggest import allowed_values
@@ -95,6 +96,7 @@ class Editor:
         found = find_model(path_or_id, revision, Path(cache) if cache else cache_folder())
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        require_loadable(device, dtype)
         loaded = load_with_all(found.folder, device, dtype)
         return cls(
             loaded.network,
@@ -160,16 +162,20 @@ class Editor:
         finally:
             self.carry(before)
 
-    def says(self, prompts: Sequence[str], most_tokens: int = MOST_TOKENS) -> list[str]:
+    def says(self, prompts: Sequence[str] | str, most_tokens: int = MOST_TOKENS) -> list[str]:
         """The likeliest continuation of each prompt, cut at the end of its sentence."""
+        if isinstance(prompts, str):  # its letters would be taken for prompts
+            prompts = [prompts]
         return greedy_answers(self.model, prompts, CPU_TOKENS, most_tokens)
 
     def export(self, folder: str | Path) -> None:
         """Write the model as it stands as an ordinary Hugging Face folder, with `memat.json`,
-        which says what was edited. Raises CannotWrite(folder)."""
+        which says what was edited. Raises CannotWrite(folder), ConfigError (a folder of other
+        files)."""
         folder = Path(folder)
+        require_own_folder(folder, ABOUT, getattr(self.network.config, "_name_or_path", ""))
         export_model(self.model, folder)
-        io.write_json(folder / "memat.json", {"edits": described(self.edits)}, self.provenance())
+        io.write_json(folder / ABOUT, {"edits": described(self.edits)}, self.provenance())
 
     def save_adapter(
         self, folder: str | Path, edits: Sequence[Edit] | None = None, rank: int | None = None
@@ -179,6 +185,7 @@ class Editor:
         Raises ConfigError where there is no edit.
         """
         edits = self.edits if edits is None else edits
+        require_own_folder(folder, WEIGHTS)
         return write_adapter(
             self.model,
             added_up([edit.carried for edit in edits]),

@@ -57,6 +57,8 @@ def edit_requests(
 
 def check_facts(facts: Sequence[Fact]) -> None:
     """Raises FactError where there is no fact, or something else stands among them."""
+    if isinstance(facts, Fact | str):
+        raise FactError(f"facts: must be a list of memat.Fact, found {facts!r}")
     if not facts:
         raise FactError("facts: the list is empty")
     for number, fact in enumerate(facts):

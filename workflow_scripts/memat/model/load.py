@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
-from memat.errors import ModelError
+from memat.errors import ConfigError, ModelError
 from memat.io import read_json
 from memat.model.editable import EditableModel
 from memat.model.manifest import model_folder
 from memat.model.quick import quick_loading
+from memat.suggest import allowed_values
 
 # auto: that of the files
 DTYPES = {
@@ -72,6 +73,20 @@ def _from_pretrained(folder: str | Path, dtype: torch.dtype | str) -> tuple:
     return network, AutoTokenizer.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True
     )
+
+
+def require_loadable(device: str, dtype: str) -> None:
+    """Raise ConfigError for a number format or a device that there is not."""
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype: {allowed_values(dtype, DTYPES)}")
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ConfigError(
+            f"device: {device!r} is unknown; allowed: auto, cpu, cuda, cuda:0 …"
+        ) from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {device!r} is asked for, but torch finds no CUDA device here")
 
 
 def require_all_weights(folder: str | Path, loading: dict) -> None:
