@@ -152,12 +152,15 @@ def test_a_table_answers_whole_sources_and_leaves_the_rest_empty(tmp_path):
         )
 
 
-def test_a_table_with_semicolons_is_read_and_a_row_with_too_many_cells_is_named(tmp_path):
+def test_a_table_with_semicolons_is_read_and_faults_of_its_rows_are_named(tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("source;translation\nRome, it is.;Roma, ho és.\n", encoding="utf-8")
     assert TableEngine(table).known == {"Rome, it is.": "Roma, ho és."}
     table.write_text("source,translation\nA,B\nRome, it is,Roma\n", encoding="utf-8")
     with pytest.raises(TranslationError, match=r"line 3 has 3 cells, the first line 2: .*quotes"):
+        TableEngine(table)
+    table.write_text("source,translation\nA,B\nA,B\nC,D\nA,E\n", encoding="utf-8")
+    with pytest.raises(TranslationError, match="'A' has two translations: 'B' and 'E'"):
         TableEngine(table)
 
 

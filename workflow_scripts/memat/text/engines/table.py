@@ -77,7 +77,11 @@ def _read(path: Path) -> dict[str, str]:
         if column not in frame.columns:
             raise ValueError(f"column {column!r} is missing; needed: source, translation")
     texts = frame.select(pl.col("source", "translation").cast(pl.String).fill_null(""))
-    return dict(texts.iter_rows())
+    known: dict[str, str] = {}
+    for source, text in texts.iter_rows():
+        if known.setdefault(source, text) != text:
+            raise ValueError(f"{source!r} has two translations: {known[source]!r} and {text!r}")
+    return known
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
