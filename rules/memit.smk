@@ -14,6 +14,8 @@ rule optimise_values:
     benchmark:
         benchmark_path("optimise_values", "{values}/block_{block}_{shard}")
     priority: 1
+    wildcard_constraints:
+        values=one_of(STUDY.values.keys() - TAUGHT.keys()),
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -36,6 +38,46 @@ rule optimise_values:
         "Values of {wildcards.values}, block {wildcards.block}, shard {wildcards.shard}"
     script:
         "../workflow_scripts/optimise_values.py"
+
+
+rule optimise_taught_values:
+    input:
+        manifest=MANIFEST,
+        bilingual=BILINGUAL,
+        blocks=BLOCKS,
+        templates=templates_of_values,
+    output:
+        values=PATHS.values,
+    log:
+        log_path("optimise_taught_values", "{values}/block_{block}_{shard}"),
+    benchmark:
+        benchmark_path("optimise_taught_values", "{values}/block_{block}_{shard}")
+    wildcard_constraints:
+        values=one_of(TAUGHT),
+    conda:
+        "../envs/memat.yaml"
+    threads: COMPUTE["threads"]
+    priority: 1
+    resources:
+        mem_mb=model_memory,
+        batch_mb=COMPUTE["memory_mb"],
+        runtime=120,
+    params:
+        cfg=taught_settings,
+        layers=value_layers,
+        solver=value_solver,
+        read_in=fact_language,
+        asked_in=question_language,
+        language_keys=language_keys("optimise_taught_values", question_language),
+        block="{block}",
+        shard=shard_number,
+        together=COMPUTE["batch_facts"],
+        compute=LOADING,
+        code=code_tag("optimise_taught_values.py", architecture, solver_of_values),
+    message:
+        "Taught values of {wildcards.values}, block {wildcards.block}, shard {wildcards.shard}"
+    script:
+        "../workflow_scripts/optimise_taught_values.py"
 
 
 rule choose_protected:

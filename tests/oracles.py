@@ -104,6 +104,89 @@ def oracle_value(model, requests, contexts, kl_prompts, modules, settings, layer
     return initial[last] + deltas[last].detach(), initial[last], losses
 
 
+def oracle_taught_value(
+    model, fact, question, contexts, kl_prompt, modules, settings, tokens, examples, layerwise=False
+):
+    """z and h₀ of one fact, taught in the language of the question, and its losses.
+
+    Shapes as of `oracle_value` in one language. The teacher reads "fact target. question", after
+    each of the examples as "fact target. fact target." in both languages, and says
+    `tokens` tokens, one whole pass each; the loss is the mean of KL(now ‖ teacher) over templates
+    and tokens, every row in a pass of its own, with the terms on the KL prompt and on ‖δ‖.
+    """
+    tokenizer, text = model.tokenizer, ""
+    for one in [*sum(examples, ()), fact]:
+        text += one.prompt + ("" if one.joined else " ") + one.target + ". "
+    read = tokenizer(text + question.prompt)["input_ids"]
+    said, teacher = [], []
+    for _ in range(tokens):
+        with torch.no_grad():
+            logits = model.network(torch.tensor([read + said])).logits[0, -1]
+        teacher.append(logits.log_softmax(-1))
+        said.append(int(logits.argmax()))
+    untargeted = type(question)(question.case_id, question.template, question.subject, "")
+    rows = []  # ids, the subject's last token, what is followed, weight
+    for context in contexts:
+        sentence = request_sentence(tokenizer, untargeted, context)
+        for n in range(tokens):
+            ids = [*sentence.ids, *said[:n]]
+            rows.append((ids, sentence.subject_last, teacher[n], 1 / tokens / len(contexts)))
+    kl = subject_prompt_sentence(tokenizer, untargeted, kl_prompt)
+    with torch.no_grad():
+        unedited = model.network(torch.tensor([kl.ids])).logits[0, kl.subject_last].log_softmax(-1)
+    rows.append(
+        (list(kl.ids)[: kl.subject_last + 1], kl.subject_last, unedited, settings.kl_factor)
+    )
+    deltas = [torch.zeros(model.d_model, dtype=model.dtype, requires_grad=True) for _ in modules]
+    seen = {}
+
+    def run(ids, position):
+        def add_delta(number):
+            def hook(_module, _args, output):
+                hidden = hidden_of(output).clone().reshape(1, len(ids), -1)
+                seen[number, "before"] = hidden[0, position].detach().clone()
+                hidden[0, position] += deltas[number]
+                seen[number, "after"] = hidden[0, position].detach().clone()
+                hidden = hidden.view_as(hidden_of(output))
+                return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+            return hook
+
+        handles = [m.register_forward_hook(add_delta(n)) for n, m in enumerate(modules)]
+        try:
+            return model.network(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    adam = torch.optim.Adam(deltas, lr=settings.learning_rate)
+    run(*rows[0][:2])
+    initial = [seen[n, "before"] for n in range(len(modules))]
+    losses = []
+    for step in range(settings.steps):
+        adam.zero_grad()
+        loss = 0
+        for ids, position, followed, weight in rows:
+            now = run(ids, position)
+            loss = loss + weight * (now.exp() * (now - followed)).sum()
+        decays = [d.norm() / h.norm() ** 2 for d, h in zip(deltas, initial, strict=True)]
+        loss = loss + settings.weight_decay * sum(decays) / (len(modules) if layerwise else 1)
+        losses.append(loss.item())
+        if loss < settings.stop_loss or step == settings.steps - 1:
+            break
+        loss.backward()
+        adam.step()
+        with torch.no_grad():
+            for delta, h in zip(deltas, initial, strict=True):
+                if delta.norm() > settings.clamp * h.norm():
+                    delta *= settings.clamp * h.norm() / delta.norm()
+    if layerwise:
+        run(*rows[0][:2])
+        z = [seen[n, "after"] for n in range(len(modules))]
+        return torch.stack(z)[:, None], torch.stack(initial)[:, None], losses
+    return (initial[-1] + deltas[-1].detach())[None], initial[-1][None], losses
+
+
 def oracle_key(model, request, contexts, weights, layer):
     """Key of one fact: full sentences one by one, input of the projection at the subject."""
     total = 0

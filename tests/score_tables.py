@@ -77,6 +77,7 @@ def experiment(
         "edit_languages": edit_language.split("+") if edit_language else [],
         "combine": combine,
         "transport": None,
+        "taught": None,
         "protected": protected if edit_language else None,
         "step_size": step_size,
         "head_language": head_language,

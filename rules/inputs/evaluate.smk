@@ -32,8 +32,8 @@ def corrections_of_model(wildcards):
 
 
 def languages_of_model(wildcards):
-    """Those of the model's edits: it is asked only the facts that they hold."""
-    return list(model_of(wildcards).languages)
+    """Those that its edits need prompts in: it is asked only the facts that they hold."""
+    return list(model_of(wildcards).prompted)
 
 
 def context_of_model(wildcards):
@@ -90,8 +90,9 @@ def study_file(name):
 
 
 def of_solvers(section):
-    """A section with those of its solvers' own settings that the run's experiments use."""
-    used = {edit.solver for row in STUDY.main.rows for edit in row.model.edits}
+    """A section with those of its solvers', and of taught values', own settings that are used."""
+    edits = [edit for row in STUDY.main.rows for edit in row.model.edits]
+    used = {edit.solver for edit in edits} | {"taught" for edit in edits if edit.taught}
     return {
         key: value for key, value in section.items() if key in used or not isinstance(value, dict)
     }

@@ -14,7 +14,7 @@ def activations_of_block(wildcards):
 
 def languages_of_edit(wildcards):
     """Languages that a fact must have for the edit to hold it."""
-    return list(STUDY.edits[wildcards.edit].languages)
+    return list(STUDY.edits[wildcards.edit].prompted)
 
 
 def strength(wildcards):

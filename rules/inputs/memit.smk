@@ -2,7 +2,7 @@
 
 from memat.edit import solver
 from memat.edit.spread import LAYERWISE
-from memat.study.models import STACKED, SUM
+from memat.study.models import SUM
 from memat.study.plan import can_protect
 from memat.study.steps import step_bounds
 
@@ -22,7 +22,29 @@ def value_languages(wildcards):
 
 
 def edit_languages(wildcards):
-    return list(STUDY.solved[wildcards.edit].languages)
+    """Languages whose prompts' keys are solved for."""
+    return list(STUDY.solved[wildcards.edit].prompted)
+
+
+# Values that follow the unedited model, which reads the fact in another language, have a rule of
+# their own.
+TAUGHT = {name: edit for name, edit in STUDY.values.items() if edit.teacher}
+
+
+def taught_settings(wildcards):
+    """Settings of taught values: those of values, and of what is followed."""
+    return value_settings(wildcards) | {"taught": config["values"]["taught"]}
+
+
+def fact_language(wildcards):
+    """The language in which the fact is read."""
+    return TAUGHT[wildcards.values].teacher
+
+
+def question_language(wildcards):
+    """The language in which the edited model is taught."""
+    (code,) = TAUGHT[wildcards.values].languages
+    return code
 
 
 def templates_of_values(wildcards):
@@ -137,7 +159,7 @@ def values_of_block(wildcards):
 
 def is_stacked(wildcards):
     """Whether each language of an edit has values of its own."""
-    return STUDY.solved[wildcards.edit].combine == STACKED
+    return STUDY.solved[wildcards.edit].stacked
 
 
 # Edits in steps: a step is a job of its own, found on the model with the steps before it.

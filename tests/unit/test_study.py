@@ -212,6 +212,7 @@ def test_rows_are_described_in_plain_values():
         "combine": None,
         "protected": False,
         "transport": None,
+        "taught": None,
         "step_size": None,
         "head_language": "en",
         "select": "random",
@@ -286,6 +287,30 @@ def test_faults_of_a_study_file_name_it(tmp_path, content, part):
             {"method": "memit", "train": ["en", "ca"], "transport": "ca"},
             "transport: needs one language in train, found ['en', 'ca']",
         ),
+        (
+            {"method": "memit", "train": "en", "taught": "source"},
+            "taught: source is the language of the edit",
+        ),
+        (
+            {"method": "memat", "train": "en", "heads": "en", "taught": ["ca", "fr"]},
+            "taught: 'fr' is unknown; allowed: en, ca",
+        ),
+        (
+            {"method": "memit", "train": ["en", "ca"], "combine": "stacked", "taught": "ca"},
+            "taught: needs one language in train, found ['en', 'ca']",
+        ),
+        (
+            {"method": "memit", "train": "en", "taught": ["ca", "target"]},
+            "taught: must have no repeats, found ['ca', 'target']",
+        ),
+        (
+            {"method": "memit", "train": "en", "taught": "ca", "transport": "ca"},
+            "taught: is not for rows with transport",
+        ),
+        (
+            {"method": "in_context", "train": "en", "taught": "ca"},
+            "taught: method in_context takes no such key",
+        ),
         ({"method": "memit", "train": ["en", "en"]}, "train: must have no repeats"),
         (
             {"method": "memit", "train": ["en", "ca"], "combine": "joint", "solver": "pmet"},
@@ -339,6 +364,42 @@ def test_transported_keys_are_a_row_beside_the_plain_one():
     assert found["memit_en_to-ca+es"].model.id == "memit-en-to-ca+es"
     assert found["memit_en_to-ca"].described()["transport"] == "ca"
     assert list(study.values) == ["memit-en"]
+
+
+def test_taught_languages_are_a_row_beside_the_plain_one_with_values_of_their_own():
+    plain = {"method": "memit", "train": "en"}
+    taught = {**plain, "taught": ["target", "es"]}
+    corrected = {**taught, "method": "memat", "heads": "en"}
+    rows = [UNEDITED, plain, taught, corrected, {**taught, "solver": "pmet"}]
+    study = plan_study(complete(rows, targets=("ca", "es")))
+    found = {row.name: row for row in study.main.rows}
+    assert list(found)[2:4] == ["memit_en_taught-ca+es", "memat_en_taught-ca+es_en"]
+    row = found["memit_en_taught-ca+es"]
+    assert row.baselines == ("unedited", "memit_en")
+    assert row.described()["taught"] == "ca+es"
+    assert (row.model.languages, row.model.prompted) == (("en",), ("en", "ca", "es"))
+    (edit,) = row.model.edits
+    assert (edit.id, edit.stacked, edit.prompted) == (
+        "memit-en-taught-ca+es",
+        True,
+        ("en", "ca", "es"),
+    )
+    assert [values.id for values in edit.values] == [
+        *("memit-en", "memit-ca-teacher-en", "memit-es-teacher-en")
+    ]
+    assert found["memat_en_taught-ca+es_en"].baselines == ("unedited", "memit_en_taught-ca+es")
+    of_pmet = [values.id for values in found["pmet_en_taught-ca+es"].model.edits[0].values]
+    assert of_pmet == ["pmet-en", "pmet-ca-teacher-en", "pmet-es-teacher-en"]
+
+
+def test_a_teacher_with_examples_needs_other_facts():
+    row = {"method": "memit", "train": "en", "taught": "ca"}
+    alone = {"donor": 0, "tuning": 0}
+    (fault,) = experiment_faults(complete([row], blocks=alone))
+    assert fault.startswith("experiments[0].taught: values.taught.examples (1) are donor or tuning")
+    assert not [*experiment_faults(complete([row], blocks={**alone, "donor": 4}))]
+    none = {"taught": {"examples": 0}}
+    assert not [*experiment_faults(complete([row], blocks=alone, values=none))]
 
 
 def test_a_study_leaves_out_what_its_model_cannot_have(paper):

@@ -76,6 +76,7 @@ FAULTS = [
     ({**STEPS, "steps": 101}, {}, "steps: 101 steps are more than the 100 facts"),
     (STEPS, {"blocks": {"size": None}}, "steps: blocks.size is null"),
     ({**STEPS, "transport": "ca"}, {}, "steps: is not for rows with transport"),
+    ({**STEPS, "taught": "ca"}, {}, "steps: is not for rows with taught"),
     ({**ONCE, "keep_earlier": False}, {}, "keep_earlier: is for rows with steps"),
     ({"method": "unedited", "steps": 2}, {}, "steps: method unedited takes no such key"),
     ({"method": "in_context", "train": "en", "steps": 2}, {}, "takes no such key"),

@@ -137,3 +137,11 @@ def _batch(suffixes: SuffixBatch, rows: Sequence[ValueRow]) -> ValueBatch:
         *(torch.tensor(column, device=device) for column in (*of_rows, row, position, token)),
         torch.tensor(weight, device=device, dtype=torch.promote_types(dtype, torch.float32)),
     )
+
+
+def row_batches(
+    model: EditableModel, rows: Sequence[ValueRow], first_layer: int, token_budget: int
+) -> list[ValueBatch]:
+    """Rows of one's own, run once up to what a δ changes."""
+    batches = prepare_suffixes(model, [row.tokens for row in rows], first_layer, token_budget)
+    return [_batch(batch, [rows[n] for n in batch.rows.tolist()]) for batch in batches]

@@ -1,15 +1,12 @@
 """Value vectors z: what the value layer should give out at the subject's last token.
 
-Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not
-interact: the loss of a batch is the sum of the facts' losses, every fact has its
-own δ, Adam state, norm bound and stop, so each follows the trajectory it would
-follow alone. PMET (Li et al. 2023) has two δs per fact, added at two hook points of the
-value layer; layerwise values (`memat.edit.spread`) have one in every edit layer; a
-joint δ (the paper's appendix H) serves the prompts of several languages. The plain
-one-fact loop is `tests/oracles.py`.
+Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not interact: every
+one has its own δ, Adam state, norm bound and stop, so each follows the trajectory it would follow
+alone. PMET (Li et al. 2023) has two δs per fact, at two hook points of the value layer; layerwise
+values (`memat.edit.spread`) have one in every edit layer; a joint δ (the paper's appendix H)
+serves the prompts of several languages. The plain one-fact loop is `tests/oracles.py`.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,7 +19,7 @@ from memat.edit.hook_points import HookPoints
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, can_be_joint
 from memat.edit.spread import RESIDUAL, hook_points_of
-from memat.edit.value_rows import ValueBatch, value_batches, without_finished
+from memat.edit.value_rows import ValueBatch, row_batches, value_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving
 from memat.model.editable import EditableModel
@@ -30,16 +27,11 @@ from memat.model.hooks import output_changed, outputs_seen, stopping_after
 from memat.model.sentences import EditRequest
 from memat.model.suffix import run_suffixes
 
-log = logging.getLogger("memat")
-
 
 @dataclass(frozen=True)
 class ValueSettings:
-    """Settings of the value optimisation (config section `values`).
-
-    clamp: bound of each ‖δ‖ in units of the ‖h₀‖ at its hook point. stop_loss: a fact below it
-    is finished. spread: `residual` or `layerwise` (`memat.edit.spread`).
-    """
+    """Config section `values`. clamp: bound of each ‖δ‖ in units of the ‖h₀‖ at its hook point.
+    stop_loss: facts below it are finished. spread: `residual` or `layerwise`."""
 
     learning_rate: float
     steps: int
@@ -79,13 +71,11 @@ def optimise_values(
 ) -> Values:
     """Optimise δ of every fact and return z = h₀ + δ at the value layer, the last of `layers`.
 
-    With layerwise spread there is a δ in each of the layers, on the output u of its MLP
-    projection; z of a layer is that output in the forward pass with all δ in place, and u
-    under the plain template takes the place of h₀.
-    contexts: templates with `{}` for the prompt; the first must be the plain "{}",
-    whose row gives h₀. kl_prompt: "{} is a" in the language of the requests.
-    solver: at whose hook points δ is added (`memat.edit.solvers`); where it has several, h₀, δ
-    and z returned are those of the last, the target module.
+    Layerwise there is a δ in each layer, on the output u of its MLP projection; z of a layer is
+    that output with all δ in place, and u under the plain template takes the place of h₀.
+    contexts: templates with `{}` for the prompt; the first must be the plain "{}", whose row
+    gives h₀. kl_prompt: "{} is a" in the language of the requests. solver: at whose hook points
+    (`memat.edit.solvers`) δ is added; of several, what is returned is of the target module.
     Raises NonFiniteValue(case id), ConfigError (value layer is the model's last, spread).
     """
     found = optimise_joint_values(
@@ -106,12 +96,10 @@ def optimise_joint_values(
 ) -> Values:
     """One δ per fact for its prompts in all languages (the paper's appendix H).
 
-    The same facts in the same order in every language. NLL is averaged over all templates,
-    KL over languages; ‖h₀‖ in clamp and weight decay is the mean over languages.
-    Returns z = h₀(language) + δ and h₀, (n_languages, n_facts, d_model), or those of every
-    layer, (n_layers, n_languages, n_facts, d_model).
-    Raises NonFiniteValue(case id), ConfigError (value layer, facts, a solver of one language,
-    spread).
+    The same facts in the same order in every language. NLL is averaged over all templates, KL over
+    languages; ‖h₀‖ in clamp and weight decay is the mean over languages. Returns z = h₀(language)
+    + δ and h₀, (n_languages, n_facts, d_model), or those of every layer, with n_layers before that.
+    Raises NonFiniteValue(case id), ConfigError (value layer, facts, solver of one language, spread).
     """
     _check_task(model, requests_by_language, layers[-1], solver)
     points = hook_points_of(model, layers, solver, settings.spread)
@@ -126,6 +114,23 @@ def optimise_joint_values(
     requests, n_languages = requests_by_language[0], len(requests_by_language)
     initial = _plain_outputs(model, points, batches, n_languages, len(requests), None)
     reference = _reference(model, batches, n_languages * len(requests))
+    return _descend(model, points, batches, initial, reference, requests, settings)
+
+
+def optimise_on_rows(
+    model, requests, rows, wanted, layers, settings: ValueSettings, token_budget: int, solver: str
+) -> Values:
+    """As `optimise_joint_values` of one language, from KL terms alone: KL(now ‖ reference) by row.
+
+    rows: without targets; `request` numbers references, and a fact's plain row has the fact's.
+    wanted: the first references, (n, vocabulary) log-probabilities; others are the model's own.
+    """
+    _check_task(model, [requests], layers[-1], solver)
+    points = hook_points_of(model, layers, solver, settings.spread)
+    batches = row_batches(model, rows, points.first_layer, token_budget)
+    initial = _plain_outputs(model, points, batches, 1, len(requests), None)
+    reference = _reference(model, batches, 1 + max(row.request for row in rows))
+    reference[: len(wanted)] = wanted
     return _descend(model, points, batches, initial, reference, requests, settings)
 
 
@@ -233,8 +238,7 @@ def _descend(
 
 
 def _loss_and_gradient(model, points, batches, delta, reference, norms, settings: ValueSettings):
-    """Loss of every fact, (n_facts,), its gradient in δ, (n_facts, n_points, d_model), and the
-    batches as they fitted into memory."""
+    """Losses, (n_facts,), their gradient in δ, (n_facts, n_points, d_model), and fitting batches."""
     loss = norms.new_zeros(len(norms))
     gradient = torch.zeros_like(delta)
 

@@ -29,7 +29,8 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
 
     summary: as made by `memat.report.tables.summary_frame`. rows: of the same study file.
     edited_in: languages joined by `+`, with how several are combined, with the method of a model
-    that is told the facts, where keys are transported to, and whether subjects are protected; or `unedited`.
+    that is told the facts, where keys are transported
+    to, in which languages it is taught, and whether subjects are protected; or `unedited`.
     """
     edited_in = {row["name"]: _edited_in(row) for row in rows if row["head_language"] is None}
     shown = summary.filter(pl.col("experiment").is_in(list(edited_in)))
@@ -45,8 +46,10 @@ def _edited_in(row: dict) -> str:
     told = row["method"] if row["method"] in CONTEXT_METHODS else None
     protected = "protected" if row["protected"] else None
     moved = f"to {row['transport']}" if row["transport"] else None
+    taught = f"taught {row['taught']}" if row["taught"] else None
     steps = f"by {row['step_size']}" if row["step_size"] else None
-    parts = [row["edit_language"] or UNEDITED, row["combine"], moved, told, protected, steps]
+    crossing = [row["combine"], moved, taught]
+    parts = [row["edit_language"] or UNEDITED, *crossing, told, protected, steps]
     return " ".join(part for part in parts if part)
 
 

@@ -16,9 +16,9 @@ def with_baselines(rows: Sequence[Row]) -> list[Row]:
     Every row − unedited; an edit, with corrections or without, − in_context in its languages;
     another solver − the default one of the same languages; in steps − all facts at once, and
     without the term of earlier keys − with it; with protected subjects − without; with
-    transported keys − without; an edit in several languages − that in each alone; the sum of
-    several languages' deltas − one joint delta; their values stacked in one solve − the sum, and −
-    one joint delta; memat or iti (located or random) − the same edit without corrections; random
+    transported keys, or taught values − without; an edit in several languages − that in each alone;
+    the sum of several languages' deltas − one joint delta; their values stacked in one solve − the
+    sum, and − one joint delta; memat or iti (located or random) − the same edit without corrections; random
     heads − located heads of the same edit, language, number and strength; recycled corrections −
     those of the same facts. Rows on other facts are not compared.
     """
@@ -63,6 +63,8 @@ def _simpler_edit(one, two) -> bool:
         return one.protected
     if replace(one, transport=()) == two:
         return bool(one.transport)
+    if replace(one, taught=()) == two:
+        return bool(one.taught)
     if len(two.languages) == 1 and replace(one, languages=two.languages, combine=None) == two:
         return two.languages[0] in one.languages
     return replace(one, combine=two.combine) == two and (one.combine, two.combine) in COMPARED

@@ -25,6 +25,9 @@ class Edit:
     for the prompts of all) or `stacked` (values of each, one solve). learning_rate: of the values, where it is not the configured one.
     protected: keys of subjects that are neither edited nor evaluated count as old keys.
     transport: languages that the keys of an edit in one language are transported to.
+    taught: languages in which an edit in one language has values that follow the unedited model
+    where it reads the fact in the edit language; they are solved for with its own, as stacked ones.
+    teacher: of such values, the language that the fact is read in.
     step_size: of an edit in steps, facts of each: a step is found on the model with those before
     it. keep_earlier: the keys of the facts of earlier steps are a term of its solve.
     """
@@ -35,6 +38,8 @@ class Edit:
     learning_rate: float | None = None
     protected: bool = False
     transport: tuple[str, ...] = ()
+    taught: tuple[str, ...] = ()
+    teacher: str | None = None
     step_size: int | None = None
     keep_earlier: bool = True
 
@@ -42,6 +47,8 @@ class Edit:
     def id(self) -> str:
         rate = "" if self.learning_rate is None else f"-lr{self.learning_rate:g}"
         carried = f"-to-{'+'.join(self.transport)}" if self.transport else ""
+        carried += f"-taught-{'+'.join(self.taught)}" if self.taught else ""
+        carried += f"-teacher-{self.teacher}" if self.teacher else ""
         protected = "-protected" if self.protected else ""
         steps = "" if self.step_size is None else f"-by{self.step_size}"
         free = "" if self.keep_earlier else "-free"
@@ -53,11 +60,23 @@ class Edit:
         return "-".join(filter(None, ("+".join(self.languages), self.combine)))
 
     @property
+    def prompted(self) -> tuple[str, ...]:
+        """Languages whose prompts it needs of each fact: its own, and those it is taught in."""
+        return (*self.languages, *self.taught)
+
+    @property
     def values(self) -> tuple["Edit", ...]:
         """The edits whose values this one carries into the weights; of stacked languages one each."""
         solver = solvers.values_solver(self.solver)
-        found = replace(self, solver=solver, protected=False, transport=())
+        found = replace(self, solver=solver, protected=False, transport=(), taught=())
+        if self.taught:
+            return (found, *(found._taught_in(code) for code in self.taught))
         return found._by_language if self.combine == STACKED else (found,)
+
+    @property
+    def stacked(self) -> bool:
+        """Whether each of the languages whose prompts it needs has values of its own."""
+        return self.combine == STACKED or bool(self.taught)
 
     @property
     def parts(self) -> tuple["Edit", ...]:
@@ -69,6 +88,10 @@ class Edit:
     @property
     def _by_language(self) -> tuple["Edit", ...]:
         return tuple(replace(self, languages=(code,), combine=None) for code in self.languages)
+
+    def _taught_in(self, code: str) -> "Edit":
+        (read,) = self.languages
+        return replace(self, languages=(code,), teacher=read)
 
 
 @dataclass(frozen=True)
@@ -138,6 +161,11 @@ class EditedModel:
         if self.context:
             return (self.context.language,)
         return distinct(code for edit in self.edits for code in edit.languages)
+
+    @property
+    def prompted(self) -> tuple[str, ...]:
+        """Languages that each fact it is given has a prompt in."""
+        return distinct((*self.languages, *(c for edit in self.edits for c in edit.taught)))
 
 
 def distinct(items: Iterable[Item]) -> tuple[Item, ...]:

@@ -45,6 +45,7 @@ def experiment_faults(config: dict) -> Iterator[str]:
         place = f"experiments[{position}]"
         faults = [*row_faults(row, place, config)]
         faults += [*_recycled_faults(row, place, config), *_protected_faults(row, place, config)]
+        faults += _taught_faults(row, place, config)
         yield from faults
         if faults:
             continue
@@ -164,26 +165,29 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         yield f"{place}.train: method {method} says each fact in one language, found {several}"
     if isinstance(several, list) and len(set(several)) < len(several):
         yield f"{place}.train: must have no repeats, found {several}"
-    yield from _transport_faults(row, place, languages)
+    for key in ("transport", "taught"):
+        yield from _crossing_faults(row, key, place, languages)
+    if row.get("transport") and row.get("taught"):
+        yield f"{place}.taught: is not for rows with transport"
     yield from _step_faults(row, place, config)
     if "combine" in row and not (isinstance(several, list) and len(several) > 1):
         yield f"{place}.combine: needs several languages in train"
 
 
-def _transport_faults(row: dict, place: str, languages: Sequence[str]) -> Iterator[str]:
-    """Keys transported to languages that the run has not, or that the edit has already."""
-    asked = one_or_several(row.get("transport", []))
+def _crossing_faults(row: dict, key: str, place: str, languages: Sequence[str]) -> Iterator[str]:
+    """An edit that is to cross to languages that the run has not, or that it has already."""
+    asked = one_or_several(row.get(key) or [])
     trained = language_codes(row.get("train", []), languages)
     if asked and len(trained) > 1:
-        yield f"{place}.transport: needs one language in train, found {list(trained)}"
+        yield f"{place}.{key}: needs one language in train, found {list(trained)}"
         return
     for word in asked:
         if word not in (*languages, *WORDS):
-            yield f"{place}.transport: {allowed_values(word, languages)}"
+            yield f"{place}.{key}: {allowed_values(word, languages)}"
         elif language_code(word, languages) in trained:
-            yield f"{place}.transport: {word} is the language of the edit; name another"
-    if len(set(asked)) < len(asked):
-        yield f"{place}.transport: must have no repeats, found {asked}"
+            yield f"{place}.{key}: {word} is the language of the edit; name another"
+    if len({language_code(word, languages) for word in asked}) < len(asked):
+        yield f"{place}.{key}: must have no repeats, found {asked}"
 
 
 def _step_faults(row: dict, place: str, config: dict) -> Iterator[str]:
@@ -193,8 +197,9 @@ def _step_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         if row.get("keep_earlier") is not None:
             yield f"{place}.keep_earlier: is for rows with steps"
         return
-    if row.get("transport"):
-        yield f"{place}.steps: is not for rows with transport"
+    for key in ("transport", "taught"):
+        if row.get(key):
+            yield f"{place}.steps: is not for rows with {key}"
     if solver in solver_names() and (fault := stepwise_fault(solver)):
         yield f"{place}.steps: solver {fault}"
     n_facts = facts_edited(row, config["blocks"]["size"], config["blocks"]["tuning"])
@@ -232,4 +237,15 @@ def _protected_faults(row: dict, place: str, config: dict) -> Iterator[str]:
             f"{place}.{key}: {what} those of the donor and tuning facts, but"
             " blocks.donor and blocks.tuning are 0; set one of them, or"
             " covariance.protected_subjects.source: list"
+        )
+
+
+def _taught_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """Taught values without any other facts as examples."""
+    place = f"{place} ({row['name']})" if row.get("name") else place
+    number, blocks = config["values"]["taught"]["examples"], config["blocks"]
+    if row.get("taught") and number and not (blocks["donor"] or blocks["tuning"]):
+        yield (
+            f"{place}.taught: values.taught.examples ({number}) are donor or tuning facts, but"
+            " blocks.donor and blocks.tuning are 0; set one of them, or values.taught.examples: 0"
         )

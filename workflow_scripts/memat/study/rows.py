@@ -31,7 +31,7 @@ NEEDED_KEYS = {
     "iti": ("train", "heads"),
     **dict.fromkeys(CONTEXT_METHODS, ("train",)),
 }
-_EDIT_KEYS = ("train", "combine", "transport", "solver", "learning_rate", "protected")
+_EDIT_KEYS = ("train", "combine", "transport", "taught", "solver", "learning_rate", "protected")
 _EDIT_KEYS += ("steps", "keep_earlier")
 ALLOWED_KEYS = {
     "unedited": (),
@@ -119,6 +119,7 @@ class Row:
             "combine": edit.combine if edit else None,
             "protected": edit.protected if edit else None,
             "transport": "+".join(edit.transport) or None if edit else None,
+            "taught": "+".join(edit.taught) or None if edit else None,
             "step_size": edit.step_size if edit else None,
             "head_language": correction.heads.language if correction else None,
             "select": correction.select if correction else None,
@@ -159,8 +160,9 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
         row["train"] = language_codes(row["train"], defaults.languages)
         if len(row["train"]) > 1:
             row["combine"] = row.get("combine", SUM)
-    if "transport" in row:
-        row["transport"] = language_codes(row["transport"], defaults.languages)
+    for key in ("transport", "taught"):
+        if key in row:
+            row[key] = language_codes(row[key], defaults.languages)
     if "heads" in row:
         row["heads"] = language_code(row["heads"], defaults.languages)
     # what is configured is the edit that other reports have
@@ -200,8 +202,9 @@ def edited_model(row: dict, defaults: Defaults) -> EditedModel:
         row.get("learning_rate"),
         row.get("protected", defaults.protected),
         row.get("transport", ()),
-        row.get("step_size"),
-        row.get("keep_earlier", True),
+        row.get("taught", ()),
+        step_size=row.get("step_size"),
+        keep_earlier=row.get("keep_earlier", True),
     )
     if "heads" not in row:
         return EditedModel((edit,))
@@ -226,6 +229,7 @@ def automatic_name(row: dict) -> str:
     parts = [first_word, "+".join(row["train"])]
     parts += [row["combine"]] if "combine" in row else []
     parts += [f"to-{'+'.join(row['transport'])}"] if "transport" in row else []
+    parts += [f"taught-{'+'.join(row['taught'])}"] if "taught" in row else []
     parts += [row["heads"]] if "heads" in row else []
     parts += [solver] if own_solver else []
     parts += ["recycled"] if row.get("recycled") else []

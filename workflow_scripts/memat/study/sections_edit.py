@@ -89,6 +89,16 @@ class Edit(Section):
             yield "layers", f"must be ascending without repeats, found {self.layers}"
 
 
+class TaughtValues(Section):
+    """Of experiments with `taught`; the rest as above."""
+
+    tokens: Count = 3
+    """how many tokens of the teacher's greedy answer are followed, at most; 1: its next token"""
+    examples: Number = 1
+    """how many other facts the teacher reads first, in both languages with their targets: of
+    blocks.donor, or of blocks.tuning for an edit of donor facts; 0: the new fact alone"""
+
+
 @with_leaf_sections(SOLVERS, "values")
 class Values(Section):
     """The vector z of each fact, by gradient (Adam)."""
@@ -111,6 +121,7 @@ class Values(Section):
     """a fact below it is finished"""
     shard_size: Count = 50
     """facts per job; a killed job loses its shard"""
+    taught: TaughtValues = TaughtValues()
 
 
 @with_leaf_sections(SOLVERS, "deltas")

@@ -66,6 +66,10 @@ class Experiment(Section):
     transport: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
     """of an edit in one language: languages whose keys are guessed and written too, without a
     prompt in them: k + mean key there − mean key here, over other subjects"""
+    taught: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
+    """of an edit in one language: languages that it is taught in, without a target in them: values
+    that make what the model says after a question there follow what it says, unedited, where it
+    reads the fact in `train` before; one update from the keys of all"""
     solver: Annotated[Literal[*solver_names()] | None, Field(description=solvers_in_words())] = None
     learning_rate: Positive | None = None
     """overrides values.learning_rate"""

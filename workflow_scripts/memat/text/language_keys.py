@@ -16,6 +16,7 @@ READ = {
     "make_templates": {"language_keys": ("openers",)},
     "sample_text": {"language_keys": ("openers",)},
     "optimise_values": {"language_keys": ("kl_prompt",)},
+    "optimise_taught_values": {"language_keys": ("kl_prompt",)},
     "edit_step": {"language_keys": ("kl_prompt",)},
     "fit_corrections": {"language_keys": ("kl_prompt",)},
     "search_settings": {"language_keys": ("kl_prompt",)},
