@@ -13,9 +13,9 @@ rule optimise_values:
         log_path("optimise_values", "{values}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("optimise_values", "{values}/block_{block}_{shard}")
-    priority: 1
     wildcard_constraints:
         values=one_of(STUDY.values.keys() - TAUGHT.keys()),
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -54,10 +54,10 @@ rule optimise_taught_values:
         benchmark_path("optimise_taught_values", "{values}/block_{block}_{shard}")
     wildcard_constraints:
         values=one_of(TAUGHT),
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
-    priority: 1
     resources:
         mem_mb=model_memory,
         batch_mb=COMPUTE["memory_mb"],
