@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -449,13 +448,12 @@ def test_values_of_both_languages_together_are_not_for_pmet(project, config):
     ],
 )
 def test_workflow_prints_the_message_and_stops(unstarted, changes, part):
-    started = time.monotonic()
     outcome = unstarted.snakemake("--configfile", unstarted.config(**changes))
     assert outcome.code == 1
+    assert not outcome.jobs, "none is planned"
     assert part in outcome.text
     assert "Traceback" not in outcome.text
     assert not (unstarted.folder / "results-tiny").exists()
-    assert time.monotonic() - started < 30
 
 
 def test_export_of_an_adapter_goes_to_a_folder_of_its_own(unstarted):

@@ -334,51 +334,6 @@ def test_another_results_folder_uses_what_belongs_to_the_model(finished, planned
     assert jobs.keys() & of_model == {"estimate_covariance", "add_moments"}
 
 
-NEAREST = '''"""Nearest: MEMIT's values, all old keys alike."""
-
-from memat.study.section import Positive, Section
-
-LABEL = "Nearest keys"
-VALUES = "memit"
-
-
-class Deltas(Section):
-    """Of experiments with solver: nearest."""
-
-    old: Positive = 3.0
-    """weight of old keys"""
-
-
-SETTINGS = {"deltas": Deltas}
-
-
-def share(residual, layers_left):
-    return residual / layers_left
-
-
-def solve(keys, moment, settings, layer):
-    from memat.edit.linear import identity, solve_keys
-
-    return solve_keys(keys, identity(moment), settings.own["old"], layer)
-'''
-SHOUT = '''"""shout: every word in capitals (as an example)."""
-
-from memat.text.engine import Translation
-
-SETTINGS = {}
-
-
-def make(own, batch_size, threads):
-    return ShoutEngine()
-
-
-class ShoutEngine:
-    name = "shout"
-    whole_sources = False
-
-    def translate(self, sentences):
-        return [Translation(text.upper()) for text in sentences]
-'''
 OWN_FORMAT = '''"""own: CounterFact's records (as an example)."""
 
 from memat.text.readers import counterfact
@@ -395,13 +350,17 @@ def read(path, own):
 '''
 
 
+def text_of(name: str) -> str:
+    return (LIBRARY / name).read_text(encoding="utf-8")
+
+
 # a new leaf of each kind, and its text
 LEAVES = {
-    "edit/solvers/nearest.py": NEAREST,
+    "edit/solvers/nearest.py": text_of("edit/solvers/emmet.py").replace("EMMET", "Nearest keys"),
     "evaluate/metrics/failure.py": failure_metric({"rewrite": "EF", "paraphrase": "PF"}),
-    "text/engines/shout.py": SHOUT,
+    "text/engines/given.py": text_of("text/engines/table.py"),
     "text/readers/own.py": OWN_FORMAT,
-    "model/architectures/phi.py": (LIBRARY / "model/architectures/gpt2.py").read_text(),
+    "model/architectures/phi.py": text_of("model/architectures/gpt2.py"),
 }
 
 
@@ -431,7 +390,9 @@ def test_new_leaves_rerun_nothing_until_they_are_used(finished, planned, followe
     assert jobs == SUMMARY
     own = {"solve_deltas": 1, "score": 1, "measure_damage": 1}
     assert planned(with_leaves(finished)) == {**own, **STUDY, **SCORE_FIGURES}
-    assert planned(finished.config(translate__engine="shout")) == {"translate": 1, **ALIGN}
+    given = {"engine": "given", "given": TINY["translate"]["table"]}
+    config = finished.config(translate=TINY["translate"] | given)
+    assert planned(config) == {"translate": 1, **ALIGN}
     jobs = planned(finished.config(facts__format="own"))
     assert set(jobs) == {"read_facts"} | followers["read_facts"]
 
