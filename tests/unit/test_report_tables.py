@@ -167,9 +167,22 @@ def test_bold_is_the_best_edited_experiment_of_every_column(tables):
         for language in LANGUAGES:
             names = summary["experiment"].unique()
             column = {name: cells[name, metric, language] for name in names}
-            best = max(value for name, (value, _, _) in column.items() if name != "unedited")
+            edited = {n: v for n, (v, _, _) in column.items() if n != "unedited"}
+            best = {n for n, v in edited.items() if v == max(edited.values())}
             bold = {name for name, (_, _, is_bold) in column.items() if is_bold}
-            assert bold == {n for n, (v, _, _) in column.items() if v == best and n != "unedited"}
+            assert bold == (best if best != set(edited) else set())
+
+
+def test_where_all_edited_experiments_are_equal_none_is_bold_and_zero_has_no_sign(tables):
+    _, summary, _ = tables
+    equal = summary.with_columns(value=pl.lit(-0.01), low=pl.lit(-0.02), high=pl.lit(0.0))
+    table = markdown_table(equal, FAMILIES, 0.95)
+    assert not any(bold for _, _, bold in parse_markdown(table).values())
+    assert "-0.0" not in table
+    best = pl.col("experiment") == "memit-en"
+    told = equal.with_columns(value=pl.when(best).then(0.2).otherwise("value"))
+    cells = parse_markdown(markdown_table(told, FAMILIES, 0.95))
+    assert {name for (name, *_), (_, _, bold) in cells.items() if bold} == {"memit-en"}
 
 
 def test_a_metric_nobody_has_is_an_empty_cell_and_not_a_number():

@@ -149,7 +149,7 @@ def _points(row: dict) -> str:
     """`+10.1 points [8.1, 12.4]`."""
     if row["low"] is None:
         return f"{row['difference']:+.1f} points"
-    return f"{row['difference']:+.1f} points [{row['low']:.1f}, {row['high']:.1f}]"
+    return f"{row['difference']:+z.1f} points [{row['low']:z.1f}, {row['high']:z.1f}]"
 
 
 def _moved(row: dict) -> str:

@@ -20,8 +20,9 @@ def markdown_table(summary: pl.DataFrame, families: Sequence[str], confidence: f
 
     summary: as made by `memat.report.tables.summary_frame`. A cell is the value and,
     in parentheses, half the width of its interval, both in percent; the best edited
-    experiment of a column is bold, as are its ties at the printed precision. Published
-    numbers, another model's and without intervals, stand below and take no part in that.
+    experiment of a column is bold, as are its ties at the printed precision, unless all are
+    equal. Published numbers, another model's and without intervals, stand below and take no
+    part in that.
     """
     sections = [_section(summary, family) for family in families]
     return "\n".join([*sections, legend(summary, families, confidence)])
@@ -60,13 +61,15 @@ def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, s
     rows = summary.filter(metric=metric.name, eval_language=language)
     edited = rows.filter(~pl.col("method").is_in(NOT_EDITED))["value"].drop_nulls()
     extreme = edited.max() if metric.leaf.HIGHER_IS_BETTER else edited.min()
-    best = f"{extreme:.1f}" if len(edited) else None
+    printed = {f"{value:z.1f}" for value in edited}
+    # where all are equal none is the best
+    best = f"{extreme:z.1f}" if len(printed) > 1 or len(edited) == 1 else None
     cells = {}
     for row in rows.iter_rows(named=True):
         if row["value"] is None:
             cells[row["experiment"]] = MISSING
             continue
-        value = f"{row['value']:.1f}"
+        value = f"{row['value']:z.1f}"
         if row["low"] is None:
             cells[row["experiment"]] = value
             continue
