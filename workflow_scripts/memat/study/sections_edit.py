@@ -92,8 +92,9 @@ class Edit(Section):
 class TaughtValues(Section):
     """Of experiments with `taught`; the rest as above."""
 
-    tokens: Count = 3
-    """how many tokens of the teacher's greedy answer are followed, at most; 1: its next token"""
+    tokens: Count = 1
+    """how many tokens of the teacher's greedy answer are followed, at most; 1: its next token.
+    Each more costs about as much as the first"""
     examples: Number = 1
     """how many other facts the teacher reads first, in both languages with their targets: of
     blocks.donor, or of blocks.tuning for an edit of donor facts; 0: the new fact alone"""
