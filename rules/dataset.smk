@@ -106,7 +106,7 @@ else:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
         resources:
-            mem_mb=growing(4000),
+            mem_mb=translator_memory,
             runtime=720,
         params:
             **language_pair("translate"),
@@ -164,7 +164,7 @@ else:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=growing(4000),
+            mem_mb=growing(2500),
             runtime=60,
         params:
             **language_pair("repair_structure"),
@@ -193,7 +193,7 @@ else:
             "../envs/memat.yaml"
         threads: 1
         resources:
-            mem_mb=growing(4000),
+            mem_mb=growing(2500),
             runtime=30,
         params:
             **language_pair("duplicate_gender"),
@@ -280,7 +280,7 @@ rule join_languages:
         "../envs/memat.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(2500),
         runtime=10,
     params:
         source=SOURCE,
@@ -360,6 +360,7 @@ rule measure_overlap:
         log_path("measure_overlap"),
     benchmark:
         benchmark_path("measure_overlap")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -391,6 +392,7 @@ rule assign_blocks:
         log_path("assign_blocks"),
     benchmark:
         benchmark_path("assign_blocks")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: 1

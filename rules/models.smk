@@ -103,6 +103,7 @@ rule estimate_covariance:
         log_path("estimate_covariance", "{shard}"),
     benchmark:
         benchmark_path("estimate_covariance", "{shard}")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -132,6 +133,7 @@ rule add_moments:
         log_path("add_moments"),
     benchmark:
         benchmark_path("add_moments")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -96,6 +96,12 @@ def files_of_engine(wildcards):
     return list(engine.files_of(translate_settings(wildcards)).values())
 
 
+def translator_memory(wildcards, attempt):
+    """More where a network translates. Without one it fits beside a job with the model under edit."""
+    settings = translate_settings(wildcards)
+    return (4000 if "beam_size" in settings[settings["engine"]] else 2500) * attempt
+
+
 def translation_engine(wildcards):
     """What a job that translates uses of the engines."""
     return engine.leaves_of_engine(translate_settings(wildcards)["engine"])
