@@ -63,6 +63,7 @@ def test_memory_grows_with_the_attempt(profile):
     asked = re.findall(r"mem_mb=([^,]+),", RULES)
     assert {ask for ask in asked if not re.fullmatch(r"growing\(\d+\)", ask)} == {
         "model_memory",
+        "translator_memory",
         "tune_memory",
         "model_memory if SUBJECT_ALIGNMENT else growing(2000)",
     }
