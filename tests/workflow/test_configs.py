@@ -87,13 +87,14 @@ def test_the_example_to_copy_makes_its_dataset_and_plans_its_table(tmp_path):
     assert kept.height + lost.height == 30
     outcome = project.snakemake("--configfile", config, "--dry-run")
     assert outcome.code == 0, outcome.text
-    expected = {"optimise_values": 2, "solve_deltas": 2, "score": 3}
+    expected = {"optimise_values": 1, "solve_deltas": 1, "score": 2}
     assert outcome.jobs.items() >= expected.items()
     assert "fit_corrections" not in outcome.jobs
-    # the row that is a comment in the file, with its # taken away
+    # the rows that are comments in the file, with their # taken away
     text = (REPOSITORY / "configs/own.yaml").read_text(encoding="utf-8")
-    rows = yaml.safe_load(text.replace("# - {name: memat", "- {name: memat"))["experiments"]
+    rows = yaml.safe_load(text.replace("# - {name: mem", "- {name: mem"))["experiments"]
     longer = project.config("configs/own.yaml", **OWN, experiments=rows)
     outcome = project.snakemake("--configfile", longer, "--dry-run")
     assert outcome.code == 0, outcome.text
-    assert outcome.jobs.items() >= {**expected, "fit_corrections": 1, "score": 4}.items()
+    more = {"optimise_values": 2, "solve_deltas": 2, "fit_corrections": 1, "score": 4}
+    assert outcome.jobs.items() >= more.items()
