@@ -1,9 +1,8 @@
 """Values of one shard of a block's facts that follow the unedited model, which reads the fact."""
 
-import torch
-
 from memat import io
 from memat.edit.requests import requests_of_block
+from memat.edit.storage import shard_tensors
 from memat.edit.taught_values import examples_for_block, optimise_taught_values
 from memat.edit.values import ValueSettings, no_values
 from memat.model.budget import token_budget
@@ -40,13 +39,7 @@ def main(stage: Stage) -> str:
         for group in groups
     ] or [no_values(1, model.d_model, cfg["steps"])]
     cases = [fact.case_id for group in groups for fact in facts[group]]
-    tensors = {
-        "z": torch.cat([values.z for values in found], dim=-2).squeeze(-3),
-        "initial": torch.cat([values.initial for values in found], dim=-2).squeeze(-3),
-        "losses": torch.cat([values.losses for values in found]),
-        "case_ids": torch.tensor(cases, dtype=torch.long),
-    }
-    write_tensors(stage.outputs.values, tensors, stage.provenance)
+    write_tensors(stage.outputs.values, shard_tensors(found, cases), stage.provenance)
     return f"{len(cases)} facts read in {params.read_in}, taught in {params.asked_in}"
 
 

@@ -4,6 +4,7 @@ import torch
 
 from memat import io
 from memat.edit.requests import requests_of_block
+from memat.edit.storage import shard_tensors
 from memat.edit.values import ValueSettings, no_values, optimise_joint_values
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
@@ -34,14 +35,7 @@ def main(stage: Stage) -> str:
         for group in groups
     ] or [no_values(len(requests), model.d_model, cfg["steps"])]
     cases = [request.case_id for group in groups for request in requests[0][group]]
-    # one language is written without its dimension
-    tensors = {
-        "z": torch.cat([values.z for values in found], dim=-2).squeeze(-3),
-        "initial": torch.cat([values.initial for values in found], dim=-2).squeeze(-3),
-        "losses": torch.cat([values.losses for values in found]),
-        "case_ids": torch.tensor(cases, dtype=torch.long),
-    }
-    write_tensors(stage.outputs.values, tensors, stage.provenance)
+    write_tensors(stage.outputs.values, shard_tensors(found, cases), stage.provenance)
     reached = sum(
         int((v.losses.nan_to_num(torch.inf).amin(1) < cfg["stop_loss"]).sum()) for v in found
     )

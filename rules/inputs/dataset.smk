@@ -97,9 +97,8 @@ def files_of_engine(wildcards):
 
 
 def translator_memory(wildcards, attempt):
-    """More where a network translates. Without one it fits beside a job with the model under edit."""
-    settings = translate_settings(wildcards)
-    return (4000 if "beam_size" in settings[settings["engine"]] else 2500) * attempt
+    """What the engine asks for: more where a network translates."""
+    return engine.memory_of(translate_settings(wildcards)["engine"]) * attempt
 
 
 def translation_engine(wildcards):

@@ -8,6 +8,7 @@ import torch
 
 from memat.edit.covariance import ExactSum, KeyMoments
 from memat.edit.update import Delta, edited
+from memat.edit.values import Values
 from memat.errors import DamagedFile
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
@@ -171,3 +172,16 @@ def stack_languages(paths: Sequence[str], n_languages: int, cases: Sequence[int]
     n_shards = len(paths) // n_languages
     shards = [paths[start : start + n_shards] for start in range(0, len(paths), n_shards)]
     return torch.stack([stack_values(own, cases) for own in shards], dim=-3)
+
+
+def shard_tensors(found: Sequence[Values], case_ids: Sequence[int]) -> dict[str, torch.Tensor]:
+    """What a file of values holds: z, initial, losses of all groups of a shard, and their facts.
+
+    One language is written without its dimension.
+    """
+    return {
+        "z": torch.cat([values.z for values in found], dim=-2).squeeze(-3),
+        "initial": torch.cat([values.initial for values in found], dim=-2).squeeze(-3),
+        "losses": torch.cat([values.losses for values in found]),
+        "case_ids": torch.tensor(case_ids, dtype=torch.long),
+    }

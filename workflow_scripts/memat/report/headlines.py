@@ -147,9 +147,8 @@ def _value(row: dict) -> str:
 
 def _points(row: dict) -> str:
     """`+10.1 points [8.1, 12.4]`."""
-    if row["low"] is None:
-        return f"{row['difference']:+.1f} points"
-    return f"{row['difference']:+z.1f} points [{row['low']:z.1f}, {row['high']:z.1f}]"
+    points = f"{row['difference']:+z.1f} points"
+    return points if row["low"] is None else f"{points} [{row['low']:z.1f}, {row['high']:z.1f}]"
 
 
 def _moved(row: dict) -> str:

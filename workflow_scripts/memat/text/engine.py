@@ -116,6 +116,11 @@ def files_of(settings: dict) -> dict[str, str | None]:
     return {f"{name}.{key}": settings[name][key] for key in keys}
 
 
+def memory_of(name: str) -> int:
+    """Megabytes that a job with an engine asks for at first."""
+    return getattr(load_engine(name), "MEMORY_MB", 2500)
+
+
 def fits_one_language(settings: dict) -> tuple[str, object] | None:
     """Key and value of a setting of the chosen engine that fits one target language only."""
     name = settings["engine"]

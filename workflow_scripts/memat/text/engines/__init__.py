@@ -13,6 +13,7 @@ and, where it needs them,
 FILES     keys of its section that name a file it reads: an input of the jobs that translate
 completed(own, source, target)
           its section with what follows from the two languages, whose files are given
+MEMORY_MB what a job that translates asks for, where 2500 is not enough: a network is loaded
 OF_ONE_LANGUAGE
           a key of its section whose value fits one target language only
 """

@@ -28,6 +28,7 @@ class CTranslate2(Section):
 
 
 SETTINGS = {"translate": CTranslate2}
+MEMORY_MB = 4000
 
 
 def make(own: dict, batch_size: int, threads: int) -> "CTranslate2Engine":

@@ -27,6 +27,7 @@ class Transformers(Section):
 
 
 SETTINGS = {"translate": Transformers}
+MEMORY_MB = 4000
 
 
 def make(own: dict, batch_size: int, threads: int) -> "TransformersEngine":
