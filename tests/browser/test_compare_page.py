@@ -22,6 +22,10 @@ gradio = pytest.importorskip("gradio", reason="no gradio here: `make compare` in
 
 PROMPT = "The mother tongue of Miles Davis is"
 TEXT = "document.querySelector('#answers').innerText"
+PROMPT_BOX = "#prompt textarea, #prompt input"
+ASK = "button#ask, #ask button"
+# gradio mounts one component after another: the first that is there says nothing of the others
+PARTS = (PROMPT_BOX, ASK, "#fact input", "#known input", "#answers")
 
 
 def bilingual():
@@ -62,7 +66,7 @@ def address(asking):
 def opened(browser, address):
     browser.requests.clear()
     browser.open(address)
-    browser.wait("!!document.querySelector('#prompt textarea, #prompt input')", 30)
+    browser.wait(f"{list(PARTS)}.every(part => document.querySelector(part))", 30)
     yield browser
     assert browser.evaluate("window.broken") is None
     own = (address, "data:", f"blob:{address}")
@@ -72,13 +76,13 @@ def opened(browser, address):
 def type_prompt(browser, text):
     """As a keyboard would, where the script of the page listens."""
     browser.evaluate(
-        "(() => { const box = document.querySelector('#prompt textarea, #prompt input');"
+        f"(() => {{ const box = document.querySelector({PROMPT_BOX!r});"
         f" box.value = {text!r}; box.dispatchEvent(new Event('input', {{bubbles: true}})); return 1 }})()"
     )
 
 
 def click_ask(browser):
-    browser.evaluate("document.querySelector('button#ask, #ask button').click()")
+    browser.evaluate(f"document.querySelector({ASK!r}).click()")
 
 
 def test_models_stand_side_by_side_with_their_answers_and_next_tokens(opened, asking):
@@ -108,7 +112,7 @@ def pick(browser, name, number):
 
 def test_a_fact_brings_its_prompts_and_no_text_is_markup(opened):
     pick(opened, "fact", 1)
-    box = "document.querySelector('#prompt textarea, #prompt input').value"
+    box = f"document.querySelector({PROMPT_BOX!r}).value"
     opened.wait(f"{box}.includes('rewrite plays the')")
     assert opened.evaluate(box).startswith(EVIL)
     click_ask(opened)
