@@ -278,9 +278,10 @@ def test_the_covariance_is_made_once_per_model_and_settings(folder, tmp_path, no
 
 def test_several_languages_add_up_or_share_their_values(editor):
     fact = memat.Fact(ORGAN.prompt, "Jimi Hendrix", {"en": "trumpet", "ca": "orgue"})
-    total = editor.edit([fact], languages=["en", "ca"])
+    total = editor.edit([fact], languages=["en", "ca"], combine="sum")
     editor.carry([])
-    joint = editor.edit([fact], languages=["en", "ca"], combine="joint")
+    joint = editor.edit([fact], languages=["en", "ca"])
+    assert joint.settings["combine"] == "joint"
     editor.carry([])
     stacked = editor.edit([fact], languages=["en", "ca"], combine="stacked")
     editor.carry([])

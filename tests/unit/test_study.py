@@ -64,8 +64,8 @@ def test_equal_work_is_one_object():
 
 
 def test_a_sum_is_solved_in_parts_and_a_joint_edit_is_not():
-    rows = [{"method": "memit", "train": ["en", "ca"], "combine": how} for how in ("sum", "joint")]
-    study = plan_study(complete(rows))
+    sums = {"method": "memit", "train": ["en", "ca"], "combine": "sum"}
+    study = plan_study(complete([sums, {"method": "memit", "train": ["en", "ca"]}]))
     assert list(study.edits) == ["memit-en+ca-sum", "memit-en+ca-joint"]
     assert list(study.solved) == ["memit-en", "memit-ca", "memit-en+ca-joint"]
     assert study.edits["memit-en+ca-joint"].languages == ("en", "ca")
@@ -88,9 +88,12 @@ def test_stacked_languages_share_a_solve_and_have_values_of_their_own():
 
 
 def test_an_edit_in_three_of_three_languages():
-    rows = [{"method": "memat", "train": ["en", "ca", "es"], "heads": "es"}]
-    study = plan_study(complete(rows, targets=("ca", "es")))
+    row = {"method": "memat", "train": ["en", "ca", "es"], "heads": "es"}
+    rows = [{**row, "combine": "sum"}, {"method": "memit", "train": ["en", "ca"], "solver": "pmet"}]
+    study = plan_study(complete(rows[:1], targets=("ca", "es")))
     assert names(study.main) == ["memat_en+ca+es_sum_es"]
+    without_joint_values = plan_study(complete(rows[1:], targets=("ca", "es")))
+    assert names(without_joint_values.main) == ["pmet_en+ca_sum"]
     assert list(study.solved) == ["memit-en", "memit-ca", "memit-es"]
     assert study.main.languages == ("en", "ca", "es")
 
@@ -116,7 +119,7 @@ def test_recycled_corrections_come_from_other_facts():
 def test_protected_subjects_are_a_row_beside_the_plain_one():
     memit = {"method": "memit", "train": "en"}
     memat = {"method": "memat", "train": "en", "heads": "en"}
-    both = {"method": "memit", "train": ["en", "ca"], "protected": True}
+    both = {"method": "memit", "train": ["en", "ca"], "combine": "sum", "protected": True}
     rows = [memit, {**memit, "protected": True}, {**memit, "protected": False, "name": "again"}]
     study = plan_study(complete([UNEDITED, *rows, {**memat, "protected": True}, both]))
     found = {row.name: row for row in study.main.rows}
@@ -166,7 +169,7 @@ def test_baselines_are_the_simpler_rows_of_the_same_report():
     rows = [
         *DEMO,
         {"name": "alpha_en", "method": "memit", "train": "en", "solver": "alphaedit"},
-        {"name": "sum", "method": "memit", "train": ["en", "ca"]},
+        {"name": "sum", "method": "memit", "train": ["en", "ca"], "combine": "sum"},
         {"name": "joint", "method": "memit", "train": ["en", "ca"], "combine": "joint"},
         {"name": "again", "method": "memat", "train": "en", "heads": "en", "recycled": True},
     ]

@@ -83,7 +83,10 @@ def falcon(tmp_path_factory):
             {"name": "unedited", "method": "unedited"},
             {"name": "memit_es", "method": "memit", "train": "es"},
             {"name": "memat_es_en", "method": "memat", "train": "es", "heads": "en"},
-            {"name": "memat_both_en", "method": "memat", "train": ["en", "es"], "heads": "en"},
+            {
+                **{"name": "memat_both_en", "method": "memat", "train": ["en", "es"]},
+                **{"combine": "sum", "heads": "en"},
+            },
             {"name": "iti_es_en", "method": "iti", "train": "es", "heads": "en", "alpha": 2},
             {"name": "alpha_es", "method": "memit", "train": "es", "solver": "alphaedit"},
         ],

@@ -210,7 +210,7 @@ CONFIG_CHANGES = {
             "experiments": [
                 {"name": "memit_ca", "method": "memit", "train": "ca"},
                 {"name": "alpha_ca", "method": "memit", "train": "ca", "solver": "alphaedit"},
-                {"name": "sum", "method": "memit", "train": ["en", "ca"]},
+                {"name": "sum", "method": "memit", "train": ["en", "ca"], "combine": "sum"},
                 {"name": "iti", "method": "iti", "train": "ca", "heads": "en"},
             ]
         },

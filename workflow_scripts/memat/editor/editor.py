@@ -30,6 +30,7 @@ from memat.model.editable import EditableModel
 from memat.model.load import load_with_all, require_loadable
 from memat.provenance import Provenance, recorded_versions
 from memat.resource_folders import resource_folder
+from memat.study.models import default_combine
 from memat.suggest import allowed_values
 from memat.text.languages import Language, load_language
 from memat.version import __version__
@@ -114,20 +115,21 @@ class Editor:
         languages: Sequence[str] = ("en",),
         *,
         solver: str = DEFAULT,
-        combine: str = "sum",
+        combine: str | None = None,
         keep_earlier: bool = True,
     ) -> Edit:
         """Store facts in the weights, above the edits that the model carries already.
 
         languages: codes of languages whose prompts the edit is found with, or language files.
         solver: memit, alphaedit, emmet or pmet. combine: how several languages become one edit,
-        `sum`, `joint` or `stacked`. keep_earlier: what the model says of the facts of the edits that
+        `joint` (the default), `sum` (that of pmet) or `stacked`. keep_earlier: what the model says of the facts of the edits that
         it carries is to stay, so their keys are a term of the solve; False solves as if there were
         none. The first call makes the covariance; the cache keeps it.
         Raises FactError, LanguageError, ConfigError, NonFiniteValue; the model is then as before.
         """
         check_facts(facts)
         load_solver(solver)
+        combine = combine or default_combine(solver)
         earlier = self._earlier_keys() if keep_earlier else {}
         if earlier and (fault := stepwise_fault(solver)):
             raise ConfigError(f"solver: {fault}; or keep_earlier=False")

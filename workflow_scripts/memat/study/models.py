@@ -17,6 +17,12 @@ IN_CONTEXT, RETRIEVAL = CONTEXT_METHODS = ("in_context", "retrieval")
 Item = TypeVar("Item")
 
 
+def default_combine(solver: str) -> str:
+    """How an edit in several languages becomes one where nothing is said: `joint`, which leaves
+    every language what an edit in it alone would have; `sum` where values cannot be shared."""
+    return JOINT if solvers.can_be_joint(solver) else SUM
+
+
 @dataclass(frozen=True)
 class Edit:
     """MLP weights rewritten by one solver with the sentences of its languages (L1).

@@ -15,12 +15,12 @@ from memat.errors import ConfigError
 from memat.fact_sets import TUNING, first
 from memat.study.models import (
     CONTEXT_METHODS,
-    SUM,
     Context,
     Correction,
     Edit,
     EditedModel,
     Heads,
+    default_combine,
 )
 from memat.study.steps import facts_edited, step_size
 
@@ -159,7 +159,7 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
     if "train" in row:
         row["train"] = language_codes(row["train"], defaults.languages)
         if len(row["train"]) > 1:
-            row["combine"] = row.get("combine", SUM)
+            row["combine"] = row.get("combine", default_combine(row.get("solver", solvers.DEFAULT)))
     for key in ("transport", "taught"):
         if key in row:
             row[key] = language_codes(row[key], defaults.languages)

@@ -60,9 +60,9 @@ class Experiment(Section):
     train: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
     """language of the edit (a code, or source, or target), or a list of them"""
     combine: Literal["sum", "joint", "stacked"] | None = None
-    """several languages: sum (each solved alone, the deltas added; the default) | joint (values
-    optimised on the prompts of all, one update) | stacked (values of each language, one update
-    from the keys of all)"""
+    """several languages: joint (values optimised on the prompts of all, one update; the default) |
+    sum (each solved alone, the deltas added; the default of pmet, whose values cannot be joint) |
+    stacked (values of each language, one update from the keys of all)"""
     transport: LanguageWord | Annotated[list[LanguageWord], Field(min_length=1)] | None = None
     """of an edit in one language: languages whose keys are guessed and written too, without a
     prompt in them: k + mean key there − mean key here, over other subjects"""
