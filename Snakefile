@@ -58,6 +58,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/inputs/languages.smk"
 include: "rules/inputs/models.smk"
 include: "rules/models.smk"
 include: "rules/inputs/dataset.smk"
