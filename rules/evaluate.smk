@@ -39,7 +39,7 @@ rule score:
         log_path("score", "{edited}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("score", "{edited}/block_{block}_{shard}")
-    priority: 1
+    priority: urgency
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -106,6 +106,36 @@ rule summarise:
         "Metrics, intervals and paired differences"
     script:
         "../workflow_scripts/summarise.py"
+
+
+rule first_table:
+    input:
+        study=study_file(STUDY.main.name),
+        scores=scores_of_rows(FIRST_ROWS),
+        answers=answers_of_rows(FIRST_ROWS, SUMMARY["metrics"]),
+    output:
+        table=f"{RESULTS}/first_table.md",
+    log:
+        log_path("first_table"),
+    benchmark:
+        benchmark_path("first_table")
+    priority: 2
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=30,
+    params:
+        cfg=SUMMARY,
+        rows=[row.name for row in FIRST_ROWS],
+        names=LANGUAGE_NAMES,
+        seed=SEED,
+        code=code_tag("first_table.py", values_of_metrics, labels_of_metrics),
+    message:
+        "The first rows of the table, while the others are made"
+    script:
+        "../workflow_scripts/first_table.py"
 
 
 rule list_facts:

@@ -15,7 +15,7 @@ rule optimise_values:
         benchmark_path("optimise_values", "{values}/block_{block}_{shard}")
     wildcard_constraints:
         values=one_of(STUDY.values.keys() - TAUGHT.keys()),
-    priority: 1
+    priority: urgency
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -156,7 +156,7 @@ rule solve_deltas:
         benchmark_path("solve_deltas", "{edit}/block_{block}")
     wildcard_constraints:
         edit=one_of(STUDY.solved),
-    priority: 1
+    priority: urgency
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -238,7 +238,7 @@ rule add_deltas:
         edit=one_of(
             edit.id for edit in STUDY.edits.values() if edit.id in STEPWISE or edit.combine == SUM
         ),
-    priority: 1
+    priority: urgency
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -1,8 +1,7 @@
 """Metrics per fact, summary with intervals, paired differences and the results table."""
 
 from memat import io
-from memat.report.chance import chance_notes
-from memat.report.markdown import markdown_table
+from memat.report.markdown import results_table
 from memat.report.score_files import measured
 from memat.report.tables import differences_frame, summary_frame
 from memat.stage import Stage, run_stage
@@ -20,9 +19,8 @@ def main(stage: Stage) -> str:
         stage.outputs.differences,
         differences_frame(metrics, experiments, languages, families, settings),
     )
-    notes = [f"\n{note}\n" for note in chance_notes(summary, families, stage.params.names)]
-    table = markdown_table(summary, families, settings.confidence)
-    io.write_text(stage.outputs.table, table + "".join(notes))
+    table = results_table(summary, families, settings.confidence, stage.params.names)
+    io.write_text(stage.outputs.table, table)
     return f"{len(experiments)} experiments, {metrics['case_id'].n_unique()} facts"
 
 

@@ -11,6 +11,25 @@ PROTECTED = config["covariance"]["protected_subjects"]
 SUBJECT_LIST = [PROTECTED["path"]] if PROTECTED["source"] == "list" else []
 
 
+def first_rows(rows):
+    """The unedited model and the first edit: what a long run shows before its table."""
+    found = {row.spec["method"]: row for row in reversed(rows)}
+    return [found[method] for method in ("unedited", "memit") if method in found]
+
+
+FIRST_ROWS = first_rows(STUDY.main.rows)
+_FIRST_EDITS = [part for row in FIRST_ROWS for edit in row.model.edits for part in edit.parts]
+FIRST_JOBS = {
+    *(row.model.id for row in FIRST_ROWS),
+    *(edit.id for part in _FIRST_EDITS for edit in (part, *part.values)),
+}
+
+
+def urgency(wildcards):
+    """What the table waits for goes before the rest, and what its first rows wait for before that."""
+    return 2 if FIRST_JOBS.intersection(wildcards) else 1
+
+
 def value_layers(wildcards):
     """Layers with a value: all edit layers, or the value layer alone."""
     return config["edit"]["layers"] if SPREAD == LAYERWISE else config["edit"]["layers"][-1:]

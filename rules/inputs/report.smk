@@ -88,4 +88,5 @@ def report_outputs():
     """Pages, tables and every figure: the targets of rule report."""
     made = (rules.summarise, rules.list_facts, rules.write_index, rules.advise)
     damage = [rules.report_damage.output.table] if DAMAGED else []
-    return [*(path for rule in made for path in rule.output), *damage, *FIGURES]
+    first = rules.first_table.output if len(STUDY.main.rows) > len(FIRST_ROWS) + 1 else []
+    return [*(path for rule in made for path in rule.output), *first, *damage, *FIGURES]

@@ -1,5 +1,7 @@
 """The scripts behind the report: files in, files out, nothing lost between."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ import torch
 import draw_head_maps
 import draw_losses
 import draw_metrics
+import first_table
 import fit_corrections
 import summarise
 from memat import io
@@ -55,7 +58,7 @@ def results(tmp_path_factory):
     outputs = {name: str(folder / f"{name}.{suffix}") for name, suffix in names.items()}
     study = write_study(folder, [{**row, "scores": scores[row["name"]]} for row in EXPERIMENTS])
     summarise.main(stage({"study": study}, outputs, SUMMARY, names={}, seed=3))
-    return outputs
+    return outputs | {"study": study}
 
 
 def test_the_summary_script_writes_what_the_library_computes(results):
@@ -68,6 +71,24 @@ def test_the_summary_script_writes_what_the_library_computes(results):
     ):
         written = pl.read_csv(results[name], schema=schema)
         assert written.equals(frame(metrics, EXPERIMENTS, LANGUAGES, FAMILIES, settings))
+
+
+def test_the_first_rows_are_those_of_the_table(results, tmp_path):
+    rows, first = ["unedited", "memit-ca"], tmp_path / "first_table.md"
+    files = {"study": results["study"]}, {"table": str(first)}
+    first_table.main(stage(*files, SUMMARY, rows=rows, names={}, seed=3))
+
+    def lines(text):
+        lines = [line.replace("*", "").replace(" ", "") for line in text.splitlines()]
+        return [line for line in lines if line.startswith("|")]
+
+    found, whole = (
+        lines(Path(path).read_text(encoding="utf-8")) for path in (first, results["table"])
+    )
+    assert [line for line in found if not line.startswith("|-")] == [
+        line for line in whole if line.startswith(("|Experiment", *(f"|{name}|" for name in rows)))
+    ]
+    assert len(found) == len(FAMILIES) * (len(rows) + 2)
 
 
 def test_the_metrics_script_draws_from_the_csv(results, tmp_path):

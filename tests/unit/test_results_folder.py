@@ -156,6 +156,7 @@ MADE = [
     "logs/score/a/b.log",
     "benchmarks/score/a/b.tsv",
     "table.md",
+    "first_table.md",
     "ship.html",
     "ship.md",
     "summary.csv",

@@ -18,7 +18,7 @@ from tiny import COMPANIES, tiny_records
 # key | another value | stages that read it
 ROWS = """
 results | elsewhere | read_facts write_study
-seed | 1 | sample_text assign_blocks list_for_review train_probes fit_corrections summarise
+seed | 1 | sample_text assign_blocks list_for_review train_probes fit_corrections first_table summarise
 compute.dtype | float64 | make_templates sample_text score
 compute.memory_mb | 1500 |
 compute.batch_facts | 2 | optimise_values dump_activations score
@@ -52,7 +52,7 @@ corrections.epochs | 3 | fit_corrections
 iti.alpha | 2.0 |
 scores.shard_size | 6 | score write_study
 generate.tokens | 3 | score
-summary.probability | joint | summarise list_facts
+summary.probability | joint | first_table summarise list_facts
 summary.target_pairing | concatenated | score list_facts
 study.axes | {heads: [3]} |
 study.file | null |

@@ -35,7 +35,7 @@ MADE = [
     "{benchmark,benchmark_large,benchmark_scale}.{png,svg}",
     "{facts,headlines,index,report,ship}.html",
     "metrics.parquet",
-    "{general,ship,table}.md",
+    "{first_table,general,ship,table}.md",
 ]
 # in resources/cache/models/<name>: what was computed of a model
 OF_MODEL = ["templates_*/*.json", "text_*.parquet", "covariance_*/*.safetensors"]

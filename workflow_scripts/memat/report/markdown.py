@@ -1,12 +1,13 @@
 """The results table in Markdown, laid out like the paper's Table 1."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from memat.cells import markdown_cell
 from memat.evaluate.families import Metric, load_family, read_answers, scores_of
 from memat.evaluate.prompt_types import PROMPT_TYPES, PromptType
+from memat.report.chance import chance_notes
 from memat.report.shown import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
@@ -26,6 +27,17 @@ def markdown_table(summary: pl.DataFrame, families: Sequence[str], confidence: f
     """
     sections = [_section(summary, family) for family in families]
     return "\n".join([*sections, legend(summary, families, confidence)])
+
+
+def results_table(
+    summary: pl.DataFrame, families: Sequence[str], confidence: float, names: Mapping[str, str]
+) -> str:
+    """`markdown_table`, and below it the languages that the model cannot be shown to know.
+
+    names: the name of each language code.
+    """
+    notes = [f"\n{note}\n" for note in chance_notes(summary, families, names)]
+    return markdown_table(summary, families, confidence) + "".join(notes)
 
 
 def _section(summary: pl.DataFrame, family: str) -> str:
