@@ -202,7 +202,9 @@ def library(tmp_path):
 
 
 def tags(folder):
-    return {path.stem: code_tag(path, folder) for path in sorted(folder.glob("*.py"))}
+    """Script → tag, as one call of Snakemake finds them all."""
+    paths, sources = sorted(folder.glob("*.py")), {}
+    return {path.stem: code_tag(path, folder, sources=sources) for path in paths}
 
 
 def changed_by(folder, name, old, new):
@@ -301,6 +303,11 @@ def test_exchanged_aliases_and_moved_definitions_count(library):
 
 def test_tag_does_not_depend_on_the_place(library, tmp_path_factory):
     assert tags(write(tmp_path_factory.mktemp("elsewhere"), LIBRARY)) == tags(library)
+
+
+def test_tags_do_not_depend_on_what_was_read_for_others():
+    alone = {path.stem: code_tag(path, SCRIPTS) for path in SCRIPTS.glob("*.py")}
+    assert tags(SCRIPTS) == alone
 
 
 @pytest.fixture(scope="module")

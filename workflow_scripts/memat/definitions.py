@@ -20,28 +20,33 @@ WHOLE, AS_VALUE = "*", "as a value"
 Leaf = Path | tuple[Path, tuple[str, ...]]
 
 
-def code_tag(script: Path, library_root: Path, *leaves: Leaf) -> str:
+def code_tag(
+    script: Path, library_root: Path, *leaves: Leaf, sources: dict[str, Source | None] | None = None
+) -> str:
     """Hash of what a script does, 16 hexadecimal digits.
 
     library_root: the folder that imports start from; packages installed elsewhere do not
     count, their versions are pinned and recorded (`memat.provenance.recorded_versions`)
     leaves: modules that the script loads by name (`memat.leaves`); they count whole, or
     those names in them that are given
+    sources: what was read for the tags before; this one's is added, so that many take little time
     """
     digest = hashlib.sha256()
-    for name, text in sorted(reached(script, library_root, *leaves).items()):
+    for name, text in sorted(reached(script, library_root, *leaves, sources=sources).items()):
         digest.update(f"{name}\0{text}\0".encode())
     return digest.hexdigest()[:16]
 
 
-def reached(script: Path, library_root: Path, *leaves: Leaf) -> dict[str, str]:
+def reached(
+    script: Path, library_root: Path, *leaves: Leaf, sources: dict[str, Source | None] | None = None
+) -> dict[str, str]:
     """`module:name` → its code, for every definition and import that a script reaches.
 
     `module:*` is a whole module.
     """
     root = library_root.resolve()
     roots = [(script, ()), *(leaf if isinstance(leaf, tuple) else (leaf, ()) for leaf in leaves)]
-    return _Reach(root).follow(
+    return _Reach(root, {} if sources is None else sources).follow(
         [(module_name(path.resolve(), root), names) for path, names in roots]
     )
 
@@ -49,9 +54,9 @@ def reached(script: Path, library_root: Path, *leaves: Leaf) -> dict[str, str]:
 class _Reach:
     """What is reached from some modules."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, sources: dict[str, Source | None]):
         self._root = root
-        self._sources: dict[str, Source | None] = {}
+        self._sources = sources
         self._found: dict[str, str] = {}
         self._pending: list[tuple[Source, Statement]] = []
 
