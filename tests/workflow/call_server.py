@@ -15,6 +15,7 @@ import traceback
 from importlib import import_module
 from subprocess import CalledProcessError
 
+from pydantic._internal import _fields as pydantic_fields
 from snakemake.cli import main
 from snakemake.script import PythonScript
 
@@ -102,6 +103,9 @@ def serve() -> None:
                     os._exit(0)  # a fork must not tidy up what is the server's
 
 
+# what a key means is for documents; to find it in the source takes a sixth of a dry run
+assert hasattr(pydantic_fields, "_update_fields_from_docstrings")
+pydantic_fields._update_fields_from_docstrings = lambda *arguments, **named: None
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a fork answers by itself, nobody waits for it
 for module in IMPORTED:
     import_module(module)

@@ -39,7 +39,8 @@ def merged_config(*overlays: str, folder: Path = REPOSITORY) -> dict:
     """The config of a run: the defaults, and over them the given files, as Snakemake merges them."""
     config: dict = {}
     for name in (DEFAULTS, *overlays):
-        update_config(config, yaml.safe_load((folder / name).read_text(encoding="utf-8")))
+        text = (folder / name).read_text(encoding="utf-8")
+        update_config(config, yaml.load(text, yaml.CSafeLoader))  # ten times as fast
     return config
 
 
