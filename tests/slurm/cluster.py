@@ -12,6 +12,7 @@ import yaml
 
 from workflow.project import REPOSITORY, Outcome, Project
 
+SUBMIT = Path(__file__).with_name("submit.py")
 PROFILE = yaml.safe_load((REPOSITORY / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
 # at this size a stage takes less time than its job: more of them go together than in the profile
 GROUPS = (
@@ -25,7 +26,7 @@ GROUPS = (
 ON_CLUSTER = (
     *("--workflow-profile", "profiles/slurm", "--configfile", "configs/tiny.yaml"),
     # the profile's own waiting times are for real queues and file systems
-    *("--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "5"),
+    *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5"),
 )
 
 
@@ -66,7 +67,7 @@ class Call:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with open(console, "w", encoding="utf-8") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", "--nocolor", *ON_CLUSTER, *arguments],
+                [sys.executable, SUBMIT, "--nocolor", *ON_CLUSTER, *arguments],
                 cwd=project.folder,
                 env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
