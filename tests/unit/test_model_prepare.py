@@ -10,16 +10,19 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from memat import io
 from memat.caches import use_own_caches
 from memat.commits import full_commit
+from memat.editor.editor import Editor
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
 from memat.model.load import load_folder, load_model
 from memat.model.prepare import join_parts, prepare_model
 from memat.model.sentences import EditRequest, request_sentence, tokenise
 from memat.model.spec import ModelSpec
+from memat.model.tokenizer_fault import tokenizer_fault
 from memat.provenance import Provenance
 from small_models import small_model, small_tokenizer
 
@@ -249,6 +252,30 @@ def test_a_model_without_its_tokenizers_files_is_refused(tmp_path, shape):
         prepare_model({"kind": "local", "path": str(tmp_path)}, tmp_path, tmp_path / "l.json")
     with pytest.raises(ModelError, match="does not tell words apart"):
         load_folder(tmp_path)
+
+
+def test_the_tokenizer_of_another_model_is_refused(manifest):
+    folder = manifest.parent / "model"
+    config = json.loads((folder / "config.json").read_text())
+    words = config["vocab_size"] - 40
+    smaller = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(**config | {"vocab_size": words}), dtype=torch.float32
+    )
+    smaller.save_pretrained(folder)
+    told = rf"token ids up to {words + 39}, .* has {words} words, 0 to {words - 1}: it is another"
+    with pytest.raises(ModelError, match=rf"{folder}: its tokenizer gives {told}"):
+        prepare_model({"kind": "local", "path": str(folder)}, folder, manifest.parent / "l.json")
+    with pytest.raises(ModelError, match=told):
+        Editor(smaller, small_tokenizer())
+
+
+def test_a_token_added_beyond_the_vocabulary_that_no_text_gives_is_no_fault(manifest):
+    """Gemma 3's text models keep the token that stands for an image."""
+    model = load_model(manifest)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(manifest.parent / "model")
+    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    assert tokenizer.encode("<image>") == [model.text_config.vocab_size]
+    assert tokenizer_fault(tokenizer, model.text_config.vocab_size) is None
 
 
 def test_caches_go_to_the_project_only_where_home_is_read_only(tmp_path, monkeypatch):

@@ -70,7 +70,8 @@ def key_moments(
     `max_length` tokens and never cross groups of `rows_together` pieces; a shard is whole groups.
     Raises NotEnoughFacts (no token), NonFiniteValue(layer).
     """
-    rows = _token_rows(model, texts, tokens, max_length)
+    longest = model.within_positions(max_length, "covariance.sequence_length")
+    rows = _token_rows(model, texts, tokens, longest)
     groups = [rows[start : start + rows_together] for start in range(0, len(rows), rows_together)]
     own = share(groups, shard, shards)
     sums = {

@@ -18,14 +18,17 @@ def make_templates(model: EditableModel, openers: Sequence[str], tokens: int) ->
     """`{}` and one template per opener: its greedy continuation of `tokens` tokens, then `. {}`.
 
     Braces the model happens to write become blanks, so that each template has one `{}`.
+    Raises FactError (an opener that is longer than the model takes).
     """
     templates = [PLAIN]
     for opener in openers:
         ids = model.tokenizer(opener, return_tensors="pt")["input_ids"].to(model.device)
+        model.require_positions(ids[0])
+        whole = model.within_positions(ids.shape[1] + tokens, "context templates")
         grown = model.network.generate(
             ids,
             attention_mask=torch.ones_like(ids),
-            max_new_tokens=tokens,
+            max_new_tokens=whole - ids.shape[1],
             do_sample=False,
             pad_token_id=0,
         )

@@ -32,12 +32,18 @@ def sample_text(
 ) -> list[str]:
     """Texts of about `tokens` tokens in all, sampled from the unedited model.
 
-    Openers take turns at the start, so several languages share the text evenly.
-    Raises NonFiniteValue(text).
+    Openers take turns at the start, so several languages share the text evenly. An opener and its
+    continuation of `sequence_length` tokens are cut to what the model takes.
+    Raises NonFiniteValue(text), FactError (an opener that is too long).
     """
     torch.manual_seed(seed)
-    n_texts = -(-tokens // sequence_length)
-    starts = [model.tokenizer(openers[i % len(openers)])["input_ids"] for i in range(n_texts)]
+    begun = [model.tokenizer(opener)["input_ids"] for opener in openers]
+    longest = max(begun, key=len)
+    model.require_positions(longest)
+    whole = model.within_positions(len(longest) + sequence_length, "sampled texts")
+    new_tokens = whole - len(longest)
+    n_texts = -(-tokens // new_tokens)
+    starts = [begun[i % len(begun)] for i in range(n_texts)]
     texts = []
     with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
         for first in range(0, n_texts, batch_size):
@@ -46,7 +52,7 @@ def sample_text(
                 grown = model.network.generate(
                     ids,
                     attention_mask=mask,
-                    max_new_tokens=sequence_length,
+                    max_new_tokens=new_tokens,
                     do_sample=True,
                     temperature=temperature,
                     top_k=0,

@@ -62,7 +62,8 @@ class Editor:
         settings: a mapping of sections, or a YAML file; None: those that come with the library
         for a model of this name, or defaults by its size. cache: folder for what is computed
         once per model; None: `$MEMAT_CACHE` or the user's cache folder. memory_mb: for batches;
-        None: what is free. Raises ConfigError, UnsupportedArchitecture.
+        None: what is free. Raises ConfigError, UnsupportedArchitecture, ModelError (a tokenizer
+        that does not serve).
         """
         self.model = EditableModel.wrap(network, tokenizer)
         self.network, self.tokenizer = network, tokenizer

@@ -1,5 +1,6 @@
 """What a model says after a prompt by itself: its greedy continuation to the end of the sentence."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -22,11 +23,13 @@ def greedy_answers(
     """The likeliest next tokens of each prompt, as `first_sentence` cuts them.
 
     Equal prompts are computed once; a prompt leaves its batch when its sentence has ended, or
-    with a token that ends a text. token_budget: padded tokens of a batch of prompts.
-    most_tokens: of an answer, at least 1.
+    with a token that ends a text, or where the model takes no more tokens. token_budget: padded
+    tokens of a batch of prompts. most_tokens: of an answer, at least 1. Raises FactError (a prompt
+    that is too long).
     """
     distinct = list(dict.fromkeys(prompts))
     rows = [tuple(model.tokenizer(prompt)["input_ids"]) for prompt in distinct]
+    model.require_positions(max(rows, key=len, default=()))
     answers: dict[str, str] = {}
     with tqdm(total=len(rows), desc="answers", mininterval=5) as progress:
 
@@ -88,7 +91,8 @@ def _continue(model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens
                 said[row].append(token)
             text = _new_text(model, rows[row], said[row])
             answers[row] = first_sentence(text, ended=token in stops)
-            if token not in stops and not sentence_has_ended(text):
+            full = len(rows[row]) + len(said[row]) > (model.positions or math.inf)
+            if token not in stops and not full and not sentence_has_ended(text):
                 kept.append(place)
         if not kept or len(said[going[kept[0]]]) == most_tokens:
             return answers

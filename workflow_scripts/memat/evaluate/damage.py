@@ -64,7 +64,8 @@ def text_damage(
     Raises NonFiniteValue(language, paragraph).
     """
     keys = [(code, place) for code, rows in texts.items() for place in range(len(rows))]
-    ids = [model.tokenizer(texts[c][place])["input_ids"][:max_length] for c, place in keys]
+    longest = model.within_positions(max_length, "damage.tokens")
+    ids = [model.tokenizer(texts[c][place])["input_ids"][:longest] for c, place in keys]
     keys, ids = zip(
         *((k, row) for k, row in zip(keys, ids, strict=True) if len(row) > 1), strict=True
     )

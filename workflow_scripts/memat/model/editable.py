@@ -1,15 +1,21 @@
 """A causal language model, and the modules and weights that editing reads and changes."""
 
+import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from memat.errors import UnsupportedArchitecture
+from memat.errors import FactError, ModelError, UnsupportedArchitecture
 from memat.model.architecture import Architecture, architecture_of
 from memat.model.hooks import blocks_skipped, input_changed, stopping_after
 from memat.model.masks import Mask, row_mask
+from memat.model.tokenizer_fault import tokenizer_fault
+
+log = logging.getLogger("memat")
+QUOTED = 80  # last characters of a text in a message: contexts stand before a prompt
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,11 @@ class EditableModel:
     def wrap(cls, network: nn.Module, tokenizer) -> "EditableModel":
         """Freeze the weights and read the shape off the modules.
 
-        Raises UnsupportedArchitecture(model type).
+        Raises UnsupportedArchitecture(model type), ModelError (a tokenizer that does not serve).
         """
         architecture = architecture_of(network.config)
+        if fault := tokenizer_fault(tokenizer, network.get_input_embeddings().num_embeddings):
+            raise ModelError(f"{network.config.name_or_path or 'the model'}: its tokenizer {fault}")
         network.eval()
         network.requires_grad_(False)
         config = network.config.get_text_config()
@@ -71,6 +79,27 @@ class EditableModel:
         return self.network.config.get_text_config()
 
     @property
+    def positions(self) -> int | None:
+        """How many tokens one text may have; None where the config does not say."""
+        return getattr(self.text_config, "max_position_embeddings", None)
+
+    def require_positions(self, ids: Sequence[int]) -> None:
+        """Raise FactError, which quotes the text, if it has more tokens than `positions`."""
+        if self.positions is not None and len(ids) > self.positions:
+            text = self.tokenizer.decode(ids, skip_special_tokens=True)
+            raise FactError(
+                f"a text of {len(ids)} tokens ends with {text[-QUOTED:]!r}, but the model takes at most"
+                f" {self.positions} tokens (max_position_embeddings in its config.json)"
+            )
+
+    def within_positions(self, tokens: int, what: str) -> int:
+        """`tokens`, or as many as one text may have where these are fewer, which is logged."""
+        if self.positions is None or tokens <= self.positions:
+            return tokens
+        log.warning("%s: %d tokens, as the model takes no more", what, self.positions)
+        return self.positions
+
+    @property
     def blocks(self) -> nn.ModuleList:
         return self.network.get_submodule(self.architecture.blocks)
 
@@ -95,6 +124,8 @@ class EditableModel:
 
         mask: 1 at the tokens of whole rows, 0 at padding, or a mask of `memat.model.masks`.
         """
+        if not more and ids.shape[1] > (self.positions or ids.shape[1]):
+            self.require_positions(ids[0 if mask is None else int(mask[:, -1].argmax())])
         if isinstance(mask, torch.Tensor) and mask.shape == ids.shape and not more:
             places = torch.arange(ids.shape[1], device=ids.device)[None]
             mask = row_mask(self.network, mask, places, places)

@@ -53,8 +53,6 @@ def load_with_all(folder: str | Path, device: str, dtype: str) -> EditableModel:
         raise ModelError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
         ) from error
-    if fault := tokenizer_fault(tokenizer):
-        raise ModelError(f"{folder}: its tokenizer {fault}")
     return EditableModel.wrap(network.to(device), tokenizer)
 
 
@@ -98,17 +96,6 @@ def require_all_weights(folder: str | Path, loading: dict) -> None:
         raise ModelError(
             f"{folder}: its files lack {len(missing)} weights of the model, the first: {missing[0]}"
         )
-
-
-def tokenizer_fault(tokenizer) -> str | None:
-    """Why a tokenizer does not serve; None if it does."""
-    if not tokenizer.is_fast:
-        return "gives no character offsets (a fast tokenizer is needed)"
-    # without its files, transformers makes an empty one of the type that the config names
-    word, other = (tokenizer.encode(text, add_special_tokens=False) for text in ("The", "of"))
-    if word == other:
-        return "does not tell words apart: are its files (tokenizer.json …) there?"
-    return None
 
 
 def read_model_config(folder: str | Path) -> dict:

@@ -7,12 +7,13 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoTokenizer
 
 from memat.errors import ModelError
-from memat.model.load import tokenizer_fault
+from memat.model.tokenizer_fault import tokenizer_fault
 
 
-def check_model_files(folder: Path) -> None:
+def check_model_files(folder: Path, words: int | None) -> None:
     """Read every tensor's header, the shards' index and the tokenizer; no tensor is loaded.
 
+    words: size of the model's vocabulary, None where its config does not say it.
     Raises ModelError(file) for a file that is damaged, cut or missing.
     """
     held = {path.name: set(_tensor_names(path)) for path in sorted(folder.glob("*.safetensors"))}
@@ -31,7 +32,7 @@ def check_model_files(folder: Path) -> None:
         raise ModelError(
             f"{folder}: its tokenizer cannot be loaded (files: {files or 'none'}): {error}"
         ) from error
-    if fault := tokenizer_fault(tokenizer):
+    if fault := tokenizer_fault(tokenizer, words):
         raise ModelError(f"{folder}: its tokenizer {fault}")
 
 

@@ -93,6 +93,8 @@ def trie_inputs(
 
 
 def run_trie(model: EditableModel, trie: PrefixTrie) -> torch.Tensor:
-    """Final normed hidden state of every node, (n_nodes, d_model)."""
+    """Final normed hidden state of every node, (n_nodes, d_model). Raises FactError (too long)."""
+    deepest = max(trie.paths, key=len)
+    model.require_positions([trie.tokens[node] for node in deepest])
     ids, mask, positions = trie_inputs(trie, model.network)
     return model.last_hidden(ids, mask, position_ids=positions, use_cache=False)[0]

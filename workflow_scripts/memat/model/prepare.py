@@ -53,7 +53,8 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
         raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel")
     config = read_model_config(folder)
     architecture_of(config)
-    check_model_files(folder)
+    text_config = config.get("text_config") or config
+    check_model_files(folder, text_config.get("vocab_size"))
     files = [
         path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "manifest.json"
     ]

@@ -96,8 +96,9 @@ def prepare_suffixes(
     """Run every row once up to what changes; batches hold rows with suffixes of like length.
 
     token_budget: padded suffix tokens a batch may have; a prefix token, of which only keys
-    and values are kept, counts as a part of one.
+    and values are kept, counts as a part of one. Raises FactError (a row that is too long).
     """
+    model.require_positions(max((row.prefix + row.suffix for row in rows), key=len, default=()))
     states = _run_prefix_tries(model, rows, first_layer)
     batches = []
     for numbers in _groups(rows):
@@ -115,8 +116,9 @@ def prepare_tries(
     """Whole rows as prefix tries, for changes that are the same at every position.
 
     Each batch is one trie, laid out as a single row of nodes, and comes with the path of
-    each of its rows: the nodes of its tokens.
+    each of its rows: the nodes of its tokens. Raises FactError (a row that is too long).
     """
+    model.require_positions(max(rows, key=len, default=()))
     prepared = []
     for numbers in trie_batches(rows, trie_budget(model)):
         trie = build_trie([rows[n] for n in numbers])
