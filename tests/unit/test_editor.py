@@ -380,12 +380,29 @@ WRONG = {
     "facts[0].subject: must be a text": ([memat.Fact("{} is", " ", "b")], ["en"], {}),
     "facts[0].prompt: has no text in language 'es', only in en, ca": ([ORGAN], ["es"], {}),
     "facts[1].target_new: 'b' contradicts facts[0], which wants 'a'": (
-        [memat.Fact("{} is", "x", "a"), memat.Fact("{} is", "x", "b")], ["en"], {}),
+        [memat.Fact("{} is", "x", "a"), memat.Fact("{}  Is", "X", "b")], ["en"], {}),
     "languages: 'cat' is unknown; allowed: ca, en": ([POLISH], ["cat"], {}),
     "solvers: 'memitt' is unknown": ([POLISH], ["en"], {"solver": "memitt"}),
     "combine: 'joined' is unknown; allowed: sum, joint, stacked": (
         [POLISH], ["en"], {"combine": "joined"}),
 }  # fmt: skip
+
+
+def test_a_fact_that_is_given_twice_counts_once(editor, caplog):
+    again = memat.Fact("The mother  tongue of {} is", "Marie Curie", "English")
+    edit = editor.edit([POLISH, again, TRUMPET])
+    assert edit.facts == (POLISH, TRUMPET)
+    assert "facts[1] repeats facts[0] and is left out" in caplog.text
+    edit.remove()
+    once = editor.edit([POLISH, TRUMPET])
+    for layer, delta in once.deltas.items():
+        assert torch.equal(edit.deltas[layer].matrix(), delta.matrix())
+    # in another language it is another fact
+    one, other = (
+        memat.Fact({"en": "{} plays the", "ca": prompt}, "Miles Davis", "organ")
+        for prompt in ("{} toca l'", "{} sap tocar l'")
+    )
+    assert len(editor.edit([one, other], ["en", "ca"], combine="joint").facts) == 2
 
 
 @pytest.mark.parametrize("fault", WRONG)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Edit:
     """Facts as deltas of MLP output projections, made by `Editor.edit`, which applies it.
 
-    facts: as given. languages: codes. carried: what it changes. settings: plain data that it was
+    facts: as given, without repeats. languages: codes. carried: what it changes. settings: plain data that it was
     made with. keys: of its facts in each edit layer, {layer: (n_rows, d_ff)}, which later edits leave
     alone. An edit is found on the model as it stood, with the edits that it carried then;
     when those come off, its own deltas stay as they are.

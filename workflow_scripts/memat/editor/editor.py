@@ -15,7 +15,7 @@ from memat.edit.templates import make_templates
 from memat.editor.adapter import ABOUT, WEIGHTS, write_adapter
 from memat.editor.deltas import step_settings
 from memat.editor.edit import Edit
-from memat.editor.fact import Fact, check_facts, edit_requests
+from memat.editor.fact import Fact, check_facts, edit_requests, without_repeats
 from memat.editor.layers import EditedWeights, added_up
 from memat.editor.moments import cache_folder, moments_of, weights_hash
 from memat.editor.report import MOST_TOKENS
@@ -121,6 +121,7 @@ class Editor:
     ) -> Edit:
         """Store facts in the weights, above the edits that the model carries already.
 
+        facts: one that repeats an earlier one is left out, and one that contradicts it refused.
         languages: codes of languages whose prompts the edit is found with, or language files.
         solver: memit, alphaedit, emmet or pmet. combine: how several languages become one edit,
         `joint` (the default), `sum` (that of pmet) or `stacked`. keep_earlier: what the model says of the facts of the edits that
@@ -136,6 +137,9 @@ class Editor:
             raise ConfigError(f"solver: {fault}; or keep_earlier=False")
         known = [load_language(_language_file(code)) for code in _distinct(languages)]
         requests = [edit_requests(facts, language) for language in known]
+        kept = without_repeats(requests)
+        facts = [facts[number] for number in kept]
+        requests = [[of_language[number] for number in kept] for of_language in requests]
         with self.carrying_only([]):
             asked = [
                 LanguageRequests(language, of_language, self._contexts(language))

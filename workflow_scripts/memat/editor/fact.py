@@ -1,12 +1,15 @@
 """What an edit is asked to store, as a user of the library says it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from memat.errors import FactError
 from memat.model.sentences import PLAIN, EditRequest
+from memat.text.edited import normalised
 from memat.text.languages import Language
 
+log = logging.getLogger("memat")
 Text = str | Mapping[str, str]  # the same in every language, or by language code
 
 
@@ -34,7 +37,7 @@ def edit_requests(
     Raises FactError(place): a text missing or empty, no single `{}`, or a fact that wants
     another target for the prompt and subject of an earlier one.
     """
-    requests, wanted = [], {}
+    requests, wanted = [], {}  # by what writing it differently does not change
     for number, fact in enumerate(facts):
         prompt, subject, target_text = (
             _text(number, fact, key, language.code) for key in ("prompt", "subject", target)
@@ -44,8 +47,9 @@ def edit_requests(
                 f"facts[{number}].prompt: must have exactly one '{PLAIN}' for the subject, found"
                 f" {prompt!r}"
             )
-        earlier = wanted.setdefault((prompt, subject), (number, target_text))
-        if earlier[1] != target_text:
+        asked = normalised(prompt.replace(PLAIN, subject)), normalised(subject)
+        earlier = wanted.setdefault(asked, (number, target_text))
+        if normalised(earlier[1]) != normalised(target_text):
             raise FactError(
                 f"facts[{number}].{target}: {target_text!r} contradicts facts[{earlier[0]}], which"
                 f" wants {earlier[1]!r} for the same prompt and subject"
@@ -53,6 +57,17 @@ def edit_requests(
         joined = prompt.lower().endswith(language.elided_endings)
         requests.append(EditRequest(number, prompt, subject, target_text, joined))
     return requests
+
+
+def without_repeats(requests: Sequence[Sequence[EditRequest]]) -> list[int]:
+    """Numbers of the facts that do not only say again, in every language, what an earlier one says;
+    those left out are logged, as each would count twice. requests: of `edit_requests`, by language."""
+    first: dict[tuple, int] = {}
+    for number, one in enumerate(zip(*requests, strict=True)):
+        said = tuple(tuple(map(normalised, (r.prompt, r.subject, r.target))) for r in one)
+        if first.setdefault(said, number) != number:
+            log.warning("facts[%d] repeats facts[%d] and is left out", number, first[said])
+    return list(first.values())
 
 
 def check_facts(facts: Sequence[Fact]) -> None:
