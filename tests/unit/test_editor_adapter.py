@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 import export_adapter
@@ -30,7 +30,7 @@ from memat.heads.deployment import (
 from memat.model.load import load_with_all
 from memat.provenance import Provenance
 from memat.stage import Stage
-from small_models import small_model
+from small_models import small_model, small_tokenizer
 
 MADE = Provenance("test", {}, "")
 ROWS = [
@@ -266,6 +266,49 @@ def test_the_command_line_puts_adapters_on_and_takes_them_off(tmp_path, model_fo
         assert status == 1
         assert fault in text
     assert not (tmp_path / "x").exists()
+
+
+def test_the_command_line_refuses_weights_that_an_adapter_was_not_made_on(tmp_path, capsys, caplog):
+    base = saved(LLAMA, tmp_path / "base")
+    other = small_model(LLAMA, torch.float32, seed=1)  # of equal shape
+    for part in (other.network, other.tokenizer):
+        part.save_pretrained(tmp_path / "other")
+    model = load_with_all(base, "cpu", "float32")
+    for seed, name in enumerate(("monday", "tuesday")):
+        write_adapter(
+            model, random_edit(model, 2, seed), tmp_path / name, {}, MADE, {"repo": "a/b"}
+        )
+        EditedWeights(model).lay([random_edit(model, 2, seed)])  # tuesday's is made above monday's
+
+    def run(*arguments):
+        status = main([str(tmp_path / a) if i else a for i, a in enumerate(arguments)])
+        return status, "".join(capsys.readouterr())
+
+    status, text = run("apply", "other", "monday", "x")
+    assert status == 1
+    assert f"{tmp_path / 'monday'}: was made on another model (a/b): of layers 1, 2 the" in text
+    assert run("apply", "base", "tuesday", "x")[0] == 1
+    assert not (tmp_path / "x").exists()
+    assert run("apply", "base", "monday", "one")[0] == 0
+    assert run("apply", "one", "tuesday", "two")[0] == 0
+    status, text = run("show", "two")
+    assert text.count("made on      other weights than this model came with") == 1
+    assert text.index("tuesday") < text.index("made on      other weights")
+    # a model in another number format is the same model
+    half = load_with_all(base, "cpu", "bfloat16").network
+    half.save_pretrained(tmp_path / "half")
+    small_tokenizer().save_pretrained(tmp_path / "half")
+    assert run("apply", "half", "monday", "half-monday")[0] == 0
+    # weights that were trained on since would be lost
+    state = load_file(tmp_path / "two" / "model.safetensors")
+    state["model.layers.2.mlp.down_proj.weight"] += 1
+    save_file(state, tmp_path / "two" / "model.safetensors", metadata={"format": "pt"})
+    assert main(["remove", str(tmp_path / "two"), "monday", str(tmp_path / "x")]) == 1
+    assert "two: its weights of layers 2 were changed after" in capsys.readouterr().err
+    # an adapter of PEFT's own tells nothing
+    (tmp_path / "monday" / "memat.json").unlink()
+    assert run("apply", "other", "monday", "unseen")[0] == 0
+    assert "monday: does not tell the weights it was made on" in caplog.text
 
 
 def test_an_edit_saves_itself_and_all_that_are_carried(tmp_path):

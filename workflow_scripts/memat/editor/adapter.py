@@ -6,7 +6,9 @@ carries it as the bias of B (`lora_bias`), which PEFT takes only where every mod
 adapter names has a bias itself.
 """
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -22,6 +24,17 @@ from memat.provenance import Provenance
 
 CONFIG, WEIGHTS, ABOUT = "adapter_config.json", "adapter_model.safetensors", "memat.json"
 PREFIX = "base_model.model."
+
+
+def matrix_checksum(matrix: torch.Tensor) -> str:
+    """SHA-256 of a weight in bfloat16, so that a model has the same one in every number format."""
+    rounded = matrix.detach().cpu().to(torch.bfloat16).contiguous()
+    return hashlib.sha256(memoryview(rounded.view(torch.uint8).numpy())).hexdigest()
+
+
+def matrix_checksums(model: EditableModel, layers: Iterable[int]) -> dict[str, str]:
+    """`matrix_checksum` of the MLP output projections of some layers as they stand, by layer."""
+    return {str(n): matrix_checksum(model.mlp_matrix(n)) for n in layers if n < model.n_layers}
 
 
 def truncated(delta: Delta, rank: int) -> tuple[Delta, float]:
@@ -50,6 +63,7 @@ def write_adapter(
 ) -> dict[int, float]:
     """Write `adapter_config.json`, `adapter_model.safetensors` and `memat.json` into a folder.
 
+    model: as it stands without the edit: `memat.json` tells it by checksums of the projections.
     about: plain data on what was edited. base: `repo` and `revision`, or `folder`, of the model.
     rank: deltas of a higher rank are cut to it; returns the relative error of each layer, 0
     where nothing was cut, which `memat.json` states. Raises UnsupportedArchitecture (a correction
@@ -76,6 +90,7 @@ def write_adapter(
     content = about | {
         "relative_errors": {str(layer): error for layer, error in errors.items()},
         "ranks": ranks,
+        "made_on": {**(base or {}), "checksums": matrix_checksums(model, carried.deltas)},
     }
     with io.atomic_folder(folder) as target:
         (target / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")

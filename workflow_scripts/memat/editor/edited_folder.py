@@ -6,21 +6,33 @@ Such a folder is an ordinary Hugging Face folder. Beside the model it has a fold
 """
 
 import json
+import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from memat.editor.adapter import ABOUT, CONFIG, WEIGHTS, read_adapter, read_json_file
+from memat.editor.adapter import (
+    ABOUT,
+    CONFIG,
+    WEIGHTS,
+    matrix_checksum,
+    matrix_checksums,
+    read_adapter,
+    read_json_file,
+)
 from memat.editor.layers import EditedWeights
 from memat.editor.target_folder import require_own_folder
 from memat.errors import ConfigError, ModelError
 from memat.evaluate.export import export_model
 from memat.io import atomic_path
+from memat.model.editable import EditableModel
 from memat.model.load import load_with_all
 from memat.suggest import allowed_values
 
+log = logging.getLogger("memat")
 KEPT, ORIGINALS, ADAPTERS, ORDER = "memat", "originals.safetensors", "adapters", "order.json"
 
 
@@ -28,7 +40,8 @@ def apply_adapter(model_folder: Path, adapter: Path, new_folder: Path) -> list[s
     """Write the model of a folder with an adapter in its weights, above those it carries.
 
     The model keeps its number format. Returns the names of all adapters of the new folder, in
-    order; this one's is the name of its folder. Raises ModelError, ConfigError (folder or name
+    order; this one's is the name of its folder. Raises ModelError (also where the adapter was made
+    on other weights, neither the folder's nor those it came with), ConfigError (folder or name
     taken), UnsupportedArchitecture, DamagedFile.
     """
     adapters = carried_adapters(model_folder)
@@ -38,7 +51,7 @@ def apply_adapter(model_folder: Path, adapter: Path, new_folder: Path) -> list[s
             f"{model_folder} already carries an adapter {name!r}: remove it first, or rename the"
             " folder of the new one"
         )
-    return _rewrite(model_folder, {**adapters, name: adapter}, new_folder)
+    return _rewrite(model_folder, {**adapters, name: adapter}, new_folder, adapter)
 
 
 def remove_adapter(model_folder: Path, name: str, new_folder: Path) -> list[str]:
@@ -70,31 +83,68 @@ def shown(folder: Path) -> str:
         return _adapter_shown(folder)
     adapters = carried_adapters(folder)
     if adapters:
-        parts = [f"{name}\n{_adapter_shown(path)}" for name, path in adapters.items()]
+        came = load_file(folder / KEPT / ORIGINALS)
+        came = {name: matrix_checksum(weight) for name, weight in came.items()}
+        parts = [f"{name}\n{_adapter_shown(path, came)}" for name, path in adapters.items()]
         return f"{len(adapters)} adapters in the weights, in this order:\n\n" + "\n\n".join(parts)
     if (folder / ABOUT).is_file():
         return _about_shown(read_json_file(folder / ABOUT))
     raise ModelError(f"{folder}: is no adapter of memat, and no model folder that memat has edited")
 
 
-def _rewrite(model_folder: Path, adapters: dict[str, Path], new_folder: Path) -> list[str]:
+def _rewrite(
+    model_folder: Path, adapters: dict[str, Path], new_folder: Path, new: Path | None = None
+) -> list[str]:
     if not model_folder.is_dir():
         raise ModelError(f"{model_folder}: no such folder")
     require_own_folder(new_folder)
     model = load_with_all(model_folder, "cpu", "auto")
-    kept = model_folder / KEPT / ORIGINALS
+    _require_as_written(model, model_folder)
+    kept, made_on = model_folder / KEPT / ORIGINALS, _made_on(new) if new else {}
+    standing = matrix_checksums(model, map(int, made_on))
     weights = EditedWeights(model, load_file(kept) if kept.is_file() else None)
+    if made_on not in (standing, matrix_checksums(model, map(int, made_on))):
+        raise ModelError(
+            f"{new}: was made on another model ({_base(new)}): of layers {', '.join(made_on)} the"
+            f" weights of {model_folder} are others"
+        )
+    if new and not made_on:
+        log.warning("%s: does not tell the weights it was made on, so nothing was compared", new)
     weights.lay([read_adapter(model, path) for path in adapters.values()])
     export_model(model, new_folder)
     if adapters:
-        _keep(weights.originals, adapters, new_folder / KEPT)
+        _keep(weights.originals, adapters, new_folder / KEPT, model)
     return list(adapters)
+
+
+def _made_on(adapter: Path) -> dict[str, str]:
+    """Checksums of the projections that an adapter was made on, by layer; none of PEFT's own."""
+    about = adapter / ABOUT
+    made_on = read_json_file(about).get("made_on", {}) if about.is_file() else {}
+    return made_on.get("checksums", {})
+
+
+def _base(adapter: Path) -> str:
+    return str(read_json_file(adapter / CONFIG).get("base_model_name_or_path"))
+
+
+def _require_as_written(model: EditableModel, folder: Path) -> None:
+    """Raise ModelError if the weights that a folder's adapters changed were changed since."""
+    order = folder / KEPT / ORDER
+    written = read_json_file(order).get("weights", {}) if order.is_file() else {}
+    found = matrix_checksums(model, map(int, written))
+    if changed := [layer for layer in written if found.get(layer) != written[layer]]:
+        raise ModelError(
+            f"{folder}: its weights of layers {', '.join(changed)} were changed after its adapters"
+            " were put on, which would be lost"
+        )
 
 
 def _keep(
     originals: dict[str, torch.Tensor],
     adapters: dict[str, Path],
     folder: Path,
+    model: EditableModel,
 ) -> None:
     folder.mkdir()
     with atomic_path(folder / ORIGINALS) as temporary:
@@ -106,13 +156,21 @@ def _keep(
             if (path / file).is_file():
                 shutil.copyfile(path / file, target / file)
     with atomic_path(folder / ORDER) as temporary:
-        temporary.write_text(json.dumps({"adapters": list(adapters)}), encoding="utf-8")
+        layers = [int(name.partition(".")[2]) for name in originals if name.startswith("mlp.")]
+        content = {"adapters": list(adapters), "weights": matrix_checksums(model, layers)}
+        temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _adapter_shown(folder: Path) -> str:
-    config, lines = read_json_file(folder / CONFIG), []
+def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
+    """came: checksums of the originals of the model that carries it, by name; None: it lies alone."""
+    config, lines, made_on = read_json_file(folder / CONFIG), [], _made_on(folder)
     modules = config.get("target_modules") or []
-    lines.append(f"  base model   {config.get('base_model_name_or_path')}")
+    lines.append(f"  base model   {_base(folder)}")
+    if made_on:
+        told = ", ".join(f"layer {layer} {checksum[:12]}" for layer, checksum in made_on.items())
+        lines.append(f"  its weights  {told}")
+    if came and any(came.get(f"mlp.{layer}") != checksum for layer, checksum in made_on.items()):
+        lines.append("  made on      other weights than this model came with: with earlier edits?")
     if config.get("revision"):
         lines.append(f"  revision     {config['revision']}")
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

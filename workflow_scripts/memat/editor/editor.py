@@ -193,15 +193,16 @@ class Editor:
         """
         edits = self.edits if edits is None else edits
         require_own_folder(folder, WEIGHTS)
-        return write_adapter(
-            self.model,
-            added_up([edit.carried for edit in edits]),
-            folder,
-            {"edits": described(edits)},
-            self.provenance(),
-            self.origin,
-            rank,
-        )
+        with self.carrying_only([]):
+            return write_adapter(
+                self.model,
+                added_up([edit.carried for edit in edits]),
+                folder,
+                {"edits": described(edits)},
+                self.provenance(),
+                self.origin,
+                rank,
+            )
 
     def provenance(self) -> Provenance:
         """What makes a file of this editor: the model and the versions."""
