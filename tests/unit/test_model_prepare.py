@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from memat.model.sentences import EditRequest, request_sentence, tokenise
 from memat.model.spec import ModelSpec
 from memat.model.tokenizer_fault import tokenizer_fault
 from memat.provenance import Provenance
+from memat.text.hub import model_folder
 from small_models import small_model, small_tokenizer
 
 
@@ -71,6 +73,32 @@ def test_a_hub_model_without_revision_or_network_is_an_error(tmp_path):
         hub_snapshot("someone/model", "abcdef0", tmp_path / "lock.json")
     with pytest.raises(ModelError, match=r"must be a commit id, .* found main; branches"):
         hub_snapshot("someone/model", "main", tmp_path / "lock.json")
+
+
+def test_only_safetensors_are_downloaded_and_pickled_weights_refused(tmp_path, monkeypatch):
+    held = {"config.json", "model.safetensors", "pytorch_model.bin", "source.spm", "model.bin"}
+    asked = []
+
+    def download(repo, revision, allow_patterns):
+        folder = tmp_path / str(len(asked))
+        folder.mkdir()
+        asked.append([n for n in sorted(held) if any(fnmatch(n, p) for p in allow_patterns)])
+        for name in asked[-1]:
+            (folder / name).write_text(revision)
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    monkeypatch.setattr("memat.text.hub.LOCKS", tmp_path)
+    hub_snapshot("a/b", "a" * 40, tmp_path / "lock.json")
+    model_folder("a/c", "a" * 40, "key", weights="model.bin")
+    assert asked == [
+        ["config.json", "model.safetensors", "source.spm"],
+        ["config.json", "model.bin", "source.spm"],
+    ]
+    held.remove("model.safetensors")
+    with pytest.raises(ModelError, match=r"a/b@aaa.* no weights as \*\.safetensors; pickled ones"):
+        hub_snapshot("a/b", "a" * 40, tmp_path / "other.json")
+    assert not (tmp_path / "other.json").exists()
 
 
 def test_a_commit_id_that_is_cut_short_is_completed_from_the_history(monkeypatch):

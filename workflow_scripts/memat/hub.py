@@ -7,18 +7,22 @@ from memat.commits import full_commit
 from memat.errors import ModelError
 from memat.io import sha256_of, write_text
 
-# weights as safetensors; *.bin for CTranslate2 models and repositories older than safetensors,
-# which transformers reads with torch's weights-only reader, never by unpickling
-WANTED_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt")
+SAFETENSORS = "*.safetensors"
+BESIDE_WEIGHTS = ("*.json", "*.model", "*.spm", "*.txt")
 
 
 def hub_snapshot(
-    repo: str, revision: str | None, lock: Path, checksums: dict[str, str] | None = None
+    repo: str,
+    revision: str | None,
+    lock: Path,
+    checksums: dict[str, str] | None = None,
+    weights: str = SAFETENSORS,
 ) -> Path:
     """Folder with the files of a hub repository at a commit, whole or cut short (`full_commit`).
 
     checksums: SHA-256 by file name. Without them, the first download writes what it got
-    to `lock`, and a later difference is an error. Raises ModelError.
+    to `lock`, and a later difference is an error. weights: pattern of the only files of weights
+    that are downloaded. Raises ModelError (also where there are none).
     """
     if not revision:
         raise ModelError(f"{repo}: a hub model needs a pinned revision (a commit id)")
@@ -27,9 +31,14 @@ def hub_snapshot(
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(repo, revision=commit, allow_patterns=list(WANTED_FILES))
+        found = snapshot_download(repo, revision=commit, allow_patterns=[*BESIDE_WEIGHTS, weights])
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(f"{repo}@{revision}: could not be downloaded ({error})") from error
+    if not any(Path(found).glob(weights)):
+        raise ModelError(
+            f"{repo}@{revision}: has no weights as {weights}; pickled ones (*.bin, *.pt) are not"
+            " loaded: name a commit or a repository that has them, or convert them into a folder"
+        )
     check_files(Path(found), repo, lock, checksums)
     return Path(found)
 

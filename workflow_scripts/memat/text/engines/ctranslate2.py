@@ -32,7 +32,8 @@ MEMORY_MB = 4000
 
 
 def make(own: dict, batch_size: int, threads: int) -> "CTranslate2Engine":
-    folder = model_folder(own["model"], own["revision"], "translate.ctranslate2.model")
+    key = "translate.ctranslate2.model"
+    folder = model_folder(own["model"], own["revision"], key, weights="model.bin")  # no pickle
     return CTranslate2Engine(
         folder, folder / own["spm"], own["beam_size"], batch_size, threads=threads
     )
