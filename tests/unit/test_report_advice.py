@@ -264,6 +264,26 @@ def test_a_few_questions_that_all_stay_right_show_nothing():
         assert held(advice_of(tasks=tasks).general) == {"quiz acc": kept}
 
 
+def test_the_entropy_of_own_words_stands_beside_the_unedited_models_and_judges_nothing():
+    told = text_of(("edit", "en", "entropy", 3.1, 0.2), n=100)
+    alone = shown_of(pl.concat([TEXT, told]))
+    assert "Its free answers have 3.10 bits of entropy." in alone
+    assert "| English | entropy | 3.10 [2.90, 3.30] |  |  | none |  |" in alone
+    more = ("entropy_unedited", 4.5, 0.2), ("entropy_difference", -1.4, 0.1)
+    beside = text_of(*(("edit", "en", *row) for row in more), n=100)
+    text = shown_of(pl.concat([TEXT, told, beside]))
+    assert "3.10 bits of entropy, those of the unedited model 4.50." in text
+    assert "| 3.10 [2.90, 3.30] | 4.50 | -1.40 [-1.50, -1.30] | none |  |" in text
+    assert "says the same over and over, or much less. It has no bound." in text
+    assert "| edit | English | learnt | within the bound |" in text
+    assert "entropy" not in shown_of(TEXT)
+
+
+def shown_of(text):
+    page = advice_page([advice_of(text=text)], FAMILIES, BOUNDS, 0.95, NAMES, "m")
+    return as_markdown(TITLE, page)
+
+
 def whole_page():
     advices = advise(SUMMARY, CHANGES, TEXT, NO_TASKS, BOUNDS)
     picture = Picture("figures/a.png", b"png", "gain & cost")

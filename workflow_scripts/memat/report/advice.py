@@ -25,6 +25,7 @@ AHEAD = {True: "ahead", None: "no clear difference", False: "behind"}
 SAID = {"edited": ("GA", "EA"), "paraphrases": ("GP", "PA")}
 NEIGHBOURS = (("NS",), ("GN", "NA"))
 TEXT = ("perplexity_ratio", "kl")
+ENTROPY = "entropy"
 THREE = 300.0  # percent: rule of three, 3/n bounds a share of which n facts show nothing
 
 TASKS_SCHEMA = {
@@ -48,12 +49,12 @@ class Finding:
     """One measure of an edit, asked in one language, against its bound.
 
     name: of the measure. value: with the edit, and before: without. change: the paired difference
-    of both. bound: of the config. holds: whether the bound is kept; None: undecided. A
+    of both. bound: of the config, None of a measure that has none. holds: whether the bound is kept; None: undecided. A
     number that was not measured is None. stands_for: the measure that this one is read in place of.
     """
 
     name: str
-    bound: float
+    bound: float | None
     holds: bool | None
     value: Interval | None = None
     before: float | None = None
@@ -73,7 +74,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Advice:
-    """What is known of one edit, asked in one language. trained: the languages it was edited in."""
+    """What is known of one edit, asked in one language. trained: the languages it was edited in.
+
+    own_words: how the model writes, which is no part of a verdict."""
 
     experiment: str
     language: str
@@ -82,6 +85,7 @@ class Advice:
     neighbours: tuple[Finding, ...]
     text: tuple[Finding, ...]
     general: tuple[Finding, ...]
+    own_words: tuple[Finding, ...]
     against: tuple[Comparison, ...]
 
     @property
@@ -203,6 +207,7 @@ class _Tables:
             tuple(self.neighbours(name, language)),
             tuple(self.text(name, language)),
             tuple(self.tasks(name, language)),
+            tuple(self.own_words(name, language)),
             tuple(self.against(name, language)),
         )
 
@@ -263,6 +268,15 @@ class _Tables:
                 Interval(row["value"]),
                 change=change,
             )
+
+    def own_words(self, name: str, language: str) -> Iterator[Finding]:
+        """Entropy of the free answers, in bits."""
+        value, before, change = (
+            self.damage.get((name, language, f"{ENTROPY}{of}"))
+            for of in ("", "_unedited", "_difference")
+        )
+        if value:
+            yield Finding(ENTROPY, None, None, value, before.value if before else None, change)
 
     def against(self, name: str, language: str) -> Iterator[Comparison]:
         for baseline in self.told:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from memat.evaluate.families import metrics_of
-from memat.report.advice import AHEAD, COST, LEARNT, SAID, WORDS, Advice, Finding
+from memat.report.advice import AHEAD, COST, ENTROPY, LEARNT, SAID, WORDS, Advice, Finding
 from memat.report.advice import Interval as Number
 from memat.report.document import Block, Heading, Paragraph, Picture, Points, Table
 from memat.report.headlines import listed
@@ -17,6 +17,11 @@ TEXT_MEASURES = {
     "kl": "how far the model's predictions of the next token of that text moved from those of the "
     "unedited model, in nats a token; 0 is no change.",
 }
+OWN_WORDS = (
+    "entropy: how little the model repeats itself where it writes freely, as entropy of the pairs and "
+    "triples of words in an answer, in bits. One much lower than the unedited model's means that the "
+    "edited one says the same over and over, or much less. It has no bound."
+)
 TEXT_SENTENCES = {
     "perplexity_ratio": "the perplexity is {} times what it was",
     "kl": "predictions moved by {} nats a token",
@@ -28,6 +33,7 @@ TASKS = (
 # what a model that writes freely, and one that does not, is said to do
 SPOKEN = {"Writing freely, the model names the new answer": True}
 SPOKEN |= {"The model's first choices, nothing written freely, are the new answer": False}
+FORMS = dict.fromkeys(TEXT_MEASURES, ".4f") | {ENTROPY: ".2f"}  # of what is no percentage
 ROW_HEADER = ("asked in", "measure", "measured", "unedited", "change", "bound", "verdict")
 NO_EDIT = "No experiment of this run edits the model."
 
@@ -128,6 +134,8 @@ def _measures(
     yield from (f"{name}: {text}" for name, text in TEXT_MEASURES.items() if name in found)
     if any(advice.general for advice in advices):
         yield TASKS
+    if any(advice.own_words for advice in advices):
+        yield OWN_WORDS
     yield f"In brackets stands the {100 * confidence:g}% interval, paired where it is of a change."
 
 
@@ -140,11 +148,15 @@ def _of_edit(advices: Sequence[Advice], names: Mapping[str, str]) -> Iterator[Bl
         tuple(
             (_name(advice.language, names), *_cells(finding, side))
             for advice in advices
-            for side, findings in ((LEARNT, advice.learnt), (COST, advice.cost))
+            for side, findings in _sides(advice)
             for finding in findings
         ),
         ROW_HEADER[2:5],
     )
+
+
+def _sides(advice: Advice) -> tuple[tuple[str, Sequence[Finding]], ...]:
+    return (LEARNT, advice.learnt), (COST, advice.cost), (COST, advice.own_words)
 
 
 def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
@@ -166,6 +178,10 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
     moved = [TEXT_SENTENCES[f.name].format(_number(f.value, ".4f")) for f in advice.text]
     if moved:
         yield f"Of unrelated text in {where}, {listed(moved)}."
+    for finding in advice.own_words:
+        before = finding.before
+        beside = "" if before is None else f", those of the unedited model {before:.2f}"
+        yield f"Its free answers have {finding.value.value:.2f} bits of entropy{beside}."
     tasks = [f"{finding.name} by {_points(finding.change)}" for finding in advice.general]
     if tasks:
         yield f"General tasks changed: {listed(tasks)}."
@@ -191,16 +207,19 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _cells(finding: Finding, side: str) -> Iterator[str]:
-    text = finding.name in TEXT_MEASURES
-    value, change = finding.value, finding.change
+    value, change, form = finding.value, finding.change, FORMS.get(finding.name)
     yield f"{finding.name} (for {finding.stands_for})" if finding.stands_for else finding.name
-    yield "" if value is None else _number(value, ".4f") if text else _percent(value)
-    yield "" if finding.before is None else f"{finding.before:.1f}%"
-    yield "" if change is None else _number(change, "+z.1f")
+    yield "" if value is None else _number(value, form) if form else _percent(value)
+    before = finding.before
+    yield "" if before is None else format(before, form) if form else f"{before:.1f}%"
+    yield "" if change is None else _number(change, f"+z{form or '.1f'}")
+    if finding.bound is None:
+        yield from ("none", "")
+        return
     if side == LEARNT:
         yield f"≥ {finding.bound:g}%, change > 0"
     else:
-        yield f"≤ {finding.bound:g}" if text else f"change ≥ -{finding.bound:g}"
+        yield f"≤ {finding.bound:g}" if form else f"change ≥ -{finding.bound:g}"
     yield WORDS[side][finding.holds]
 
 
