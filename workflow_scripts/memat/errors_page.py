@@ -9,6 +9,8 @@ HEAD = """# Errors
 
 Every fault in input or settings is one line: the stage, the name of the error, and the place: which
 key, file or record, what was found, what is allowed. In Python each is a `memat.MematError`.
+What `--configfile` names is read by Snakemake before this workflow: a file that is missing ends in its
+traceback, whose last line says `FileNotFoundError` and the path (from `make` it is one line).
 Written by `make docs` from `workflow_scripts/memat/errors.py`.
 """
 
