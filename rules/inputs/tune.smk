@@ -32,7 +32,10 @@ TUNE_SETTINGS = {
 def tuning_blocks(wildcards):
     """The table of the sets of facts, if there is one to tune on."""
     if not STUDY.tuning_size:
-        raise WorkflowError("blocks.tuning is 0: settings are searched on such facts")
+        raise WorkflowError(
+            "blocks.tuning is 0: settings are searched on facts that no table reports on; say how"
+            " many, 30 for instance"
+        )
     return BLOCKS
 
 

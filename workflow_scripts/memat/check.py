@@ -88,9 +88,13 @@ def _language_faults(config: dict) -> Iterator[str]:
 
 def _size_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:
     """Layers and heads beyond the model."""
-    for layer in config["edit"]["layers"]:
-        if layer >= spec.n_layers:
-            yield f"edit.layers: {layer} is out of range; {spec.name} has layers 0 to {spec.n_layers - 1}"
+    beyond = [str(layer) for layer in config["edit"]["layers"] if layer >= spec.n_layers]
+    if beyond:
+        yield (
+            f"edit.layers: {', '.join(beyond)} {'is' if len(beyond) == 1 else 'are'} out of range;"
+            f" {spec.name} has layers 0 to"
+            f" {spec.n_layers - 1}, of which the last cannot be edited"
+        )
     if config["edit"]["layers"][-1] == spec.n_layers - 1:
         yield (
             f"edit.layers: {spec.n_layers - 1} is the last layer of {spec.name}; values are read"

@@ -86,7 +86,7 @@ def shown(folder: Path) -> str:
         came = load_file(folder / KEPT / ORIGINALS)
         came = {name: matrix_checksum(weight) for name, weight in came.items()}
         parts = [f"{name}\n{_adapter_shown(path, came)}" for name, path in adapters.items()]
-        return f"{len(adapters)} adapters in the weights, in this order:\n\n" + "\n\n".join(parts)
+        return "In the weights, in this order:\n\n" + "\n\n".join(parts)
     if (folder / ABOUT).is_file():
         return _about_shown(read_json_file(folder / ABOUT))
     raise ModelError(f"{folder}: is no adapter of memat, and no model folder that memat has edited")
