@@ -131,6 +131,7 @@ else:
             benchmark_path("align", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
+        priority: 1
         conda:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
@@ -160,6 +161,7 @@ else:
             benchmark_path("repair_structure", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
+        priority: 1
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -189,6 +191,7 @@ else:
             benchmark_path("duplicate_gender", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
+        priority: 1
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -204,14 +207,44 @@ else:
         script:
             "../workflow_scripts/duplicate_gender.py"
 
+    if SPOKEN:
+
+        # the table needs none of it: what the table waits for has a priority
+        rule measure_surprisal:
+            input:
+                manifest=MANIFEST,
+                translations=translations_of_language,
+            output:
+                surprisal=SURPRISAL,
+            log:
+                log_path("measure_surprisal", "{language}"),
+            benchmark:
+                benchmark_path("measure_surprisal", "{language}")
+            wildcard_constraints:
+                language=one_of(SPOKEN),
+            conda:
+                "../envs/memat.yaml"
+            threads: COMPUTE["threads"]
+            resources:
+                mem_mb=model_memory,
+                runtime=240,
+            params:
+                compute=LOADING,
+                code=code_tag("measure_surprisal.py", architecture),
+            message:
+                "Translations into {wildcards.language} read by the model, for those that surprise it"
+            script:
+                "../workflow_scripts/measure_surprisal.py"
+
     rule list_for_review:
         input:
             facts=FACTS,
             translations=translations_of_language,
             repaired=REPAIRED,
             rejected=REPAIRED_REJECTED,
+            surprisal=surprisal_of_language,
         output:
-            review=f"{INTO}/review.csv",
+            review=REVIEW,
             columns=f"{INTO}/review_columns.csv",
         log:
             log_path("list_for_review", "{language}"),
@@ -227,7 +260,7 @@ else:
             runtime=10,
         params:
             **language_pair("list_for_review"),
-            cfg=config["review"],
+            cfg=review_settings,
             seed=SEED,
             code=code_tag("list_for_review.py"),
         message:
@@ -276,6 +309,7 @@ rule join_languages:
         log_path("join_languages"),
     benchmark:
         benchmark_path("join_languages")
+    priority: 1
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -297,6 +331,7 @@ rule count_funnel:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         rejected=[*REJECTED, BLOCKS_REJECTED],
+        reviews=expand(REVIEW, language=SPOKEN),
     output:
         funnel=f"{DATASET}/funnel.parquet",
         funnel_csv=f"{DATASET}/funnel.csv",
@@ -315,6 +350,7 @@ rule count_funnel:
     params:
         source=SOURCE,
         targets=TARGETS,
+        reviewed=SPOKEN,
         code=code_tag("count_funnel.py"),
     message:
         "Records left after each step"

@@ -8,6 +8,7 @@ from memat.text.edited import STAGE as EDITED
 from memat.text.funnel import drawn_rows, funnel_table
 from memat.text.joined import facts_by_language
 from memat.text.lost import left_out_neighbours
+from memat.text.review import surprising_prompts
 
 
 def main(stage: Stage) -> str:
@@ -16,7 +17,9 @@ def main(stage: Stage) -> str:
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     drawn = drawn_rows(bilingual, blocks, rejected, params.source, params.targets)
     facts = io.read_table(inputs.facts)
-    funnel = funnel_table(facts, rejected, params.targets, drawn)
+    reviews = dict(zip(params.reviewed, map(io.read_csv, inputs.reviews), strict=True))
+    surprising = {code: surprising_prompts(review) for code, review in reviews.items()}
+    funnel = funnel_table(facts, rejected, params.targets, drawn, surprising)
     io.write_table(stage.outputs.funnel, funnel, stage.provenance)
     io.write_table(stage.outputs.rejected, rejected, stage.provenance)
     io.write_csv(stage.outputs.funnel_csv, funnel)

@@ -11,12 +11,15 @@ from memat.text.translate import join_translations
 
 def main(stage: Stage) -> str:
     repaired = io.read_table(stage.inputs.repaired)
+    read = [io.read_table(path) for path in stage.inputs.surprisal]
     suspicion = suspicion_table(
         io.read_table(stage.inputs.facts),
         join_translations(map(io.read_table, stage.inputs.translations)),
         repaired,
         language_of(stage.params.source_language),
         language_of(stage.params.target_language),
+        dict(pl.concat(read).select("sentence", "nats_per_token").iter_rows()) if read else {},
+        stage.cfg["surprisal_z"] if read else 0,
     )
     review = review_table(
         repaired,
@@ -28,7 +31,8 @@ def main(stage: Stage) -> str:
     io.write_csv(stage.outputs.review, review)
     io.write_csv(stage.outputs.columns, column_table())
     suspicious = review.filter(pl.col("suspicion") >= WORTH_A_LOOK).height
-    return f"{review.height} prompts to look at, {suspicious} of them suspicious"
+    unread = "" if read else "; no model has read them: the language is not in review.surprisal"
+    return f"{review.height} prompts to look at, {suspicious} of them suspicious{unread}"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ REPAIRED = f"{INTO}/repaired.parquet"
 REPAIRED_REJECTED = f"{INTO}/repaired_rejected.parquet"
 PAIRED = f"{INTO}/paired.parquet"
 PAIRED_REJECTED = f"{INTO}/paired_rejected.parquet"
+SURPRISAL = f"{INTO}/surprisal.parquet"
+REVIEW = f"{INTO}/review.csv"
 # of all languages
 BILINGUAL = PATHS.bilingual
 BLOCKS = PATHS.blocks
@@ -21,6 +23,8 @@ LOST = f"{DATASET}/lost.csv"
 
 TRANSLATED = not config["facts"]["bilingual"]
 MEASURED = bool(config["facts"]["reference"] and TRANSLATED)
+# languages whose translations the model reads for the review
+SPOKEN = [code for code in TARGETS if code in config["review"]["surprisal"]]
 # what each stage dropped; the tables are written, and their jobs succeed, if nothing is left
 REJECTED = [
     FACTS_REJECTED,
@@ -74,7 +78,7 @@ DATASET_OUTPUTS = [
     f"{DATASET}/rejected.parquet",
     LOST,
     f"{DATASET}/funnel.csv",
-    *(expand(f"{INTO}/review.csv", language=TARGETS) if TRANSLATED else []),
+    *(expand(REVIEW, language=TARGETS) if TRANSLATED else []),
     *(expand(f"{INTO}/quality.csv", language=TARGETS) if MEASURED else []),
 ]
 
@@ -104,6 +108,16 @@ def translator_memory(wildcards, attempt):
 def translation_engine(wildcards):
     """What a job that translates uses of the engines."""
     return engine.leaves_of_engine(translate_settings(wildcards)["engine"])
+
+
+def surprisal_of_language(wildcards):
+    return [SURPRISAL.format(**wildcards)] if wildcards.language in SPOKEN else []
+
+
+def review_settings(wildcards):
+    """A threshold is a setting of languages that the model reads."""
+    read = ["surprisal_z"] if wildcards.language in SPOKEN else []
+    return some(config["review"], "sample", *read)
 
 
 def corrections_of_language(wildcards):

@@ -133,7 +133,7 @@ def test_the_review_holds_all_suspicious_all_dropped_and_a_fixed_sample():
 def test_the_review_begins_with_the_most_suspicious_and_how_a_target_was_found_is_no_reason():
     rows = repaired_rows(20).with_columns(flags=pl.lit(["target_by_form"]))
     points = pl.DataFrame(
-        [(i, "target_new", "paraphrase", 0, i / 10, "no_verb", None) for i in range(20)],
+        [(i, "target_new", "paraphrase", 0, i / 10, None, "no_verb", None) for i in range(20)],
         schema=SUSPICION_SCHEMA,
         orient="row",
     )

@@ -37,11 +37,21 @@ class Scores:
     is_greedy: torch.Tensor
 
 
-@torch.no_grad()
 def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budget: int) -> Scores:
     """Score every row; equal rows are computed once. Raises NonFiniteValue(prompt)."""
     distinct = {row: number for number, row in enumerate(dict.fromkeys(rows))}
     sentences = [tokenise(model.tokenizer, r.prompt, r.target, r.joined) for r in distinct]
+    scores = score_sentences(model, sentences, token_budget)
+    _check(scores.nll, list(distinct))
+    index = torch.tensor([distinct[row] for row in rows], dtype=torch.long)
+    return Scores(scores.nll[index], scores.n_tokens[index], scores.is_greedy[index])
+
+
+@torch.no_grad()
+def score_sentences(
+    model: EditableModel, sentences: Sequence[Sentence], token_budget: int
+) -> Scores:
+    """Score the target tokens of each sentence; each has one, behind another token."""
     scores = Scores(
         torch.zeros(len(sentences), dtype=torch.float64),
         torch.tensor([len(s.target_ids) for s in sentences], dtype=torch.long),
@@ -53,9 +63,7 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
         for batch in batches:
             run_halving(batch, lambda part: _score_part(model, sentences, part, scores), halve_rows)
             progress.update(len(batch))
-    _check(scores.nll, list(distinct))
-    index = torch.tensor([distinct[row] for row in rows], dtype=torch.long)
-    return Scores(scores.nll[index], scores.n_tokens[index], scores.is_greedy[index])
+    return scores
 
 
 def _score_part(model, sentences: list[Sentence], part: list[int], scores: Scores) -> None:

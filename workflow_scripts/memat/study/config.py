@@ -87,6 +87,12 @@ class Config(Section):
                 f"summary.metrics has {', '.join(self.summary.metrics)}: without prompts that are"
                 " answered freely nothing of generation can be measured",
             )
+        for code in self.review.surprisal:
+            if code not in self.languages.targets:
+                yield (
+                    "review.surprisal",
+                    f"'{code}' is not translated into; allowed: {', '.join(self.languages.targets)}",
+                )
         languages = [self.languages.source, *self.languages.targets]
         for code in self.damage.texts.keys() - set(languages):
             yield (
@@ -121,6 +127,11 @@ class Config(Section):
                     "repair.corrections",
                     "facts.bilingual: true translates nothing, so nothing would be corrected; mend"
                     " the prompts in the file of the facts",
+                )
+            if self.review.surprisal:
+                yield (
+                    "review.surprisal",
+                    "facts.bilingual: true translates nothing, so nothing is listed for review",
                 )
             return
         files = {

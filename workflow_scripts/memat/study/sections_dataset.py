@@ -12,6 +12,7 @@ from memat.study.section import (
     Number,
     OptionalText,
     PlainText,
+    Positive,
     Section,
     Sha256,
     Share,
@@ -128,6 +129,11 @@ class Review(Section):
 
     sample: Number = 50
     """other rows drawn beside all suspicious ones"""
+    surprisal: list[Language] = []
+    """target languages that the model speaks: it reads their translations, and flags those that
+    surprise it more than others of their wording or relation; minutes of a processor"""
+    surprisal_z: Positive = 2.5
+    """how much more: robust standard deviations above the median of at least 8 sentences"""
 
 
 class Overlap(Section):

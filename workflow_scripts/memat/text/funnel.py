@@ -1,7 +1,7 @@
 """How many records are left after each step, and why the others are not."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -10,6 +10,7 @@ from memat.text.rejections import READING
 
 # the step that a person reads, by the stage after which its records are counted
 OF_A_LANGUAGE = {"repair_structure": "translated", "duplicate_gender": "paired"}
+NONE_READ: Mapping[str, int] = {}
 FUNNEL_SCHEMA = {
     "step": pl.String,
     "language": pl.String,
@@ -20,6 +21,7 @@ FUNNEL_SCHEMA = {
     "prompt_reasons": pl.String,
     "neighbours": pl.Int64,
     "portability": pl.Int64,
+    "surprising": pl.Int64,
 }
 
 
@@ -28,6 +30,7 @@ def funnel_table(
     rejected: pl.DataFrame,
     targets: Sequence[str],
     drawn: Sequence[dict] = (),
+    surprising: Mapping[str, int] = NONE_READ,
 ) -> pl.DataFrame:
     """`FUNNEL_SCHEMA`: one row a step, from the source's records to the bilingual ones.
 
@@ -36,7 +39,8 @@ def funnel_table(
     Those of the translation have a row for each target language; `language` is null where a
     step is the same in all. records: left after the step. reasons, prompt_reasons: JSON objects
     reason → count, of dropped records and of single dropped prompts. drawn: last rows, as
-    `drawn_rows` gives them.
+    `drawn_rows` gives them. surprising: of each language that a model has read, the prompts that
+    are left after translation and surprise it; null in all other rows.
     """
     read = len(facts) + len(rejected.filter(stage=READING, prompt_type="record"))
     source = {"step": "given", "records": read, "dropped": 0, "reasons": "{}"}
@@ -48,6 +52,8 @@ def funnel_table(
             at_step = rejected.filter(stage=stage, language=language)
             row = _step_row(step, language, left, at_step)
             left = row["records"]
+            if step == OF_A_LANGUAGE["repair_structure"]:
+                row["surprising"] = surprising.get(language)
             rows.append(row)
     return pl.DataFrame([*rows, *drawn], schema=FUNNEL_SCHEMA)
 

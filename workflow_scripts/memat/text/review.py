@@ -4,11 +4,15 @@ A row is corrected by changing prompt and target and saving it in the correction
 (config: repair.corrections), which the next run applies.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import polars as pl
 
 from memat.text.languages import Language
 from memat.text.sentences import Sentence, fact_sentences
-from memat.text.suspicion import HOLE, Translated, suspicions
+from memat.text.surprising import robust_z
+from memat.text.suspicion import HOLE, SURPRISING, Translated, suspicions
 
 REVIEW_SCHEMA = {
     "case_id": pl.Int64,
@@ -16,6 +20,7 @@ REVIEW_SCHEMA = {
     "prompt_type": pl.String,
     "index": pl.Int64,
     "suspicion": pl.Float64,
+    "surprisal_z": pl.Float64,
     "why": pl.String,
     "source": pl.String,
     "back": pl.String,
@@ -31,6 +36,9 @@ COLUMN_MEANINGS = {
     "prompt_type": "rewrite, paraphrase, neighborhood or portability",
     "index": "number of the prompt in its list",
     "suspicion": "points of all reasons; empty: dropped",
+    "surprisal_z": "how many robust standard deviations the translation surprises the model more per"
+    " token than the median of its wording, or of its relation; empty: nothing is known, as the"
+    " language is not in review.surprisal, or too few sentences are like it",
     "why": "reasons to look, the reason it was dropped, or `sample`; then how its target was found",
     "source": "the sentence that was translated",
     "back": "its translation translated back, where the translator can",
@@ -47,6 +55,7 @@ SUSPICION_SCHEMA = {
     "prompt_type": pl.String,
     "index": pl.Int64,
     "suspicion": pl.Float64,
+    "surprisal_z": pl.Float64,
     "why": pl.String,
     "back": pl.String,
 }
@@ -54,6 +63,8 @@ SUSPICION_SCHEMA = {
 FLAG_POINTS = {"article_unsure": 2.0, "rare_target_form": 1.0}
 WORTH_A_LOOK = 0.8  # as much as a sentence of which nothing comes back when translated back
 SURE = 1.0  # below, one prompt of a relation stands for all with the same reasons
+EMPTY = {pl.String: "", pl.Float64: None}  # a column that the rows of a part do not have
+NOT_READ: Mapping[str, float] = {}
 CORRECTED = ("reviewed", "follows_correction")  # the machine's translation is no more
 
 
@@ -94,9 +105,7 @@ def review_table(
         (pl.col("prompt_type") != "record")
         & (pl.col("stage") == "repair_structure")
         & pl.col("role").is_not_null()
-    ).with_columns(
-        why=pl.col("reason"), translation=pl.col("detail"), suspicion=pl.lit(None, pl.Float64)
-    )
+    ).with_columns(why=pl.col("reason"), translation=pl.col("detail"))
     descending = [True, *(False for _ in KEY)]
     parts = [
         _columns(part).sort(ORDER, descending=descending) for part in (suspicious, drawn, dropped)
@@ -110,8 +119,14 @@ def suspicion_table(
     repaired: pl.DataFrame,
     source_language: Language,
     target_language: Language,
+    surprisals: Mapping[str, float] = NOT_READ,
+    least_z: float = 0,
 ) -> pl.DataFrame:
-    """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them."""
+    """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them.
+
+    surprisals: translation without its noise → nats per token;
+    least_z: from which z on (`memat.text.surprising`) a translation is flagged.
+    """
     rows = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
     as_translated = {
         (row["case_id"], row["role"], row["prompt_type"], row["index"])
@@ -126,12 +141,24 @@ def suspicion_table(
             if key in as_translated and (row := rows.get((sentence.source, prompt.subject))):
                 keys.append(key)
                 sentences.append(_translated(fact, sentence, row))
+    z = _surprisal_z(sentences, surprisals)
+    odd = {text for text, value in z.items() if value is not None and value >= least_z}
+    sentences = [replace(s, surprising=s.translation in odd) for s in sentences]
     found = suspicions(sentences, source_language, target_language)
     table = [
-        (*key, suspicion.points, " ".join(suspicion.reasons), sentence.back)
-        for key, sentence, suspicion in zip(keys, sentences, found, strict=True)
+        (*key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back)
+        for key, s, suspicion in zip(keys, sentences, found, strict=True)
     ]
     return pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
+
+
+def _surprisal_z(
+    sentences: Sequence[Translated], surprisals: Mapping[str, float]
+) -> dict[str, float | None]:
+    """Of each translation that the model has read, against those of its wording or relation."""
+    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences)}
+    read = {text: surprisals[text] for text in groups if text in surprisals}
+    return robust_z(read, groups)
 
 
 def _translated(fact: dict, sentence: Sentence, row: dict) -> Translated:
@@ -143,10 +170,16 @@ def _translated(fact: dict, sentence: Sentence, row: dict) -> Translated:
         subject=prompt.subject,
         form=row["translated_subject"],
         target=sentence.target,
+        relation=fact["relation_id"],
         group=f"{fact['relation_id']} {frame}",
         **{name: row.get(name) for name in ("back", "verb", "subject_as_word")},
         unknown=row["unknown"],
     )
+
+
+def surprising_prompts(review: pl.DataFrame) -> int:
+    """How many prompts of a review table are flagged as surprising."""
+    return review.filter(pl.col("why").str.split(" ").list.contains(SURPRISING)).height
 
 
 def column_table() -> pl.DataFrame:
@@ -156,6 +189,6 @@ def column_table() -> pl.DataFrame:
 
 def _columns(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit("")).cast(dtype).alias(name)
+        (pl.col(name) if name in frame.columns else pl.lit(EMPTY[dtype])).cast(dtype).alias(name)
         for name, dtype in REVIEW_SCHEMA.items()
     )

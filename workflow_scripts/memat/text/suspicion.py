@@ -21,6 +21,7 @@ LENGTH_FACTOR = 1.6  # times longer or shorter than usual
 LIKE = 0.65  # of 1: as like as two forms of a word
 LOST_WORDS = 0.8  # points where nothing of the source comes back
 HOLE = "{}"
+SURPRISING = "surprising"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Translated:
     """One sentence without its noise, and what is known of its translation.
 
     form: the subject in the other language. target: as the facts give it. group: sentences
-    that should be translated alike, but for subject and target.
+    that should be translated alike, but for subject and target; relation: a wider group.
+    surprising: to a language model, more than others of its group or relation.
     """
 
     source: str
@@ -41,6 +43,8 @@ class Translated:
     back: str | None = None
     verb: bool | None = None
     subject_as_word: str | None = None
+    relation: str = ""
+    surprising: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ def suspicions(
         ]
         if sentence.verb is False:
             signs.append((2.0, "no_verb"))
+        if sentence.surprising:
+            signs.append((1.0, SURPRISING))
         if is_odd:
             signs.append((0.8, "translated_unlike_its_relation"))
         if abs(math.log(_length_ratio(sentence) / usual)) > math.log(LENGTH_FACTOR):

@@ -81,6 +81,13 @@ def join_translations(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
     return joined.unique(["source", "subject"], keep="first", maintain_order=True)
 
 
+def translated_sentences(translations: pl.DataFrame) -> list[str]:
+    """The distinct translated sentences without their noise; targets alone are none."""
+    of_facts = translations.filter(pl.col("subject").is_not_null())
+    cores = (r["translation"][r["translation_core"] :] for r in of_facts.iter_rows(named=True))
+    return sorted({core for core in cores if core.strip()})
+
+
 def _translate_whole(sentences: Sequence[Sentence], engine: Engine) -> list[dict]:
     """Each source as it stands; where its noise ends is told from the translation."""
     distinct = {(s.source, s.prompt.subject): s for s in sentences}
