@@ -2,13 +2,28 @@
 
 import math
 
+import polars as pl
 import pytest
 import torch
 
 from memat.errors import NonFiniteValue
 from memat.evaluate.surprisal import SURPRISAL_SCHEMA, sentence_surprisal
+from memat.text.funnel import funnel_table
+from memat.text.repair import repair_facts
+from memat.text.review import review_table, surprising_prompts, suspicion_table
 from memat.text.surprising import LEAST, robust_z
+from memat.text.suspicion import SURPRISING
+from memat.text.translate import translate_facts, translated_sentences
 from small_models import small_model
+from text_samples import (
+    INSTRUMENTS,
+    MadeUpEngine,
+    alignments_of,
+    facts_of,
+    language,
+    record,
+    replace_all,
+)
 
 TEXTS = [
     "The mother tongue of Marie Curie is Polish.",
@@ -98,3 +113,33 @@ def test_one_is_compared_with_its_wording_if_that_has_enough_and_else_with_its_r
 def test_nothing_is_said_where_half_of_a_group_is_equally_surprising():
     surprisals = {str(i): 1.0 if i < LEAST - 1 else 9.0 for i in range(LEAST)}
     assert set(robust_z(surprisals, dict.fromkeys(surprisals, ("one",))).values()) == {None}
+
+
+def test_the_surprising_one_comes_first_in_the_review_and_is_counted_in_the_funnel(tmp_path):
+    names = [f"Anna {letter}oda" for letter in "BCDFGLMR"]
+    given = [record(i, subject=s, paraphrases=[], neighbours=[]) for i, s in enumerate(names)]
+    facts, languages = facts_of(tmp_path, *given), (language("en"), language("ca"))
+    translations = translate_facts(facts, MadeUpEngine(replace_all(INSTRUMENTS)), *languages)
+    prompts, rejected = repair_facts(
+        facts, translations, alignments_of(translations), language("ca")
+    )
+    sentences = translated_sentences(translations)
+    assert len(sentences) == prompts.height == 16
+    nats = {sentence: 3 + 0.1 * i for i, sentence in enumerate(sentences)}
+    nats |= {sentences[5]: 9.0, sentences[9]: 0.5}
+
+    def reviewed(*surprisals):
+        found = suspicion_table(facts, translations, prompts, *languages, *surprisals)
+        return review_table(prompts, rejected, sample=0, seed=0, suspicion=found)
+
+    review = reviewed(nats, 3.0)
+    assert review["translation"].to_list() == [sentences[5]]
+    assert review["why"].item().split()[0] == SURPRISING
+    z = robust_z(nats, dict.fromkeys(nats, ("all",)))
+    assert review["surprisal_z"].item() == pytest.approx(z[sentences[5]])
+    assert reviewed().is_empty()
+    assert reviewed(nats, z[sentences[5]] + 1).is_empty()
+    surprising = {"ca": surprising_prompts(review)}
+    funnel = funnel_table(facts, rejected, ["ca", "es"], surprising=surprising)
+    counted = funnel.filter(pl.col("surprising").is_not_null())
+    assert counted.select("step", "language", "surprising").rows() == [("translated", "ca", 1)]

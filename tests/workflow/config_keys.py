@@ -19,7 +19,7 @@ from tiny import COMPANIES, tiny_records
 ROWS = """
 results | elsewhere | read_facts write_study
 seed | 1 | sample_text assign_blocks list_for_review train_probes fit_corrections first_table summarise
-compute.dtype | float64 | make_templates sample_text score
+compute.dtype | float64 | make_templates sample_text measure_surprisal score
 compute.memory_mb | 1500 |
 compute.batch_facts | 2 | optimise_values dump_activations score
 languages.targets | [es] | translate write_study
@@ -34,6 +34,8 @@ translate.table.path | resources/cache/tiny/copy.csv | translate
 align.method | itermax | align
 repair.corrections | resources/cache/tiny/reviewed.csv | repair_structure
 review.sample | 2 | list_for_review
+review.surprisal | [] | list_for_review count_funnel
+review.surprisal_z | 3.5 | list_for_review
 overlap.same | 0.9 | measure_overlap draw_overlap
 blocks.subset | same | assign_blocks
 templates.count | 1 | make_templates
@@ -67,13 +69,13 @@ experiments | [{name: unedited, method: unedited}] | write_study
 UNEDITED = [{"name": "unedited", "method": "unedited"}]
 # what must change with a key for the config to stay one that is accepted
 WITH = {
-    "languages.targets": {"experiments": UNEDITED},
+    "languages.targets": {"experiments": UNEDITED, "review.surprisal": []},
     "facts.url": {"facts.path": None},
     "facts.bilingual": {"facts.path": "resources/cache/tiny/two_record.json"},
     "export.block": {"blocks.count": 2, "blocks.size": 6},
 }
 # keys whose change takes rules out of the graph, or brings some in
-OTHER_GRAPH = ("languages.targets", "facts.url", "facts.reference")
+OTHER_GRAPH = ("languages.targets", "facts.url", "facts.reference", "review.surprisal")
 OTHER_GRAPH += ("facts.bilingual", "experiments", "covariance.protected_subjects.use")
 
 

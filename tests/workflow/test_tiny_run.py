@@ -261,7 +261,7 @@ EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py"
 EVERYTHING += ("resources/languages/ca.yaml",)
 # a line of resources/languages/ca.yaml, another one, jobs; the code is asked for by Apertium only
 LANGUAGE_KEYS = {
-    "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, **ALIGN}),
+    "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, "measure_surprisal": 1, **ALIGN}),
     "code of a translator": ("iso639_3: cat", "iso639_3: cax", {}),
 }
 
@@ -394,7 +394,7 @@ def test_new_leaves_rerun_nothing_until_they_are_used(finished, planned, followe
     assert planned(with_leaves(finished)) == {**own, **STUDY, **SCORE_FIGURES}
     given = {"engine": "given", "given": TINY["translate"]["table"]}
     config = finished.config(translate=TINY["translate"] | given)
-    assert planned(config) == {"translate": 1, **ALIGN}
+    assert planned(config) == {"translate": 1, "measure_surprisal": 1, **ALIGN}
     jobs = planned(finished.config(facts__format="own"))
     assert set(jobs) == {"read_facts"} | followers["read_facts"]
 
@@ -470,7 +470,7 @@ def test_touched_files_rerun_nothing(finished, planned):
 def test_changed_translation_reruns_from_translate_on(finished, planned):
     table = finished.folder / "resources/cache/tiny/translations.csv"
     with edited(table, lambda text: text.replace("es va fundar", "va ser fundada")):
-        assert planned() == {"translate": 1, **ALIGN}
+        assert planned() == {"translate": 1, "measure_surprisal": 1, **ALIGN}
 
 
 # last, because what follows makes more than the runs above expect

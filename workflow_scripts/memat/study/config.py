@@ -128,11 +128,6 @@ class Config(Section):
                     "facts.bilingual: true translates nothing, so nothing would be corrected; mend"
                     " the prompts in the file of the facts",
                 )
-            if self.review.surprisal:
-                yield (
-                    "review.surprisal",
-                    "facts.bilingual: true translates nothing, so nothing is listed for review",
-                )
             return
         files = {
             "facts.reference": self.facts.reference,
