@@ -69,6 +69,7 @@ THAMES = {"subject": "The Thames", "form": "The Thames"}
         ({"unknown": ["schoolchildren"]}, "unknown_words(schoolchildren)"),
         ({"back": "Ada Lovelace is raced since London."}, "back_translation_without(born)"),
         ({"verb": False}, "no_verb"),
+        ({"surprisal_z": 1.2}, "surprising"),
         ({"source": "Who was it? Ada Lovelace in London."}, "question"),
         (
             {"translation": "Ada Lovelace va ben bé haver de néixer dins de tot a Londres."},

@@ -261,7 +261,11 @@ EVERYTHING = ("workflow_scripts/memat/io.py", "workflow_scripts/train_probes.py"
 EVERYTHING += ("resources/languages/ca.yaml",)
 # a line of resources/languages/ca.yaml, another one, jobs; the code is asked for by Apertium only
 LANGUAGE_KEYS = {
-    "name": ('"Florence": "Florència"', '"Florence": "Florencia"', {"translate": 1, "measure_surprisal": 1, **ALIGN}),
+    "name": (
+        '"Florence": "Florència"',
+        '"Florence": "Florencia"',
+        {"translate": 1, "measure_surprisal": 1, **ALIGN},
+    ),
     "code of a translator": ("iso639_3: cat", "iso639_3: cax", {}),
 }
 

@@ -132,7 +132,7 @@ class Review(Section):
     surprisal: list[Language] = []
     """target languages that the model speaks: it reads their translations, and flags those that
     surprise it more than others of their wording or relation; minutes of a processor"""
-    surprisal_z: Positive = 2.5
+    surprisal_z: Positive = 1.0
     """how much more: robust standard deviations above the median of at least 8 sentences"""
 
 

@@ -142,8 +142,8 @@ def suspicion_table(
                 keys.append(key)
                 sentences.append(_translated(fact, sentence, row))
     z = _surprisal_z(sentences, surprisals)
-    odd = {text for text, value in z.items() if value is not None and value >= least_z}
-    sentences = [replace(s, surprising=s.translation in odd) for s in sentences]
+    odd = {text: value for text, value in z.items() if value is not None and value >= least_z}
+    sentences = [replace(s, surprisal_z=odd.get(s.translation, 0)) for s in sentences]
     found = suspicions(sentences, source_language, target_language)
     table = [
         (*key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back)

@@ -19,6 +19,7 @@ LEAST_LIKE = 3  # sentences of one template before one of them can be the odd on
 USUAL_SHARE = 0.6  # of them that agree
 LENGTH_FACTOR = 1.6  # times longer or shorter than usual
 LIKE = 0.65  # of 1: as like as two forms of a word
+MOST = 2.0  # points of a single sign
 LOST_WORDS = 0.8  # points where nothing of the source comes back
 HOLE = "{}"
 SURPRISING = "surprising"
@@ -30,7 +31,8 @@ class Translated:
 
     form: the subject in the other language. target: as the facts give it. group: sentences
     that should be translated alike, but for subject and target; relation: a wider group.
-    surprising: to a language model, more than others of its group or relation.
+    surprisal_z: how much more than others of its group or relation it surprises a language
+    model, where that is much (`memat.text.surprising`); else 0.
     """
 
     source: str
@@ -44,7 +46,7 @@ class Translated:
     verb: bool | None = None
     subject_as_word: str | None = None
     relation: str = ""
-    surprising: bool = False
+    surprisal_z: float = 0
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def suspicions(
         ]
         if sentence.verb is False:
             signs.append((2.0, "no_verb"))
-        if sentence.surprising:
-            signs.append((1.0, SURPRISING))
+        if sentence.surprisal_z:
+            signs.append((min(sentence.surprisal_z, MOST), SURPRISING))
         if is_odd:
             signs.append((0.8, "translated_unlike_its_relation"))
         if abs(math.log(_length_ratio(sentence) / usual)) > math.log(LENGTH_FACTOR):
