@@ -130,8 +130,9 @@ class Review(Section):
     sample: Number = 50
     """other rows drawn beside all suspicious ones"""
     surprisal: list[Language] = []
-    """target languages that the model speaks: it reads their translations, and flags those that
-    surprise it more than others of their wording or relation; minutes of a processor"""
+    """target languages that the model speaks: it reads their translations, and those that surprise
+    it more than others of their wording or relation are flagged. It takes minutes, and found few
+    bad ones where it was measured (docs/facts.md)"""
     surprisal_z: Positive = 1.0
     """how much more: robust standard deviations above the median of at least 8 sentences"""
 
