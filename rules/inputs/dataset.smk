@@ -24,7 +24,7 @@ LOST = f"{DATASET}/lost.csv"
 TRANSLATED = not config["facts"]["bilingual"]
 MEASURED = bool(config["facts"]["reference"] and TRANSLATED)
 # languages whose translations the model reads for the review
-SPOKEN = [code for code in TARGETS if code in config["review"]["surprisal"]]
+SPOKEN = [code for code in TARGETS if TRANSLATED and code in config["review"]["surprisal"]]
 # what each stage dropped; the tables are written, and their jobs succeed, if nothing is left
 REJECTED = [
     FACTS_REJECTED,

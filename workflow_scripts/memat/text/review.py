@@ -149,7 +149,8 @@ def suspicion_table(
         (*key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back)
         for key, s, suspicion in zip(keys, sentences, found, strict=True)
     ]
-    return pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
+    frame = pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
+    return frame.with_columns(pl.col("surprisal_z").round(2))
 
 
 def _surprisal_z(
