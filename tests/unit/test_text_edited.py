@@ -116,6 +116,7 @@ def test_the_funnel_counts_the_facts_that_are_used_and_their_neighbours(trial):
         "prompt_reasons": '{"neighbour_is_edited": 12}',
         "neighbours": 16,
         "portability": 0,
+        "surprising": None,
     }
     alone = bilingual.filter(pl.col("prompt_type") != "neighborhood")
     (row,) = drawn_rows(alone, blocks, rejected_table([]), "en", ["ca"])
