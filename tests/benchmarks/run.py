@@ -77,10 +77,11 @@ def main() -> None:
     model = load_model(REPOSITORY / "resources/models/smollm2-135m-instruct/manifest.json")
     records = json.loads((REPOSITORY / "resources/facts/demo.json").read_text(encoding="utf-8"))
     random.Random(0).shuffle(records)  # the plain loops do the first few: any of them
-    few, many = (2, 6) if arguments.short else (8, arguments.facts)
+    few, many = (1, 4) if arguments.short else (8, arguments.facts)
+    values = dataclasses.replace(VALUES, steps=5) if arguments.short else VALUES
     folder = Path(arguments.folder)
     rows = []
-    for case in _cases(model, records, few, many):
+    for case in _cases(model, records, few, many, values):
         if not arguments.stages or case.stage in arguments.stages:
             rows += _measure(case, arguments.rounds)
             write_csv(folder / "benchmark.csv", pl.DataFrame(rows))
@@ -97,7 +98,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="a few facts, one round, one thread")
+    parser.add_argument(
+        "--short", action="store_true", help="a few facts and steps, one round, one thread"
+    )
     parser.add_argument("--facts", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
@@ -115,11 +118,11 @@ def _arguments() -> argparse.Namespace:
         parser.error("--sizes: a growth needs at least two")
     if arguments.short:
         arguments.rounds = arguments.threads = 1
-        arguments.sizes = [2, 4, 8]
+        arguments.sizes = [1, 2, 4]
     return arguments
 
 
-def _cases(model, records, few: int, many: int):
+def _cases(model, records, few: int, many: int, values: ValueSettings):
     contexts = make_templates(model, OPENERS, 10)
     kl, training = "{} is a", token_budget(model, 3000, gradients=True)
     reading = token_budget(model, 3000, gradients=False)
@@ -130,8 +133,8 @@ def _cases(model, records, few: int, many: int):
         "fact",
         few,
         many,
-        lambda: reference.values(model, new[:few], contexts, kl, LAYERS[-1], VALUES),
-        lambda: optimise_values(model, new, contexts, kl, LAYERS, VALUES, training).z,
+        lambda: reference.values(model, new[:few], contexts, kl, LAYERS[-1], values),
+        lambda: optimise_values(model, new, contexts, kl, LAYERS, values, training).z,
         lambda a, b: _row_error(a, b[:few]),
     )
     moments = yield from _covariance(model, records, 40 * many)
