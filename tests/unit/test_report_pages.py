@@ -393,9 +393,9 @@ def test_no_text_ends_the_element_that_holds_the_data(text):
 def test_the_first_page_holds_table_sentences_model_and_settings():
     funnel = pl.DataFrame(
         [
-            ("given", None, 25, 0, "{}", 0, "{}", None, None),
-            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}", None, None),
-            ("used", None, 20, 0, "{}", 12, '{"neighbour_is_edited": 12}', 28, 0),
+            ("given", None, 25, 0, "{}", 0, "{}", None, None, None),
+            ("translated", "ca", 20, 5, '{"target_not_final": 5}', 0, "{}", None, None, None),
+            ("used", None, 20, 0, "{}", 12, '{"neighbour_is_edited": 12}', 28, 0, None),
         ],
         schema=FUNNEL_SCHEMA,
         orient="row",

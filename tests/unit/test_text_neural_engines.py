@@ -15,6 +15,7 @@ from memat.text.engines.transformers import TransformersEngine
 from text_samples import demo_pairs
 
 BEAM = 4
+LONGEST = 256  # tokens of a translation, as CTranslate2 has it by default
 PAIRS = 40
 
 
@@ -60,7 +61,7 @@ def marian(tmp_path_factory):
             decoder_attention_heads=4,
             encoder_ffn_dim=128,
             decoder_ffn_dim=128,
-            max_position_embeddings=64,
+            max_position_embeddings=512,
             activation_function="relu",
             scale_embedding=True,
             static_position_embeddings=True,
@@ -80,7 +81,7 @@ def marian(tmp_path_factory):
     )
     _train(model, tokenizer, pairs)
     model.generation_config.bad_words_ids = [[pad]]
-    model.generation_config.max_length = 64
+    model.generation_config.max_length = LONGEST
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -127,8 +128,11 @@ def test_ctranslate2_agrees_with_beam_search_on_the_same_weights(marian, convert
         settings = {"beam_size": beam_size, "batch_size": 16}
         fast = CTranslate2Engine(converted, converted / "spm.model", source_end="</s>", **settings)
         slow = TransformersEngine(str(marian), **settings)
-        answers = [t.text for t in fast.translate(texts)]
-        assert answers == [t.text for t in slow.translate(texts)]
+        answers, wanted = ([t.text for t in one.translate(texts)] for one in (fast, slow))
+        # of what is not learnt a translation may never end: where it is cut is each library's own
+        ended = [number for number, text in enumerate(wanted) if len(text) < LONGEST // 2]
+        assert {*range(len(sources))} <= {*ended}
+        assert [answers[i] for i in ended] == [wanted[i] for i in ended]
         # and the answers are translations, not noise
         right = sum(a == b for a, (_, b) in zip(answers, demo_pairs(PAIRS), strict=False))
         assert right > PAIRS // 4

@@ -75,6 +75,7 @@ def falcon(tmp_path_factory):
         model__name="tiny-falcon",
         results="results-falcon",
         languages__targets=["es"],
+        review__surprisal=["es"],
         facts__path=None,
         facts__url=(tiny / "facts.json").as_uri(),
         facts__reference="resources/cache/tiny/two_record.json",

@@ -321,7 +321,7 @@ def copied(tmp_path_factory):
 WITH_MODEL = {
     *("make_templates", "sample_text", "estimate_covariance", "optimise_values", "solve_deltas"),
     *("read_protected_keys", "dump_activations", "fit_corrections", "score", "export_model"),
-    "optimise_taught_values",
+    *("optimise_taught_values", "measure_surprisal"),
     *("measure_damage", "search_settings", "export_adapter", "evaluate_general", "edit_step"),
 }
 # file | old | new | scripts, named by hand from what each stage does

@@ -84,6 +84,9 @@ def _language_faults(config: dict) -> Iterator[str]:
                 f"languages.{place}: {allowed_values(code, known)}"
                 f" (a new language is a file resources/languages/{code}.yaml)"
             )
+    for code in config["review"]["surprisal"]:
+        if code not in targets:
+            yield f"review.surprisal: {allowed_values(code, targets)} (a language of languages.targets)"
 
 
 def _size_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:

@@ -87,12 +87,6 @@ class Config(Section):
                 f"summary.metrics has {', '.join(self.summary.metrics)}: without prompts that are"
                 " answered freely nothing of generation can be measured",
             )
-        for code in self.review.surprisal:
-            if code not in self.languages.targets:
-                yield (
-                    "review.surprisal",
-                    f"'{code}' is not translated into; allowed: {', '.join(self.languages.targets)}",
-                )
         languages = [self.languages.source, *self.languages.targets]
         for code in self.damage.texts.keys() - set(languages):
             yield (
