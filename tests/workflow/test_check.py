@@ -108,7 +108,11 @@ def test_one_block_of_all_facts_and_the_default_experiments_are_accepted(project
             ["languages.targets[0]: 'cat'", "allowed: ca", "mean 'ca'?"],
         ),
         ("languages.targets", ["en"], ["languages.targets: must differ from languages.source"]),
-        ("review.surprisal", ["en"], ["review.surprisal: 'en'", "allowed: ca", "languages.targets"]),
+        (
+            "review.surprisal",
+            ["en"],
+            ["review.surprisal: 'en'", "allowed: ca", "languages.targets"],
+        ),
         ("experiments.1.method", "memitt", ["experiments[1].method", "did you mean 'memit'?"]),
         ("experiments.1.train", "es", ["experiments[1] (memit_ca).train: 'es'", "allowed: en, ca"]),
         ("experiments.2.select", "best", ["experiments[2].select", "allowed: located, random"]),
