@@ -131,7 +131,7 @@ else:
             benchmark_path("align", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
-        priority: 1
+        priority: 2
         conda:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
@@ -161,7 +161,7 @@ else:
             benchmark_path("repair_structure", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
-        priority: 1
+        priority: 2
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -191,7 +191,7 @@ else:
             benchmark_path("duplicate_gender", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
-        priority: 1
+        priority: 2
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -309,7 +309,7 @@ rule join_languages:
         log_path("join_languages"),
     benchmark:
         benchmark_path("join_languages")
-    priority: 1
+    priority: 2
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -396,7 +396,7 @@ rule measure_overlap:
         log_path("measure_overlap"),
     benchmark:
         benchmark_path("measure_overlap")
-    priority: 1
+    priority: 2
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -428,7 +428,7 @@ rule assign_blocks:
         log_path("assign_blocks"),
     benchmark:
         benchmark_path("assign_blocks")
-    priority: 1
+    priority: 2
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -18,16 +18,20 @@ def first_rows(rows):
 
 
 FIRST_ROWS = first_rows(STUDY.main.rows)
-_FIRST_EDITS = [part for row in FIRST_ROWS for edit in row.model.edits for part in edit.parts]
+FIRST_EDITS = [part for row in FIRST_ROWS for edit in row.model.edits for part in edit.parts]
 FIRST_JOBS = {
-    *(row.model.id for row in FIRST_ROWS),
-    *(edit.id for part in _FIRST_EDITS for edit in (part, *part.values)),
+    *(("edited", row.model.id) for row in FIRST_ROWS),
+    *(("edit", part.id) for part in FIRST_EDITS),
+    *(("values", values.id) for part in FIRST_EDITS for values in part.values),
 }
 
 
 def urgency(wildcards):
-    """What the table waits for goes before the rest, and what its first rows wait for before that."""
-    return 2 if FIRST_JOBS.intersection(wildcards) else 1
+    """What the table waits for goes before the rest, and before that what its first rows wait for.
+
+    So do the stages that every edit waits for: their priority is 2.
+    """
+    return 2 if FIRST_JOBS.intersection(wildcards.items()) else 1
 
 
 def value_layers(wildcards):
