@@ -18,11 +18,11 @@ def first_rows(rows):
 
 
 FIRST_ROWS = first_rows(STUDY.main.rows)
-FIRST_EDITS = [part for row in FIRST_ROWS for edit in row.model.edits for part in edit.parts]
+_FIRST_EDITS = [part for row in FIRST_ROWS for edit in row.model.edits for part in edit.parts]
 FIRST_JOBS = {
     *(("edited", row.model.id) for row in FIRST_ROWS),
-    *(("edit", part.id) for part in FIRST_EDITS),
-    *(("values", values.id) for part in FIRST_EDITS for values in part.values),
+    *(("edit", part.id) for part in _FIRST_EDITS),
+    *(("values", values.id) for part in _FIRST_EDITS for values in part.values),
 }
 
 

@@ -15,6 +15,12 @@ from memat.provenance import Provenance
 HEADER_KEY = "memat"
 
 
+def raw_bytes(tensor: torch.Tensor) -> memoryview:
+    """The numbers of a tensor as they lie in memory, row by row: what a checksum is taken of."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy())
+
+
 def write_tensors(
     path: str | Path, tensors: dict[str, torch.Tensor], provenance: Provenance, **notes: object
 ) -> None:

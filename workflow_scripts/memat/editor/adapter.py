@@ -21,6 +21,7 @@ from memat.editor.layers import Carried
 from memat.errors import ConfigError, DamagedFile, UnsupportedArchitecture
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
+from memat.tensors import raw_bytes
 
 CONFIG, WEIGHTS, ABOUT = "adapter_config.json", "adapter_model.safetensors", "memat.json"
 PREFIX = "base_model.model."
@@ -28,8 +29,7 @@ PREFIX = "base_model.model."
 
 def matrix_checksum(matrix: torch.Tensor) -> str:
     """SHA-256 of a weight in bfloat16, so that a model has the same one in every number format."""
-    rounded = matrix.detach().cpu().to(torch.bfloat16).contiguous()
-    return hashlib.sha256(memoryview(rounded.view(torch.uint8).numpy())).hexdigest()
+    return hashlib.sha256(raw_bytes(matrix.to(torch.bfloat16))).hexdigest()
 
 
 def matrix_checksums(model: EditableModel, layers: Iterable[int]) -> dict[str, str]:

@@ -103,7 +103,7 @@ def _rewrite(
     kept, made_on = model_folder / KEPT / ORIGINALS, _made_on(new) if new else {}
     standing = matrix_checksums(model, map(int, made_on))
     weights = EditedWeights(model, load_file(kept) if kept.is_file() else None)
-    if made_on not in (standing, matrix_checksums(model, map(int, made_on))):
+    if made_on != standing and made_on != matrix_checksums(model, map(int, made_on)):
         raise ModelError(
             f"{new}: was made on another model ({_base(new)}): of layers {', '.join(made_on)} the"
             f" weights of {model_folder} are others"

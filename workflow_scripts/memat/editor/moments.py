@@ -23,6 +23,7 @@ from memat.edit.text_sample import read_corpus, read_hub_corpus, sample_text
 from memat.editor.settings import Settings
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
+from memat.tensors import raw_bytes
 from memat.text.languages import Language
 
 log = logging.getLogger("memat")
@@ -41,8 +42,7 @@ def weights_hash(network: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, weight in sorted(network.named_parameters(), key=lambda item: item[0]):
         digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}\0".encode())
-        flat = weight.detach().cpu().contiguous().reshape(-1)
-        digest.update(memoryview(flat.view(torch.uint8).numpy()))
+        digest.update(raw_bytes(weight))
     return digest.hexdigest()
 
 

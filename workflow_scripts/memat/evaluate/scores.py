@@ -42,7 +42,7 @@ def score_prompts(model: EditableModel, rows: Sequence[PromptTarget], token_budg
     distinct = {row: number for number, row in enumerate(dict.fromkeys(rows))}
     sentences = [tokenise(model.tokenizer, r.prompt, r.target, r.joined) for r in distinct]
     scores = score_sentences(model, sentences, token_budget)
-    _check(scores.nll, list(distinct))
+    require_finite(scores.nll, "score of prompt", [row.prompt for row in distinct])
     index = torch.tensor([distinct[row] for row in rows], dtype=torch.long)
     return Scores(scores.nll[index], scores.n_tokens[index], scores.is_greedy[index])
 
@@ -75,7 +75,8 @@ def _score_part(model, sentences: list[Sentence], part: list[int], scores: Score
     scores.is_greedy[numbers[read.row[~read.is_greedy]]] = False
 
 
-def _check(nll: torch.Tensor, rows: list[PromptTarget]) -> None:
+def require_finite(nll: torch.Tensor, what: str, texts: Sequence[str]) -> None:
+    """Raise NonFiniteValue, which says what and quotes the first text whose number is not finite."""
     bad = (~nll.isfinite()).nonzero()
     if len(bad):
-        raise NonFiniteValue(f"score of prompt {rows[int(bad[0, 0])].prompt!r} is not finite")
+        raise NonFiniteValue(f"{what} {texts[int(bad[0, 0])]!r} is not finite")

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from memat.errors import NonFiniteValue
-from memat.evaluate.scores import score_sentences
+from memat.evaluate.scores import require_finite, score_sentences
 from memat.model.editable import EditableModel
 from memat.model.sentences import Sentence
 
@@ -24,9 +23,7 @@ def sentence_surprisal(
     ids = {text: tuple(model.tokenizer(text)["input_ids"]) for text in sorted(set(texts))}
     sentences = {text: Sentence(row, None, 1) for text, row in ids.items() if len(row) > 1}
     scores = score_sentences(model, list(sentences.values()), token_budget)
-    for text, nll in zip(sentences, scores.nll.isfinite().tolist(), strict=True):
-        if not nll:
-            raise NonFiniteValue(f"surprisal of {text!r} is not finite")
+    require_finite(scores.nll, "surprisal of", list(sentences))
     means = (scores.nll / scores.n_tokens).tolist()
     table = {"sentence": list(sentences), "n_tokens": scores.n_tokens.tolist()}
     return pl.DataFrame(table | {"nats_per_token": means}, schema=SURPRISAL_SCHEMA)
