@@ -5,7 +5,7 @@ import torch
 
 from memat.errors import NonFiniteValue
 from memat.evaluate.scores import PromptTarget, score_prompts
-from memat.model import targets
+from memat.model import vocabulary
 from oracles import oracle_nll
 from small_models import SHAPES, TOLERANCE, small_model
 
@@ -31,18 +31,19 @@ def test_scores_equal_one_pass_per_row(name, budget):
         assert (int(scores.n_tokens[i]), bool(scores.is_greedy[i])) == (n_tokens, is_greedy)
 
 
-@pytest.mark.parametrize("rows_together", [0.5, 1, 3])
-def test_logits_of_a_large_vocabulary_are_cut(monkeypatch, rows_together):
+@pytest.mark.parametrize(("positions", "words"), [(1, 50), (3, 1000)])
+def test_logits_of_a_large_vocabulary_are_cut(monkeypatch, positions, words):
     model = small_model("llama")
     whole = score_prompts(model, ROWS, 4096)
-    vocabulary = len(model.network.get_output_embeddings().weight)
-    monkeypatch.setattr(targets, "LOGITS_TOGETHER", int(rows_together * vocabulary))
-    seen, head = [], type(model).log_probabilities
+    monkeypatch.setattr(vocabulary, "POSITIONS_TOGETHER", positions)
+    monkeypatch.setattr(vocabulary, "WORDS_TOGETHER", words)
+    shapes, logits = [], type(model).logits
     monkeypatch.setattr(
-        type(model), "log_probabilities", lambda m, h: seen.append(len(h)) or head(m, h)
+        type(model), "logits", lambda m, *a: shapes.append((found := logits(m, *a)).shape) or found
     )
     parts = score_prompts(model, ROWS, 4096)
-    assert max(seen) == max(1, int(rows_together))
+    assert max(rows for rows, _ in shapes) == positions
+    assert max(columns for _, columns in shapes) == min(words, model.vocabulary_size)
     torch.testing.assert_close(parts.nll, whole.nll, rtol=1e-9, atol=0)
     assert parts.is_greedy.equal(whole.is_greedy)
 

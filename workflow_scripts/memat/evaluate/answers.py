@@ -11,6 +11,7 @@ from transformers import DynamicCache
 from memat.model.batching import halve_rows, length_batches, pad, run_halving
 from memat.model.editable import EditableModel
 from memat.model.masks import row_mask
+from memat.model.vocabulary import greedy_tokens
 
 # an end of a sentence after a word of three letters or more ("St. Louis" goes on), or of a line
 END = re.compile(r"(?<=\w{3})[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|\n")
@@ -72,7 +73,7 @@ def _continue(model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens
     Prompts are padded on the right, as everywhere; the mask hides the gap from the tokens after
     it, and each of them stands at the position it would have in its own row.
     """
-    head, stops = model.network.get_output_embeddings(), _stops(model)
+    stops = _stops(model)
     said: list[list[int]] = [[] for _ in rows]
     answers = [""] * len(rows)
     ids, mask = pad(rows, model.device)
@@ -84,7 +85,7 @@ def _continue(model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens
         hidden = model.last_hidden(
             ids, sees, position_ids=positions, past_key_values=cache, use_cache=True
         )
-        next_ids = head(hidden[torch.arange(len(going), device=model.device), last]).argmax(-1)
+        next_ids = greedy_tokens(model, hidden[torch.arange(len(going), device=model.device), last])
         kept = []
         for place, (row, token) in enumerate(zip(going, next_ids.tolist(), strict=True)):
             if token not in stops:

@@ -27,10 +27,9 @@ def token_budget(model: EditableModel, memory_mb: int, gradients: bool) -> int:
     """
     size = model.network.dtype.itemsize
     d_ff = model.mlp_matrix(0).shape[1]
-    vocabulary = model.network.get_output_embeddings().weight.shape[0]
     per_block = (12 * model.d_model + 4 * d_ff) * size
     # logits are float32: the row itself and its softmax, with gradients those of both as well
-    logits = vocabulary * 4 * (4 if gradients else 2)
+    logits = model.vocabulary_size * 4 * (4 if gradients else 2)
     per_token = per_block * (model.n_layers if gradients else 2) + logits
     weights = sum(p.numel() * p.element_size() for p in model.network.parameters())
     free = max(memory_mb * 1e6 - weights, memory_mb * 1e6 * 0.25) * SHARE

@@ -12,6 +12,7 @@ from memat.errors import FactError, ModelError, UnsupportedArchitecture
 from memat.model.architecture import Architecture, architecture_of
 from memat.model.hooks import blocks_skipped, input_changed, stopping_after
 from memat.model.masks import Mask, row_mask
+from memat.model.products import product, use_onednn
 from memat.model.tokenizer_fault import tokenizer_fault
 
 log = logging.getLogger("memat")
@@ -36,7 +37,7 @@ class EditableModel:
 
     @classmethod
     def wrap(cls, network: nn.Module, tokenizer) -> "EditableModel":
-        """Freeze the weights and read the shape off the modules.
+        """Freeze the weights, choose the fastest products, and read the shape off the modules.
 
         Raises UnsupportedArchitecture(model type), ModelError (a tokenizer that does not serve).
         """
@@ -45,6 +46,7 @@ class EditableModel:
             raise ModelError(f"{network.config.name_or_path or 'the model'}: its tokenizer {fault}")
         network.eval()
         network.requires_grad_(False)
+        use_onednn(network)
         config = network.config.get_text_config()
         blocks = network.get_submodule(architecture.blocks)
         projection = blocks[0].get_submodule(architecture.attention_output)
@@ -131,15 +133,24 @@ class EditableModel:
             mask = row_mask(self.network, mask, places, places)
         return self.network.base_model(input_ids=ids, attention_mask=mask, **more).last_hidden_state
 
-    def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Output head and log-softmax in float32 (or better) at the given positions."""
-        logits = self.network.get_output_embeddings()(hidden)
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows of the output head."""
+        return len(self.network.get_output_embeddings().weight)
+
+    def logits(self, hidden: torch.Tensor, words: slice = slice(None)) -> torch.Tensor:
+        """Output head in float32 (or better), (…, n_words), of the whole vocabulary or some of it."""
+        head = self.network.get_output_embeddings()
+        bias = getattr(head, "bias", None)
+        logits = product(hidden, head.weight[words], bias if bias is None else bias[words])
         logits = logits if logits.dtype == torch.float64 else logits.float()
         # Gemma 2 bounds its logits in its forward pass, behind the head
         cap = getattr(self.text_config, "final_logit_softcapping", None)
-        if cap is not None:
-            logits = cap * (logits / cap).tanh()
-        return logits.log_softmax(-1)
+        return logits if cap is None else cap * (logits / cap).tanh()
+
+    def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Log-softmax of the logits at the given positions, (…, vocabulary)."""
+        return self.logits(hidden).log_softmax(-1)
 
 
 def entering_at(

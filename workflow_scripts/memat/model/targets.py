@@ -8,9 +8,7 @@ import torch
 from memat.model.editable import EditableModel
 from memat.model.prefix_trie import PrefixTrie
 from memat.model.sentences import Sentence
-
-# a vocabulary of 262,144 words makes the logits the largest tensors: 256 MiB in float32
-LOGITS_TOGETHER = 2**26
+from memat.model.vocabulary import read_next_tokens
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,7 @@ def read_targets(
         for i, token in enumerate(sentence.target_ids)
     ]
     row, node, token = torch.tensor(reads).T
-    distinct, number = node.unique(return_inverse=True)
-    vocabulary = model.network.get_output_embeddings().weight.shape[0]
-    wanted = torch.empty(len(node), dtype=torch.promote_types(hidden.dtype, torch.float32))
-    is_greedy = torch.empty(len(node), dtype=torch.bool)
-    size = max(1, LOGITS_TOGETHER // vocabulary)
-    for first, nodes in zip(range(0, len(distinct), size), distinct.split(size), strict=True):
-        log_probabilities = model.log_probabilities(hidden[nodes.to(model.device)])
-        here = (number >= first) & (number < first + len(nodes))
-        at, tokens = number[here] - first, token[here]
-        found = log_probabilities[at.to(model.device), tokens.to(model.device)]
-        wanted[here] = found.cpu()
-        is_greedy[here] = log_probabilities.argmax(-1).cpu()[at] == tokens
-    return TargetTokens(row, wanted, is_greedy)
+    distinct, position = node.unique(return_inverse=True)
+    on_device = (part.to(model.device) for part in (position, token))
+    found = read_next_tokens(model, hidden[distinct.to(model.device)], *on_device)
+    return TargetTokens(row, found.log_probability.cpu(), found.greedy.cpu()[position] == token)

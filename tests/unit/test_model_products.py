@@ -1,0 +1,140 @@
+"""Products of a float32 model, next tokens of a vocabulary in slices, and text drawn from them."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from memat.edit.text_sample import _Drawn
+from memat.errors import NonFiniteValue
+from memat.model import vocabulary
+from memat.model.products import OneDnnLinear, product, use_onednn
+from memat.model.vocabulary import greedy_tokens, read_next_tokens
+from small_models import small_model
+
+X = torch.randn(3, 5, 24, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def layer(bias: bool = True) -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(24, 40, bias=bias).requires_grad_(False)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(3, 5, 24), (15, 24), (24,), (0, 24)])
+def test_the_product_and_its_gradient_are_those_of_float64(bias, shape):
+    plain = layer(bias)
+    network = nn.Sequential(copy.deepcopy(plain))
+    use_onednn(network)
+    assert type(network[0]) is OneDnnLinear
+    exact = X.flatten()[: torch.Size(shape).numel()].view(shape).clone().requires_grad_()
+    x = exact.detach().float().requires_grad_()
+    wanted, found = plain.double()(exact), network(x)
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
+    weight = torch.randn(wanted.shape, generator=torch.Generator().manual_seed(2)).double()
+    (wanted * weight).sum().backward()
+    (found * weight.float()).sum().backward()
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_an_edit_of_the_weights_counts_at_once():
+    network = nn.Sequential(layer())
+    use_onednn(network)
+    x = X.float()
+    before = network(x)
+    network[0].weight[7] += 1
+    change = network(x) - before
+    torch.testing.assert_close(change[..., 7], x.sum(-1), rtol=1e-4, atol=1e-4)
+    assert not change[..., [*range(7), *range(8, 40)]].any()
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_other_number_formats_are_multiplied_as_usual(kind):
+    plain = layer().to(kind)
+    x = X.to(kind)
+    assert torch.equal(product(x, plain.weight, plain.bias), plain(x))
+
+
+def test_weights_that_are_trained_get_their_gradient():
+    plain, network = layer(), nn.Sequential(layer())
+    use_onednn(network)
+    for trained in (plain, network):
+        trained.requires_grad_(True)
+        trained(X.float()).square().sum().backward()
+    assert torch.equal(network[0].weight.grad, plain.weight.grad)
+
+
+def test_a_subclass_keeps_its_own_way_of_multiplying():
+    class Doubled(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    network = nn.Sequential(Doubled(24, 40))
+    use_onednn(network)
+    assert type(network[0]) is Doubled
+
+
+# Gemma 2 bounds its logits; GPT-J's head has a bias
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gptj"])
+@pytest.mark.parametrize("positions_together", [1, 4, 256])
+@pytest.mark.parametrize("words_together", [7, 1000])
+def test_next_tokens_are_those_of_the_whole_distribution(
+    monkeypatch, name, positions_together, words_together
+):
+    monkeypatch.setattr(vocabulary, "POSITIONS_TOGETHER", positions_together)
+    monkeypatch.setattr(vocabulary, "WORDS_TOGETHER", words_together)
+    model = small_model(name)
+    hidden = 4 * torch.randn(9, model.d_model, dtype=torch.float64)
+    logits = model.network.get_output_embeddings()(hidden)
+    if name == "gemma2":
+        logits = 10 * (logits / 10).tanh()
+    position = torch.tensor([0, 0, 3, 8, 5, 3])
+    token = torch.tensor([0, model.vocabulary_size - 1, 7, 6, 100, 7])
+    found = read_next_tokens(model, hidden, position, token)
+    wanted = logits.log_softmax(-1)[position, token]
+    torch.testing.assert_close(found.log_probability, wanted, rtol=1e-12, atol=1e-12)
+    assert torch.equal(found.greedy, logits.argmax(-1))
+    assert torch.equal(greedy_tokens(model, hidden), logits.argmax(-1))
+
+
+def test_a_position_that_is_not_finite_spoils_no_other():
+    model = small_model("llama", torch.float32)
+    hidden = torch.randn(3, model.d_model)
+    asked = torch.tensor([0, 1, 2]), torch.tensor([4, 5, 6])
+    whole = read_next_tokens(model, hidden, *asked).log_probability
+    hidden[1, 0] = torch.nan
+    found = read_next_tokens(model, hidden, *asked).log_probability
+    assert found.isfinite().tolist() == [True, False, True]
+    assert torch.equal(found[[0, 2]], whole[[0, 2]])
+
+
+def drawn(logits: torch.Tensor, temperature: float, seed: int = 0) -> torch.Tensor:
+    left = _Drawn(temperature, seed)(torch.empty(0), logits)
+    assert ((left == 0).sum(-1) == 1).all()
+    assert (left.isinf().sum(-1) == logits.shape[-1] - 1).all()
+    return left.argmax(-1)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_tokens_are_drawn_as_often_as_the_model_says(temperature):
+    n, probability = 4000, torch.tensor([0.1, 0.0, 0.2, 0.3, 0.4, 0.0])
+    tokens = drawn(probability.log().expand(n, -1), temperature)
+    wanted = probability ** (1 / temperature)
+    wanted /= wanted.sum()
+    share = tokens.bincount(minlength=6) / n
+    assert share[1] == share[5] == 0
+    # four standard errors
+    assert ((share - wanted).abs() <= 4 * (wanted * (1 - wanted) / n).sqrt()).all()
+
+
+def test_the_seed_decides_what_is_drawn():
+    logits = torch.zeros(50, 1000)
+    first, again, other = (drawn(logits, 1.0, seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert (first == other).sum() < 5
+
+
+def test_probabilities_that_are_not_finite_are_no_text():
+    with pytest.raises(NonFiniteValue, match="not finite: check its weights"):
+        drawn(torch.tensor([[0.0, torch.nan]]), 1.0)
