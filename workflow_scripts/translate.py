@@ -17,18 +17,13 @@ def main(stage: Stage) -> str:
     engine = make_engine(cfg, stage.threads)
     if params.questions and not engine.whole_sources:
         engine = QuestionEngine(engine, *params.questions)
-    source_language = language_of(stage.params.source_language)
-    target_language = language_of(stage.params.target_language)
+    languages = language_of(params.source_language), language_of(params.target_language)
     facts = prompts.select("case_id").unique(maintain_order=True)
-    groups = [
-        prompts.join(group, on="case_id", how="semi", maintain_order="left")
-        for group in facts.iter_slices(cfg["batch_facts"])
-    ]
-    tables = [
-        translate_prompts(group, engine, source_language, target_language, cfg["protect_subject"])
-        for group in share(groups, params.shard, cfg["shards"])
-    ]
-    table = pl.concat([pl.DataFrame(schema=TRANSLATION_SCHEMA), *tables])
+    tables = [pl.DataFrame(schema=TRANSLATION_SCHEMA)]
+    for group in share(list(facts.iter_slices(cfg["batch_facts"])), params.shard, cfg["shards"]):
+        of_group = prompts.join(group, on="case_id", how="semi", maintain_order="left")
+        tables.append(translate_prompts(of_group, engine, *languages, cfg["protect_subject"]))
+    table = pl.concat(tables)
     io.write_table(stage.outputs.translations, table, stage.provenance)
     return f"{table.height} prompts, {table['translation'].n_unique()} distinct translations"
 

@@ -3,6 +3,8 @@
 import polars as pl
 import pytest
 
+import translate
+from memat import io
 from memat.text.align import align_translations
 from memat.text.facts import read_facts
 from memat.text.gender import LeastPrompts, paired_facts
@@ -13,6 +15,7 @@ from memat.text.repair import repair_facts
 from memat.text.review import suspicion_table
 from memat.text.translate import translate_prompts
 from memat.text.two_record import read_two_record
+from stages import PROVENANCE, stage
 from text_samples import (
     COUNTERFACT_SHAPED,
     DEMO,
@@ -128,6 +131,36 @@ def test_what_is_found_of_a_prompt_is_looked_up_by_its_id(tmp_path):
         assert rejected.select(*PLACE, "reason").rows() == [
             (2, "target_true", "paraphrase", 0, reason)
         ]
+
+
+def test_no_prompt_is_lost_because_facts_are_translated_in_groups(tmp_path, monkeypatch):
+    """The subject of a neighbour is told by the template of a fact in another group."""
+    engine = MadeUpEngine(replace_all(INSTRUMENTS))
+    monkeypatch.setattr(translate, "make_engine", lambda _cfg, _threads: engine)
+    monkeypatch.setattr(translate, "language_of", language)
+    known = record(1, paraphrases=["nobody on earth hears Toko Yasuda with the"])
+    other = record(2, neighbours=["nobody on earth hears the band of Bob Hart with the"])
+    facts = facts_of(tmp_path, known, other, record(3, neighbours=[]))
+    alone, together = (list_prompts(part, "en") for part in (facts.filter(case_id=2), facts))
+    key = "2/neighborhood/0/target_new"
+    subjects = [table.filter(prompt_id=key)["subject"].item() for table in (alone, together)]
+    assert subjects == ["Bob Hart", "the band of Bob Hart"]
+    io.write_table(tmp_path / "prompts.parquet", together, PROVENANCE)
+    inputs = {"prompts": tmp_path / "prompts.parquet"}
+    cfg = {"batch_facts": 1, "shards": 2, "protect_subject": True}
+    languages = {"source_language": "en", "target_language": "ca"}
+    paths = [tmp_path / f"translations_{shard}.parquet" for shard in range(2)]
+    for shard, path in enumerate(paths):
+        outputs = {"translations": path}
+        translate.main(stage(inputs, outputs, cfg, questions=None, shard=shard, **languages))
+    translations = io.read_tables(paths)
+    assert translations["prompt_id"].to_list() == together["prompt_id"].to_list()
+    found = translations.filter(prompt_id=key)["translated_subject"].item()
+    assert found == "the band of Bob Hart"
+    alignments = alignments_of(together, translations)
+    repaired, rejected = repair_facts(facts, together, translations, alignments, CATALAN)
+    assert rejected.is_empty()
+    assert repaired["prompt_id"].to_list() == together["prompt_id"].to_list()
 
 
 def test_signs_of_a_translation_stay_with_its_prompt(tmp_path):
