@@ -11,6 +11,7 @@ from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
 from memat.text.joined import join_languages
 from memat.text.prompts import BILINGUAL_SCHEMA, PROMPT_SCHEMA, list_prompts, prompts_of
+from memat.text.quality import translation_quality
 from memat.text.repair import repair_facts
 from memat.text.review import suspicion_table
 from memat.text.translate import translate_prompts
@@ -172,6 +173,18 @@ def test_signs_of_a_translation_stay_with_its_prompt(tmp_path):
     table = suspicion_table(prompts, verbless, repaired, ENGLISH, CATALAN)
     assert table["prompt_id"].to_list() == prompts["prompt_id"].to_list()
     assert table.filter(pl.col("why").str.contains("no_verb"))["prompt_id"].to_list() == [odd]
+
+
+def test_a_translation_is_compared_with_the_reference_of_its_prompt(tmp_path):
+    facts = noisy_and_alike(tmp_path)
+    prompts, translations, alignments = stages(facts)
+    repaired, _ = repair_facts(facts, prompts, translations, alignments, CATALAN)
+    # noise is no part of what is compared
+    reference = repaired.filter(pl.col("prompt_type") != "paraphrase").reverse()
+    everything, *_ = translation_quality(prompts, translations, reference, CATALAN).to_dicts()
+    assert everything["sentences"] == reference.height > 20
+    assert everything["ends_with_target"] == everything["keeps_subject"] == 1
+    assert everything["chrf"] == pytest.approx(100)
 
 
 def test_alignments_are_those_of_their_prompts_whatever_the_order_of_translations(tmp_path):
