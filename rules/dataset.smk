@@ -1,4 +1,5 @@
-# Facts in, dataset in all languages out: read, translate, align, repair, pair, measure, make blocks.
+# Facts in, dataset in all languages out: read, list prompts, translate, align, repair, pair, measure,
+# make blocks.
 
 
 if config["facts"]["url"]:
@@ -54,6 +55,30 @@ rule read_facts:
         "../workflow_scripts/read_facts.py"
 
 
+rule list_prompts:
+    input:
+        facts=FACTS,
+    output:
+        prompts=PROMPTS,
+    log:
+        log_path("list_prompts"),
+    benchmark:
+        benchmark_path("list_prompts")
+    conda:
+        "../envs/memat.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500),
+        runtime=10,
+    params:
+        language=SOURCE,
+        code=code_tag("list_prompts.py"),
+    message:
+        "Prompts of the facts in {SOURCE}, each with an id for every language"
+    script:
+        "../workflow_scripts/list_prompts.py"
+
+
 if config["facts"]["bilingual"]:
 
     rule import_bilingual:
@@ -93,7 +118,7 @@ else:
     rule translate:
         input:
             files=files_of_engine,
-            facts=FACTS,
+            prompts=PROMPTS,
         output:
             translations=f"{INTO}/translations_{{shard}}.parquet",
         log:
@@ -122,6 +147,7 @@ else:
     rule align:
         input:
             **optional_inputs(manifest=MANIFEST if config["align"]["model"] == "edited" else None),
+            prompts=PROMPTS,
             translations=translations_of_language,
         output:
             alignments=f"{INTO}/alignments.parquet",
@@ -150,6 +176,7 @@ else:
         input:
             corrections=corrections_of_language,
             facts=FACTS,
+            prompts=PROMPTS,
             translations=translations_of_language,
             alignments=rules.align.output.alignments,
         output:
@@ -238,7 +265,7 @@ else:
 
     rule list_for_review:
         input:
-            facts=FACTS,
+            prompts=PROMPTS,
             translations=translations_of_language,
             repaired=REPAIRED,
             rejected=REPAIRED_REJECTED,
@@ -273,7 +300,7 @@ else:
         rule translation_quality:
             input:
                 translations=translations_of_language,
-                facts=FACTS,
+                prompts=PROMPTS,
                 reference=reference_of_language,
             output:
                 quality=f"{INTO}/quality.parquet",
@@ -301,7 +328,7 @@ else:
 
 rule join_languages:
     input:
-        facts=FACTS,
+        prompts=PROMPTS,
         paired=expand(PAIRED, language=TARGETS),
     output:
         bilingual=BILINGUAL,
@@ -317,7 +344,6 @@ rule join_languages:
         mem_mb=growing(2500),
         runtime=10,
     params:
-        source=SOURCE,
         code=code_tag("join_languages.py"),
     message:
         "All languages in one table: {LANGUAGES}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -13,12 +14,12 @@ from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
 from memat.text.joined import join_languages
 from memat.text.languages import Language, load_language
+from memat.text.prompts import list_prompts, prompts_of
 from memat.text.reader import read_format
 from memat.text.repair import repair_facts
-from memat.text.repaired import REPAIRED_SCHEMA
-from memat.text.sentences import fact_sentences
+from memat.text.repaired import REPAIRED_SCHEMA, RepairedPrompt
 from memat.text.spans import occurrences, without_final_punctuation
-from memat.text.translate import translate_facts
+from memat.text.translate import translate_prompts, translated
 from memat.text.two_record import read_two_record
 from memat.text.words import words_of
 
@@ -80,32 +81,29 @@ def write_triples(folder: Path, rows: list[dict], templates: str) -> Path:
 def bilingual_facts(facts, repaired, source: Language, target: Language, least: LeastPrompts):
     """The bilingual table of one target language, and what pairing rejects."""
     paired, rejected = paired_facts(facts, repaired, target, least)
-    return join_languages(facts, [paired], source.code), rejected
+    return join_languages(list_prompts(facts, source.code), [paired]), rejected
 
 
 def imported_facts(facts, two_record, source: Language, target: Language, least: LeastPrompts):
     """As `bilingual_facts`, of facts in the two-record form."""
     paired, rejected = import_bilingual(facts, two_record, target, least)
-    return join_languages(facts, [paired], source.code), rejected
+    return join_languages(list_prompts(facts, source.code), [paired]), rejected
 
 
 def untranslated(facts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The bilingual table and rejected rows of facts whose translation is the sentence itself."""
     rows = [
-        dict.fromkeys(REPAIRED_SCHEMA)
-        | {key: fact[key] for key in ("case_id", "relation_id", "split")}
-        | {key: getattr(sentence.prompt, key) for key in ("prompt_type", "index", "subject")}
-        | {"role": sentence.role, "source": sentence.source, "prompt": sentence.prompt.text}
-        | {"target": sentence.target, "plain_target": sentence.target, "joined": False}
-        | {"answer": sentence.prompt.answer}
-        | {
-            "template": fact["prompt"] if sentence.prompt.prompt_type == "rewrite" else None,
-            "flags": [],
-        }
-        for fact, sentences in fact_sentences(facts)
-        for sentence in sentences
+        RepairedPrompt.of(
+            prompt,
+            translation=prompt.source,
+            plain_target=prompt.target,
+            **{
+                n: getattr(prompt, n) for n in ("template", "subject", "prompt", "target", "joined")
+            },
+        )
+        for prompt in prompts_of(list_prompts(facts, "en"))
     ]
-    repaired = pl.DataFrame(rows, schema=REPAIRED_SCHEMA)
+    repaired = pl.DataFrame(list(map(asdict, rows)), schema=REPAIRED_SCHEMA)
     return bilingual_facts(facts, repaired, language("en"), language("ca"), LeastPrompts())
 
 
@@ -141,8 +139,8 @@ class MadeUpEngine:
 
 def replace_all(replacements: dict[str, str]) -> Callable[[str], str]:
     def translate(text: str) -> str:
-        for word, translated in replacements.items():
-            text = text.replace(word, translated)
+        for word, other in replacements.items():
+            text = text.replace(word, other)
         return text
 
     return translate
@@ -159,12 +157,11 @@ INSTRUMENTS |= {"organ.": "orgue."}
 DICTIONARY = {"guitar": "guitarra", "organ": "orgue", "piano": "piano"}
 
 
-def alignments_of(translations, wrong=()):
+def alignments_of(prompts, translations, wrong=()):
     """A perfect aligner for this little language; pairs of `wrong` sources point elsewhere."""
     rows = []
-    for row in translations.iter_rows(named=True):
-        source = row["source"][row["source_core"] :]
-        text = row["translation"][row["translation_core"] :]
+    for prompt, _, text in translated(prompts, translations):
+        source = prompt.sentence
         source_words, words = words_of(source), words_of(text)
         pairs = []
         for s, word in enumerate(source_words):
@@ -172,18 +169,18 @@ def alignments_of(translations, wrong=()):
             pairs += [{"s": s, "t": t} for t, other in enumerate(words) if other == wanted][:1]
         if any(part in source for part in wrong):
             pairs = [{"s": pair["s"], "t": 0} for pair in pairs]
-        rows.append([source, text, source_words, words, pairs])
-    frame = pl.DataFrame(rows, schema=ALIGNMENT_SCHEMA, orient="row")
-    return frame.unique(["source", "translation"], maintain_order=True)
+        rows.append([prompt.prompt_id, source_words, words, pairs])
+    return pl.DataFrame(rows, schema=ALIGNMENT_SCHEMA, orient="row")
 
 
 def repaired(tmp_path, *records, catalan=INSTRUMENTS, wrong=(), reviewed=None):
     facts = facts_of(tmp_path, *records)
-    translations = translate_facts(
-        facts, MadeUpEngine(replace_all(catalan)), language("en"), language("ca")
+    prompts = list_prompts(facts, "en")
+    translations = translate_prompts(
+        prompts, MadeUpEngine(replace_all(catalan)), language("en"), language("ca")
     )
-    alignments = alignments_of(translations, wrong)
-    return repair_facts(facts, translations, alignments, language("ca"), reviewed)
+    alignments = alignments_of(prompts, translations, wrong)
+    return repair_facts(facts, prompts, translations, alignments, language("ca"), reviewed)
 
 
 def check_invariants(prompts, rejected, facts_height=None):

@@ -3,13 +3,14 @@
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.align import align_translations, aligner_of
-from memat.text.translate import join_translations
 
 
 def main(stage: Stage) -> str:
     aligner = aligner_of(dict(stage.cfg), getattr(stage.inputs, "manifest", None))
     alignments = align_translations(
-        join_translations(map(io.read_table, stage.inputs.translations)), aligner
+        io.read_table(stage.inputs.prompts),
+        io.read_tables(stage.inputs.translations),
+        aligner,
     )
     io.write_table(stage.outputs.alignments, alignments, stage.provenance)
     return f"{alignments.height} sentences aligned"

@@ -3,8 +3,6 @@
 The first stage that needs facts.
 """
 
-import polars as pl
-
 from memat import io
 from memat.errors import NotEnoughFacts
 from memat.stage import Stage, run_stage
@@ -16,7 +14,7 @@ from memat.text.losses import losses_in_words, require_facts
 def main(stage: Stage) -> str:
     cfg = stage.cfg
     bilingual = io.read_table(stage.inputs.bilingual)
-    rejected = pl.concat(map(io.read_table, stage.inputs.rejected))
+    rejected = io.read_tables(stage.inputs.rejected)
     losses = losses_in_words(bilingual, rejected, stage.inputs.lost)
     require_facts(bilingual, losses)
     try:

@@ -1,7 +1,5 @@
 """Counts the records after each step and collects everything rejected."""
 
-import polars as pl
-
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.edited import STAGE as EDITED
@@ -13,7 +11,7 @@ from memat.text.review import surprising_prompts
 
 def main(stage: Stage) -> str:
     inputs, params = stage.inputs, stage.params
-    rejected = pl.concat(map(io.read_table, inputs.rejected))
+    rejected = io.read_tables(inputs.rejected)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
     drawn = drawn_rows(bilingual, blocks, rejected, params.source, params.targets)
     facts = io.read_table(inputs.facts)

@@ -1,4 +1,4 @@
-"""Puts the facts and every language's agreed prompts together in one table."""
+"""Puts the prompts of the facts and every language's agreed prompts together in one table."""
 
 from memat import io
 from memat.stage import Stage, run_stage
@@ -7,7 +7,7 @@ from memat.text.joined import facts_by_language, join_languages
 
 def main(stage: Stage) -> str:
     paired = [io.read_table(path) for path in stage.inputs.paired]
-    bilingual = join_languages(io.read_table(stage.inputs.facts), paired, stage.params.source)
+    bilingual = join_languages(io.read_table(stage.inputs.prompts), paired)
     io.write_table(stage.outputs.bilingual, bilingual, stage.provenance)
     counts = facts_by_language(bilingual).items()
     return f"facts by language: {', '.join(f'{code} {n}' for code, n in counts) or 'none'}"

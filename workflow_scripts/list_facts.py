@@ -1,7 +1,5 @@
 """Lists every fact of the source: what each model says to it, kept or lost and why."""
 
-import polars as pl
-
 from memat import io
 from memat.report.fact_page import fact_page
 from memat.report.fact_table import fact_table, with_models
@@ -18,13 +16,13 @@ def main(stage: Stage) -> str:
         source,
         bilingual,
         io.read_table(inputs.blocks),
-        pl.concat(map(io.read_table, inputs.rejected)),
+        io.read_tables(inputs.rejected),
         params.languages,
     )
     rows = io.read_json(inputs.study)["rows"]
     names = [row["name"] for row in rows]
     scores, answers = (
-        [pl.concat(map(io.read_table, row[kind])) for row in rows] for kind in ("scores", "answers")
+        [io.read_tables(row[kind]) for row in rows] for kind in ("scores", "answers")
     )
     probability, pairing = stage.cfg["probability"], stage.cfg["target_pairing"]
     of_models = zip(names, scores, answers, strict=True)

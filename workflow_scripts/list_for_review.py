@@ -6,19 +6,18 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
 from memat.text.review import WORTH_A_LOOK, column_table, review_table, suspicion_table
-from memat.text.translate import join_translations
 
 
 def main(stage: Stage) -> str:
     repaired = io.read_table(stage.inputs.repaired)
     read = [io.read_table(path) for path in stage.inputs.surprisal]
     suspicion = suspicion_table(
-        io.read_table(stage.inputs.facts),
-        join_translations(map(io.read_table, stage.inputs.translations)),
+        io.read_table(stage.inputs.prompts),
+        io.read_tables(stage.inputs.translations),
         repaired,
         language_of(stage.params.source_language),
         language_of(stage.params.target_language),
-        dict(pl.concat(read).select("sentence", "nats_per_token").iter_rows()) if read else {},
+        dict(pl.concat(read).select("prompt_id", "nats_per_token").iter_rows()) if read else {},
         stage.cfg["surprisal_z"] if read else 0,
     )
     review = review_table(

@@ -1,7 +1,5 @@
 """Lists the lost facts and prompts for a person: source sentence, and the reason in words."""
 
-import polars as pl
-
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.lost import lost_table
@@ -9,7 +7,7 @@ from memat.text.reader import read_format
 
 
 def main(stage: Stage) -> str:
-    rejected = pl.concat(map(io.read_table, stage.inputs.rejected))
+    rejected = io.read_tables(stage.inputs.rejected)
     source, _ = read_format(stage.inputs.facts, stage.cfg["format"], stage.cfg["own"])
     lost = lost_table(source, rejected)
     io.write_csv(stage.outputs.lost, lost)

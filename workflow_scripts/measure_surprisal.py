@@ -5,17 +5,18 @@ from memat.evaluate.surprisal import sentence_surprisal
 from memat.model.budget import trie_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
-from memat.text.translate import join_translations, translated_sentences
+from memat.text.translate import translated_sentences
 
 
 def main(stage: Stage) -> str:
     inputs = stage.inputs
-    translations = join_translations(map(io.read_table, inputs.translations))
+    sentences = translated_sentences(io.read_tables(inputs.translations))
     model = model_for(inputs.manifest, stage.params.compute)
-    table = sentence_surprisal(model, translated_sentences(translations), trie_budget(model))
+    read = sentence_surprisal(model, sentences["sentence"], trie_budget(model))
+    table = sentences.join(read, on="sentence", maintain_order="left")
     io.write_table(stage.outputs.surprisal, table, stage.provenance)
-    median = table["nats_per_token"].median()
-    return f"{table.height} sentences, median {median:.2f} nats per token"
+    median = read["nats_per_token"].median()
+    return f"{read.height} sentences, median {median:.2f} nats per token"
 
 
 if __name__ == "__main__":

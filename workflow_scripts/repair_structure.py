@@ -8,18 +8,18 @@ from memat.text.languages import language_of
 from memat.text.rejections import counted, lost_in
 from memat.text.repair import repair_facts
 from memat.text.reviewed import read_corrections
-from memat.text.translate import join_translations
 
 
 def main(stage: Stage) -> str:
-    facts = io.read_table(stage.inputs.facts)
+    prompts = io.read_table(stage.inputs.prompts)
     corrections = next(iter(stage.inputs.corrections), None)
     repaired, rejected = repair_facts(
-        facts,
-        join_translations(map(io.read_table, stage.inputs.translations)),
+        io.read_table(stage.inputs.facts),
+        prompts,
+        io.read_tables(stage.inputs.translations),
         io.read_table(stage.inputs.alignments),
         language_of(stage.params.target_language),
-        read_corrections(corrections, facts) if corrections else None,
+        read_corrections(corrections, prompts) if corrections else None,
         LeastPrompts(stage.cfg["min_paraphrases"], stage.cfg["min_neighborhood"]),
     )
     io.write_table(stage.outputs.repaired, repaired, stage.provenance)

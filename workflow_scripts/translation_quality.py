@@ -4,15 +4,14 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
 from memat.text.quality import translation_quality
-from memat.text.translate import join_translations
 from memat.text.two_record import read_two_record
 
 
 def main(stage: Stage) -> str:
     language = language_of(stage.params.target_language)
     quality = translation_quality(
-        io.read_table(stage.inputs.facts),
-        join_translations(map(io.read_table, stage.inputs.translations)),
+        io.read_table(stage.inputs.prompts),
+        io.read_tables(stage.inputs.translations),
         read_two_record(stage.inputs.reference, language.elided_endings),
         language,
     )

@@ -5,6 +5,7 @@ from memat.text import engine, reader
 
 DATASET = f"{RESULTS}/dataset"
 FACTS = f"{DATASET}/facts.parquet"
+PROMPTS = f"{DATASET}/prompts.parquet"
 FACTS_REJECTED = f"{DATASET}/facts_rejected.parquet"
 # of one target language: the facts that survive in it, and what is made on the way
 INTO = f"{DATASET}/{{language}}"

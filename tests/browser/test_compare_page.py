@@ -15,7 +15,7 @@ from memat.compare.page import HOST, build_page, serve
 from memat.edit.storage import write_deltas
 from memat.edit.update import Delta
 from memat.provenance import Provenance
-from memat.text.gender import BILINGUAL_SCHEMA
+from memat.text.prompts import BILINGUAL_SCHEMA
 from small_models import small_model
 
 gradio = pytest.importorskip("gradio", reason="no gradio here: `make compare` installs it")

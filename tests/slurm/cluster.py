@@ -17,7 +17,7 @@ PROFILE = yaml.safe_load((REPOSITORY / "profiles/slurm/config.yaml").read_text(e
 # at this size a stage takes less time than its job: more of them go together than in the profile
 GROUPS = (
     *PROFILE["groups"],
-    *("read_facts=facts", "translate=facts", "align=dataset"),
+    *("read_facts=facts", "list_prompts=facts", "translate=facts", "align=dataset"),
     *("prepare_model=model", "make_templates=model"),
     *("sample_text=model", "estimate_covariance=model", "add_moments=model"),
     *("solve_deltas=heads", "dump_activations=heads", "train_probes=heads"),

@@ -15,6 +15,7 @@ from memat.report.markdown import markdown_table
 from memat.report.tables import SUMMARY_SCHEMA
 from memat.text.engines.table import TableEngine
 from memat.text.facts import FACT_SCHEMA
+from memat.text.prompts import list_prompts
 from memat.text.review import review_table
 from memat.text.reviewed import COLUMNS, read_corrections
 
@@ -78,7 +79,7 @@ def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
     nothing = pl.DataFrame(
         schema={"flags": pl.List(pl.String), "template": pl.String}
         | dict.fromkeys(("case_id", "index"), pl.Int64)
-        | dict.fromkeys(("role", "prompt_type", "prompt", "relation_id"), pl.String)
+        | dict.fromkeys(("prompt_id", "role", "prompt_type", "prompt", "relation_id"), pl.String)
     )
     review = review_table(nothing, rejected, sample=0, seed=0)
     corrected = review.with_columns(
@@ -86,7 +87,7 @@ def test_rows_of_a_review_saved_as_corrections_give_the_facts_words(tmp_path):
     )
     io.write_csv(tmp_path / "corrections.csv", corrected)
     assert f"'{FORMULA} lies in" in (tmp_path / "corrections.csv").read_text()
-    found = read_corrections(tmp_path / "corrections.csv", facts).by_fact[1]
+    found = read_corrections(tmp_path / "corrections.csv", list_prompts(facts, "en")).by_fact[1]
     (correction,) = found.values()
     assert (correction.prompt, correction.target) == ("@ {} és a", SCRIPT)
     assert correction.subject == FORMULA

@@ -25,7 +25,7 @@ from memat.errors import ConfigError, FactError, MissingPackage
 from memat.evaluate.next_token import next_token_probabilities
 from memat.heads.deployment import Corrections, write_corrections
 from memat.provenance import Provenance
-from memat.text.gender import BILINGUAL_SCHEMA
+from memat.text.prompts import BILINGUAL_SCHEMA
 from small_models import small_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -26,10 +26,9 @@ from memat.report.tables import differences_frame, metrics_frame, summary_frame
 from memat.stage import Stage
 from memat.study.config import config_faults
 from memat.text.facts import read_facts
-from memat.text.gender import BILINGUAL_SCHEMA
+from memat.text.prompts import ANSWER, BILINGUAL_SCHEMA, ROLES
+from memat.text.prompts import PROMPT_TYPES as WRITTEN
 from memat.text.rejections import rejected_table
-from memat.text.sentences import ANSWER, ROLES
-from memat.text.sentences import PROMPT_TYPES as WRITTEN
 from score_tables import FAMILIES, GENERATE, LANGUAGES, experiment
 from small_models import small_model
 from text_samples import untranslated, write_records

@@ -22,12 +22,13 @@ from memat.text.funnel import funnel_table
 from memat.text.gender import LeastPrompts
 from memat.text.languages import load_language
 from memat.text.overlap import overlap_table, subsets
+from memat.text.prompts import list_prompts, prompts_of
 from memat.text.readers.triples import templates_path
 from memat.text.rejections import lost_in, rejected_table
 from memat.text.repair import repair_facts
 from memat.text.review import review_table
 from memat.text.reviewed import read_corrections
-from memat.text.translate import translate_facts
+from memat.text.translate import translate_prompts
 from memat.text.two_record import read_two_record
 from mutations import Answers, damaged_files
 from text_samples import DEMO, REPOSITORY, bilingual_facts, imported_facts, language, record
@@ -70,9 +71,10 @@ class InOrder:
 
 def run_dataset_stages(facts: pl.DataFrame, rejected: pl.DataFrame, engine) -> None:
     """Translate, align, repair, pair and what follows, as the workflow's rules do."""
-    translations = translate_facts(facts, engine, ENGLISH, CATALAN)
-    alignments = align_translations(translations, InOrder())
-    repaired, lost = repair_facts(facts, translations, alignments, CATALAN)
+    prompts = list_prompts(facts, "en")
+    translations = translate_prompts(prompts, engine, ENGLISH, CATALAN)
+    alignments = align_translations(prompts, translations, InOrder())
+    repaired, lost = repair_facts(facts, prompts, translations, alignments, CATALAN)
     review_table(repaired, lost, sample=2, seed=0)
     bilingual, unequal = bilingual_facts(facts, repaired, ENGLISH, CATALAN, LEAST)
     funnel = funnel_table(facts, pl.concat([rejected, lost_in(lost, "ca"), unequal]), ["ca"])
@@ -198,7 +200,8 @@ def few_facts(tmp_path) -> pl.DataFrame:
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 def test_translation_tables(tmp_path, few_facts, suffix):
     path, answers = tmp_path / f"table.{suffix}", Answers()
-    sources = translate_facts(few_facts, Echo(whole_sources=True), ENGLISH, CATALAN)["source"]
+    prompts = prompts_of(list_prompts(few_facts, "en"))
+    sources = dict.fromkeys(prompt.source for prompt in prompts)
     pairs = [[source, source.replace("the", "el")] for source in sources]
     files = (
         damaged_files([["source", "translation"], *pairs], as_csv)
@@ -221,8 +224,9 @@ def test_translation_tables(tmp_path, few_facts, suffix):
 
 def test_files_of_reviewed_corrections(tmp_path, few_facts):
     path, answers = tmp_path / "corrections.csv", Answers()
-    translations = translate_facts(few_facts, Echo(whole_sources=False), ENGLISH, CATALAN)
-    alignments = align_translations(translations, InOrder())
+    prompts = list_prompts(few_facts, "en")
+    translations = translate_prompts(prompts, Echo(whole_sources=False), ENGLISH, CATALAN)
+    alignments = align_translations(prompts, translations, InOrder())
     rows = [
         ["case_id", "role", "prompt_type", "index", "prompt", "target", "subject"],
         ["7", "target_new", "rewrite", "0", "{} toca el", "piano", "Toko Yasuda"],
@@ -234,10 +238,12 @@ def test_files_of_reviewed_corrections(tmp_path, few_facts):
     @given(damaged_files(rows, as_csv))
     def case(content):
         path.write_bytes(content)
-        reviewed = answers.ask(lambda: read_corrections(path, few_facts), f"{path}: ")
+        reviewed = answers.ask(lambda: read_corrections(path, prompts), f"{path}: ")
         if reviewed:
             found = answers.ask(
-                lambda: repair_facts(few_facts, translations, alignments, CATALAN, reviewed),
+                lambda: repair_facts(
+                    few_facts, prompts, translations, alignments, CATALAN, reviewed
+                ),
                 f"{path}: ",
             )
             if found:
@@ -263,7 +269,9 @@ def test_language_files(tmp_path, few_facts):
         path.write_bytes(text)
         found = answers.ask(lambda: load_language(path), f"{path}: ")
         if found:
-            translate_facts(few_facts, Echo(whole_sources=False), ENGLISH, found)
+            translate_prompts(
+                list_prompts(few_facts, "en"), Echo(whole_sources=False), ENGLISH, found
+            )
 
     case()
     answers.check(60)

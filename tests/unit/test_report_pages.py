@@ -18,7 +18,7 @@ from memat.report.index_page import flat, index_page, model_rows
 from memat.report.prompt_table import asked_prompts, prompt_table
 from memat.report.tables import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA
 from memat.text.funnel import FUNNEL_SCHEMA
-from memat.text.gender import BILINGUAL_SCHEMA
+from memat.text.prompts import BILINGUAL_SCHEMA
 from memat.text.rejections import Rejection, rejected_table
 from score_tables import FAMILIES
 

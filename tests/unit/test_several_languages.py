@@ -23,14 +23,13 @@ from memat.study.config import completed, config_faults
 from memat.study.translation import file_of, used_settings
 from memat.text.blocks import assign_blocks
 from memat.text.funnel import drawn_rows, funnel_table
-from memat.text.gender import BILINGUAL_SCHEMA
 from memat.text.joined import facts_by_language, join_languages
 from memat.text.languages import apertium_pair
 from memat.text.losses import losses_in_words
 from memat.text.lost import lost_table
 from memat.text.overlap import overlap_table, subsets
+from memat.text.prompts import BILINGUAL_SCHEMA, list_prompts
 from memat.text.rejections import Rejection, lost_in, rejected_table
-from memat.text.sentences import fact_sentences
 from score_tables import FAMILIES, GENERATE, PROMPTS, experiment, random_scores
 from small_models import small_model
 from text_samples import REPOSITORY, facts_of, record
@@ -56,27 +55,21 @@ def facts(tmp_path):
 
 @pytest.fixture
 def bilingual(facts):
-    return join_languages(facts, [translated(facts, code) for code in CODES[1:]], "en")
+    return join_languages(
+        list_prompts(facts, "en"), [translated(facts, code) for code in CODES[1:]]
+    )
 
 
 def translated(facts, code):
     """Rows of the facts that survive in a language, whose prompts begin with its code."""
-    rows = [
-        dict.fromkeys(BILINGUAL_SCHEMA)
-        | {key: fact[key] for key in ("case_id", "relation_id", "split")}
-        | {key: getattr(sentence.prompt, key) for key in ("prompt_type", "index", "subject")}
-        | {"language": code, "role": sentence.role, "prompt": f"{code} {sentence.prompt.text}"}
-        | {"target": f"{sentence.target}{code}", "joined": False}
-        | {
-            "template": f"{code} {fact['prompt']}"
-            if sentence.prompt.prompt_type == "rewrite"
-            else None
-        }
-        for fact, sentences in fact_sentences(facts)
-        if code in SURVIVES[fact["case_id"]]
-        for sentence in sentences
-    ]
-    return pl.DataFrame(rows, schema=BILINGUAL_SCHEMA)
+    survivors = [case_id for case_id, codes in SURVIVES.items() if code in codes]
+    prompts = list_prompts(facts, "en").filter(pl.col("case_id").is_in(survivors))
+    return prompts.select(*BILINGUAL_SCHEMA).with_columns(
+        language=pl.lit(code),
+        prompt=pl.format(code + " {}", "prompt"),
+        template=pl.format(code + " {}", "template"),
+        target=pl.format("{}" + code, "target"),
+    )
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ from memat.stage import Stage
 from memat.text.align import align_translations
 from memat.text.facts import choose_facts, read_facts
 from memat.text.gender import LeastPrompts
+from memat.text.prompts import list_prompts
 from memat.text.rejections import rejected_table
 from memat.text.repair import repair_facts
-from memat.text.translate import translate_facts
+from memat.text.translate import translate_prompts
 from memat.text.two_record import read_two_record
 from score_tables import FAMILIES, GENERATE, PROMPTS, experiment
 from small_models import small_model
@@ -75,9 +76,10 @@ class InOrder:
 def dataset(tmp_path):
     """The bilingual table, through every stage of the dataset, and everything rejected."""
     facts, rejected = read_facts(write_records(tmp_path, *records()))
-    translations = translate_facts(facts, MadeUpEngine(str), ENGLISH, CATALAN)
-    alignments = align_translations(translations, InOrder())
-    repaired, lost = repair_facts(facts, translations, alignments, CATALAN)
+    prompts = list_prompts(facts, "en")
+    translations = translate_prompts(prompts, MadeUpEngine(str), ENGLISH, CATALAN)
+    alignments = align_translations(prompts, translations, InOrder())
+    repaired, lost = repair_facts(facts, prompts, translations, alignments, CATALAN)
     bilingual, unequal = bilingual_facts(facts, repaired, ENGLISH, CATALAN, LeastPrompts())
     return bilingual, pl.concat([rejected, lost, unequal])
 

@@ -9,11 +9,12 @@ import torch
 from memat.errors import NonFiniteValue
 from memat.evaluate.surprisal import SURPRISAL_SCHEMA, sentence_surprisal
 from memat.text.funnel import funnel_table
+from memat.text.prompts import list_prompts
 from memat.text.repair import repair_facts
 from memat.text.review import review_table, surprising_prompts, suspicion_table
 from memat.text.surprising import LEAST, robust_z
 from memat.text.suspicion import SURPRISING
-from memat.text.translate import translate_facts, translated_sentences
+from memat.text.translate import translate_prompts, translated_sentences
 from small_models import small_model
 from text_samples import (
     INSTRUMENTS,
@@ -119,26 +120,27 @@ def test_the_surprising_one_comes_first_in_the_review_and_is_counted_in_the_funn
     names = [f"Anna {letter}oda" for letter in "BCDFGLMR"]
     given = [record(i, subject=s, paraphrases=[], neighbours=[]) for i, s in enumerate(names)]
     facts, languages = facts_of(tmp_path, *given), (language("en"), language("ca"))
-    translations = translate_facts(facts, MadeUpEngine(replace_all(INSTRUMENTS)), *languages)
-    prompts, rejected = repair_facts(
-        facts, translations, alignments_of(translations), language("ca")
-    )
+    asked = list_prompts(facts, "en")
+    translations = translate_prompts(asked, MadeUpEngine(replace_all(INSTRUMENTS)), *languages)
+    alignments = alignments_of(asked, translations)
+    prompts, rejected = repair_facts(facts, asked, translations, alignments, language("ca"))
     sentences = translated_sentences(translations)
-    assert len(sentences) == prompts.height == 16
-    nats = {sentence: 3 + 0.1 * i for i, sentence in enumerate(sentences)}
-    nats |= {sentences[5]: 9.0, sentences[9]: 0.5}
+    ids, texts = sentences["prompt_id"].to_list(), sentences["sentence"].to_list()
+    assert len(ids) == prompts.height == 16
+    nats = {prompt: 3 + 0.1 * i for i, prompt in enumerate(ids)}
+    nats |= {ids[5]: 9.0, ids[9]: 0.5}
 
     def reviewed(*surprisals):
-        found = suspicion_table(facts, translations, prompts, *languages, *surprisals)
+        found = suspicion_table(asked, translations, prompts, *languages, *surprisals)
         return review_table(prompts, rejected, sample=0, seed=0, suspicion=found)
 
     review = reviewed(nats, 3.0)
-    assert review["translation"].to_list() == [sentences[5]]
+    assert review["translation"].to_list() == [texts[5]]
     assert review["why"].item().split()[0] == SURPRISING
     z = robust_z(nats, dict.fromkeys(nats, ("all",)))
-    assert review["surprisal_z"].item() == pytest.approx(z[sentences[5]], abs=0.005)
+    assert review["surprisal_z"].item() == pytest.approx(z[ids[5]], abs=0.005)
     assert reviewed().is_empty()
-    assert reviewed(nats, z[sentences[5]] + 1).is_empty()
+    assert reviewed(nats, z[ids[5]] + 1).is_empty()
     surprising = {"ca": surprising_prompts(review)}
     funnel = funnel_table(facts, rejected, ["ca", "es"], surprising=surprising)
     counted = funnel.filter(pl.col("surprising").is_not_null())

@@ -9,6 +9,7 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, PreTrai
 from memat.errors import ModelError
 from memat.text.align import ALIGNMENT_SCHEMA, Aligner, align_translations
 from memat.text.embeddings import keep_layers
+from memat.text.prompts import PROMPT_SCHEMA
 from memat.text.words import words_of
 
 TEXTS = [
@@ -156,10 +157,23 @@ def test_layers_and_models_that_do_not_exist_are_refused(decoder, tmp_path):
         Aligner(tmp_path, layer=1)
 
 
-def translations(*rows):
-    names = ("source", "subject", "translation", "translated_subject")
-    frame = pl.DataFrame([dict(zip(names, row, strict=True)) for row in rows])
-    return frame.with_columns(source_core=pl.lit(0), translation_core=pl.lit(0))
+def prompts_and_translations(*rows):
+    """Of (prompt, target, subject, translation, its form of the subject), by the number of the row."""
+    prompts = [
+        dict.fromkeys(PROMPT_SCHEMA)
+        | {"prompt_id": str(n), "prompt": prompt, "target": target, "subject": subject, "core": 0}
+        for n, (prompt, target, subject, _, _) in enumerate(rows)
+    ]
+    translations = [
+        {"prompt_id": str(n), "translation": text, "translated_subject": form}
+        for n, (*_, text, form) in enumerate(rows)
+    ]
+    frame = pl.DataFrame(translations, schema_overrides={"translated_subject": pl.String})
+    return (
+        pl.DataFrame(prompts, schema=PROMPT_SCHEMA),
+        # in another order: what belongs together is told by the id
+        frame.with_columns(translation_core=pl.lit(0)).reverse(),
+    )
 
 
 class CountingAligner:
@@ -171,24 +185,23 @@ class CountingAligner:
 
 
 def test_sentences_that_differ_only_in_the_subject_are_aligned_once():
-    rows = [
-        (f"{name} plays the piano.", name, f"{name} toca el piano.", name)
-        for name in ("Toko Yasuda", "Anna", "Ringo Starr")
-    ]
+    names = ("Toko Yasuda", "Anna", "Ringo Starr", "Toko Yasuda")
+    rows = [(f"{name} plays the", "piano", name, f"{name} toca el piano.", name) for name in names]
     aligner = CountingAligner()
-    frame = align_translations(translations(*rows, rows[0]), aligner)
+    frame = align_translations(*prompts_and_translations(*rows), aligner)
     assert dict(frame.schema) == ALIGNMENT_SCHEMA
     assert len(aligner.asked) == 1
-    assert frame.height == 3
-    for row, (_, name, _, _) in zip(frame.iter_rows(named=True), rows, strict=True):
+    assert frame["prompt_id"].to_list() == ["0", "1", "2", "3"]
+    for row, name in zip(frame.iter_rows(named=True), names, strict=True):
         # the subject is one word on both sides, aligned with itself
         assert row["source_words"][0] == row["translation_words"][0] == name
         assert row["pairs"] == [{"s": 0, "t": 0}]
 
 
 def test_a_subject_that_is_not_kept_once_is_no_single_word():
-    row = ("Anna likes Anna best.", "Anna", "Anna prefereix Anna.", "Anna")
+    row = ("Anna likes Anna", "best", "Anna", "Anna prefereix Anna.", "Anna")
     aligner = CountingAligner()
-    align_translations(translations(row, ("Empty.", None, "", None)), aligner)
+    tables = prompts_and_translations(row, ("It is", "empty", None, "", None))
+    assert align_translations(*tables, aligner)["prompt_id"].to_list() == ["0"]
     assert len(aligner.asked) == 1
     assert aligner.asked[0][0] == ("Anna", "likes", "Anna", "best", ".")

@@ -9,6 +9,7 @@ import pytest
 from memat.errors import CorrectionsFileError
 from memat.text.corrected import corrections_line
 from memat.text.gender import LeastPrompts
+from memat.text.prompts import list_prompts, prompt_id
 from memat.text.review import review_table
 from memat.text.reviewed import read_corrections
 from text_samples import (
@@ -43,6 +44,10 @@ def save_as_spreadsheet(path, rows, separator=";"):
     return path
 
 
+def prompts_in(tmp_path, *records):
+    return list_prompts(facts_of(tmp_path, *records), "en")
+
+
 class Run:
     """Repair and pairing of made-up translations, again and again as the user calls them."""
 
@@ -52,7 +57,9 @@ class Run:
         self.path = tmp_path / "corrections.csv"
 
     def run(self, corrected=False):
-        reviewed = read_corrections(self.path, self.facts) if corrected else None
+        reviewed = (
+            read_corrections(self.path, list_prompts(self.facts, "en")) if corrected else None
+        )
         self.repaired, self.rejected = repaired(
             self.folder, *self.records, catalan=self.catalan, reviewed=reviewed
         )
@@ -232,7 +239,7 @@ def test_corrections_touch_only_the_rows_they_name(tmp_path):
         '1,target_new,rewrite,0,"{}, amb el",piano',
         "1,target_new,paraphrase,1,Toko Yasuda excel·leix al,piano",
     )
-    reviewed = read_corrections(path, facts_of(tmp_path, *records))
+    reviewed = read_corrections(path, prompts_in(tmp_path, *records))
     before, _ = repaired(tmp_path, *records)
     after, rejected = repaired(tmp_path, *records, reviewed=reviewed)
     check_invariants(after, rejected)
@@ -250,7 +257,7 @@ def test_a_correction_brings_a_lost_record_back(tmp_path):
     catalan = INSTRUMENTS | {"John sells the piano.": "De piano ven John."}
     assert repaired(tmp_path, one, catalan=catalan)[0].is_empty()
     path = corrections(tmp_path, "5,target_new,rewrite,0,{} ven el,piano")
-    reviewed = read_corrections(path, facts_of(tmp_path, one))
+    reviewed = read_corrections(path, prompts_in(tmp_path, one))
     prompts, rejected = repaired(tmp_path, one, catalan=catalan, reviewed=reviewed)
     check_invariants(prompts, rejected)
     assert prompts.height == 10
@@ -282,7 +289,7 @@ def test_a_correction_brings_a_lost_record_back(tmp_path):
 )
 def test_a_wrong_correction_names_its_line(tmp_path, line, problem):
     with pytest.raises(CorrectionsFileError) as caught:
-        read_corrections(corrections(tmp_path, line), facts_of(tmp_path, record(1)))
+        read_corrections(corrections(tmp_path, line), prompts_in(tmp_path, record(1)))
     assert problem in str(caught.value)
     assert "corrections.csv" in str(caught.value)
 
@@ -290,7 +297,7 @@ def test_a_wrong_correction_names_its_line(tmp_path, line, problem):
 def test_all_faults_of_a_file_are_named_at_once(tmp_path):
     path = corrections(tmp_path, "9,target_new,rewrite,0,{} a,b", "", "1,target_new,rewrite,0,a,b")
     with pytest.raises(CorrectionsFileError) as caught:
-        read_corrections(path, facts_of(tmp_path, record(1)))
+        read_corrections(path, prompts_in(tmp_path, record(1)))
     assert str(caught.value).split("\n") == [
         f"{path}: 2 faults:",
         "  line 2: case_id 9 is not among the facts",
@@ -302,7 +309,7 @@ def test_a_subject_that_does_not_stand_in_the_prompt_is_refused(tmp_path):
     run = Run(tmp_path, wall(), catalan=WALLED).run()
     row = run.edit({"subject": "Larry Wall"}, role="target_new", prompt_type="paraphrase", index=0)
     with pytest.raises(CorrectionsFileError, match="the subject 'Larry Wall' does not stand in"):
-        read_corrections(run.path, run.facts)
+        read_corrections(run.path, list_prompts(run.facts, "en"))
     fixed = {"prompt": row["prompt"].replace("Emmurallar", "Larry Wall")}
     run.edit(
         fixed | {"subject": "Larry Wall"}, role="target_new", prompt_type="paraphrase", index=0
@@ -327,12 +334,12 @@ def test_the_separators_of_spreadsheets_are_understood(tmp_path, separator):
     row = {"case_id": 1, "role": "target_new", "prompt_type": "rewrite", "index": 0}
     rows = [row | {"prompt": "{} és, ai;", "target": "x"}]
     path = save_as_spreadsheet(tmp_path / "c.csv", rows, separator)
-    found = read_corrections(path, facts_of(tmp_path, record(1)))
-    assert found.by_fact[1]["target_new", "rewrite", 0].prompt == "{} és, ai;"
+    found = read_corrections(path, prompts_in(tmp_path, record(1)))
+    assert found.by_fact[1][prompt_id(1, "target_new", "rewrite", 0)].prompt == "{} és, ai;"
 
 
 def test_a_corrections_file_without_its_columns_is_refused(tmp_path):
     path = tmp_path / "corrections.csv"
     path.write_text("case_id,role\n1,target_new\n")
     with pytest.raises(CorrectionsFileError, match="has no column 'prompt_type'"):
-        read_corrections(path, facts_of(tmp_path, record(1)))
+        read_corrections(path, prompts_in(tmp_path, record(1)))

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 
 from memat.text.gender import (
-    BILINGUAL_SCHEMA,
     LeastPrompts,
     agreeing_text,
     same_word,
 )
+from memat.text.prompts import BILINGUAL_SCHEMA, prompt_id
 from memat.text.repaired import REPAIRED_SCHEMA
-from memat.text.two_record import PROMPT_SCHEMA
+from memat.text.two_record import GIVEN_SCHEMA
 from text_samples import bilingual_facts, facts_of, imported_facts, language, record
 
 PROMPTS = (
@@ -27,6 +27,7 @@ PROMPTS = (
 def row(role, prompt_type, index, name, target, article="el", **changes):
     prompt = f"{name} toca {article}"
     return dict.fromkeys(REPAIRED_SCHEMA) | {
+        "prompt_id": prompt_id(1, role, prompt_type, index),
         "case_id": 1,
         "relation_id": "P1303",
         "split": "report",
@@ -197,8 +198,8 @@ def test_the_article_follows_the_ending(text, target, form, joined, agreed):
 
 
 def test_a_bilingual_source_is_taken_as_it_is(tmp_path):
-    rows = [{name: item[name] for name in PROMPT_SCHEMA} for item in table()]
-    two_record = pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+    rows = [{name: item[name] for name in GIVEN_SCHEMA} for item in table()]
+    two_record = pl.DataFrame(rows, schema=GIVEN_SCHEMA)
     facts = facts_of(tmp_path, record(1))
     bilingual, rejected = imported_facts(
         facts, two_record, language("en"), language("ca"), LeastPrompts(1, 1)

@@ -14,13 +14,14 @@ from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
 from memat.text.language_keys import OF_ANSWERS, READ
 from memat.text.languages import Language, language_keys, language_of, load_language
+from memat.text.prompts import list_prompts, prompt_id
 from memat.text.quality import translation_quality
 from memat.text.repair import repair_facts
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import suspicion_table
 from memat.text.reviewed import Correction, Reviewed
-from memat.text.translate import translate_facts
-from memat.text.two_record import PROMPT_SCHEMA, read_two_record
+from memat.text.translate import translate_prompts
+from memat.text.two_record import GIVEN_SCHEMA, read_two_record
 from text_samples import (
     DEMO,
     REPOSITORY,
@@ -76,37 +77,40 @@ class EngineWithBack(MadeUpEngine):
         return [True for _ in sentences]
 
 
-def translated(facts, *languages):
+def translated(prompts, *languages):
     engine = EngineWithBack(replace_all(CATALAN))
     (engine.name,) = load_language(LANGUAGES / "ca.yaml").rules_for[:1]
-    return translate_facts(facts, engine, *languages, True)
+    return translate_prompts(prompts, engine, *languages, True)
 
 
 def test_translate(tmp_path):
     languages = languages_for("translate")
     one = record(1, paraphrases=["Rain. I see Toko Yasuda with the", "A of Toko Yasuda is the"])
-    translated(facts_of(tmp_path, one), *languages)
+    translated(list_prompts(facts_of(tmp_path, one), "en"), *languages)
     assert_all_asked("translate", languages)
 
 
 def test_repair(tmp_path):
     facts = facts_of(tmp_path, record(1))
-    translations = translated(facts, *languages_for("translate"))
+    prompts = list_prompts(facts, "en")
+    translations = translated(prompts, *languages_for("translate"))
     languages = languages_for("repair_structure")
     row = Correction("De {} és la", "flauta", "Anna", line=2)
-    reviewed = Reviewed("mine.csv", {1: {("target_new", "rewrite", 0): row}})
-    repair_facts(facts, translations, alignments_of(translations), *languages, reviewed)
+    reviewed = Reviewed("mine.csv", {1: {prompt_id(1, "target_new", "rewrite", 0): row}})
+    alignments = alignments_of(prompts, translations)
+    repair_facts(facts, prompts, translations, alignments, *languages, reviewed)
     assert_all_asked("repair_structure", languages)
 
 
 def test_review(tmp_path):
     facts = facts_of(tmp_path, record(1))
-    translations = translated(facts, *languages_for("translate"))
-    repaired, _ = repair_facts(
-        facts, translations, alignments_of(translations), *languages_for("repair_structure")
-    )
+    prompts = list_prompts(facts, "en")
+    translations = translated(prompts, *languages_for("translate"))
+    alignments = alignments_of(prompts, translations)
+    of_repair = languages_for("repair_structure")
+    repaired, _ = repair_facts(facts, prompts, translations, alignments, *of_repair)
     languages = languages_for("list_for_review")
-    suspicion_table(facts, translations, repaired, *languages)
+    suspicion_table(prompts, translations, repaired, *languages)
     assert_all_asked("list_for_review", languages)
 
 
@@ -127,8 +131,8 @@ def test_gender(tmp_path):
 
 def test_import_bilingual(tmp_path):
     facts, languages = facts_of(tmp_path, record(1)), languages_for("import_bilingual")
-    rows = [{name: item[name] for name in PROMPT_SCHEMA} for item in two_forms()]
-    two_record = pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+    rows = [{name: item[name] for name in GIVEN_SCHEMA} for item in two_forms()]
+    two_record = pl.DataFrame(rows, schema=GIVEN_SCHEMA)
     import_bilingual(facts, two_record, *languages, LeastPrompts(1, 1))
     with pytest.raises(FactError, match="Catalan"):
         import_bilingual(facts, two_record.clear(), *languages, LeastPrompts(1, 1))
@@ -138,11 +142,12 @@ def test_import_bilingual(tmp_path):
 
 def test_translation_quality(tmp_path):
     facts, languages = facts_of(tmp_path, record(1)), languages_for("translation_quality")
-    translations = translated(facts, *languages_for("translate"))
+    prompts = list_prompts(facts, "en")
+    translations = translated(prompts, *languages_for("translate"))
     read_two_record(DEMO / "demo_reference_ca.json", languages[0].elided_endings)
     nothing = reference_of(("target_new", "rewrite", 0, "Toko toca el", "piano", False)).clear()
     with pytest.raises(FactError, match="Catalan"):
-        translation_quality(facts, translations, nothing, *languages)
+        translation_quality(prompts, translations, nothing, *languages)
     assert_all_asked("translation_quality", languages)
 
 

@@ -12,10 +12,11 @@ from memat.errors import NotEnoughFacts, NothingLeft
 from memat.report.figure_funnel import draw_funnel
 from memat.report.figure_overlap import draw_overlap
 from memat.text.funnel import funnel_table
-from memat.text.gender import BILINGUAL_SCHEMA, LeastPrompts
+from memat.text.gender import LeastPrompts
 from memat.text.losses import losses_in_words
 from memat.text.lost import LOST_SCHEMA, lost_table, source_sentence
 from memat.text.overlap import overlap_table
+from memat.text.prompts import BILINGUAL_SCHEMA
 from memat.text.reader import read_format
 from memat.text.reasons import REASONS, in_words
 from memat.text.rejections import Rejection, rejected_table

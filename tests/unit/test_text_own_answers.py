@@ -11,12 +11,12 @@ from memat.text.facts import choose_facts, read_facts
 from memat.text.funnel import drawn_rows
 from memat.text.gender import LeastPrompts
 from memat.text.lost import lost_table
+from memat.text.prompts import list_prompts, prompts_of
 from memat.text.reader import notices, read_format
 from memat.text.repair import repair_facts
 from memat.text.review import review_table, suspicion_table
 from memat.text.reviewed import read_corrections
-from memat.text.sentences import fact_sentences
-from memat.text.translate import translate_facts
+from memat.text.translate import translate_prompts
 from memat.text.two_record import read_two_record
 from text_samples import (
     MadeUpEngine,
@@ -59,9 +59,10 @@ def answered(case_id=1, known=True, **changes):
 
 def dataset(facts, translate=str):
     """The bilingual table, everything rejected, and the repaired prompts."""
-    translations = translate_facts(facts, MadeUpEngine(translate), ENGLISH, CATALAN)
-    alignments = align_translations(translations, InOrder())
-    repaired, lost = repair_facts(facts, translations, alignments, CATALAN)
+    prompts = list_prompts(facts, "en")
+    translations = translate_prompts(prompts, MadeUpEngine(translate), ENGLISH, CATALAN)
+    alignments = align_translations(prompts, translations, InOrder())
+    repaired, lost = repair_facts(facts, prompts, translations, alignments, CATALAN)
     bilingual, unequal = bilingual_facts(facts, repaired, ENGLISH, CATALAN, LeastPrompts())
     return bilingual, pl.concat([lost, unequal]), (translations, alignments, repaired)
 
@@ -106,8 +107,8 @@ def test_a_broken_answer_is_named_with_its_field(tmp_path, field, value, problem
 
 def test_a_prompt_is_asked_with_its_own_answer_and_the_new_target(tmp_path):
     facts = facts_of(tmp_path, answered())
-    ((_, sentences),) = fact_sentences(facts)
-    found = {(s.prompt.prompt_type, s.prompt.index, s.role): s.target for s in sentences}
+    prompts = prompts_of(list_prompts(facts, "en"))
+    found = {(p.prompt_type, p.index, p.role): p.target for p in prompts}
     assert found["neighborhood", 0, TRUE] == "guitar"
     assert found["neighborhood", 2, TRUE] == "harp"
     assert found["neighborhood", 2, NEW] == "piano"
@@ -117,8 +118,8 @@ def test_a_prompt_is_asked_with_its_own_answer_and_the_new_target(tmp_path):
         ("portability", 0, "answer"),
         ("portability", 1, "answer"),
     ]
-    of_question = next(s for s in sentences if s.prompt.prompt_type == "portability")
-    assert of_question.prompt.subject == "Toko Yasuda"
+    of_question = next(p for p in prompts if p.prompt_type == "portability")
+    assert of_question.subject == "Toko Yasuda"
 
 
 def test_answers_go_through_every_stage_in_both_languages(tmp_path):
@@ -247,14 +248,15 @@ def test_the_funnel_counts_the_questions_that_are_left(tmp_path):
 def corrected(tmp_path, facts, change):
     """Repaired prompts and rejections after a person changed rows of the review table."""
     _, _, (translations, alignments, repaired) = dataset(facts)
-    suspicion = suspicion_table(facts, translations, repaired, ENGLISH, CATALAN)
+    prompts = list_prompts(facts, "en")
+    suspicion = suspicion_table(prompts, translations, repaired, ENGLISH, CATALAN)
     review = review_table(repaired, pl.DataFrame(schema={"prompt_type": pl.String,
         "stage": pl.String, "role": pl.String, "case_id": pl.Int64, "index": pl.Int64,
         "reason": pl.String, "detail": pl.String}), 99, 0, suspicion)  # fmt: skip
     path = tmp_path / "corrections.csv"
     change(review).write_csv(path)
-    reviewed = read_corrections(path, facts)
-    return repair_facts(facts, translations, alignments, CATALAN, reviewed, LeastPrompts())
+    reviewed = read_corrections(path, prompts)
+    return repair_facts(facts, prompts, translations, alignments, CATALAN, reviewed, LeastPrompts())
 
 
 def test_a_corrected_answer_is_that_of_its_prompt_alone(tmp_path):
@@ -307,7 +309,7 @@ def test_a_correction_of_a_prompt_that_is_not_asked_is_refused(tmp_path, line, p
     path = tmp_path / "corrections.csv"
     path.write_text(f"case_id,role,prompt_type,index,prompt,target\n{line}\n")
     with pytest.raises(CorrectionsFileError, match=problem):
-        read_corrections(path, facts_of(tmp_path, answered()))
+        read_corrections(path, list_prompts(facts_of(tmp_path, answered()), "en"))
 
 
 TEMPLATES = """

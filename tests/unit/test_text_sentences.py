@@ -8,49 +8,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memat.text.facts import FACT_SCHEMA, read_facts
-from memat.text.sentences import TemplateIndex, core_start_in_translation, fact_sentences
+from memat.text.prompts import list_prompts, prompts_of
+from memat.text.sentences import TemplateIndex, core_start_in_translation
 from text_samples import COUNTERFACT_SHAPED, DEMO_FACTS, facts_of, record
 
 
-def sentences(tmp_path, *records):
-    return [s for _, of_fact in fact_sentences(facts_of(tmp_path, *records)) for s in of_fact]
+def prompts(tmp_path, *records):
+    return prompts_of(list_prompts(facts_of(tmp_path, *records), "en"))
 
 
 def test_each_prompt_gives_a_sentence_for_each_target(tmp_path):
-    found = sentences(tmp_path, record())
+    found = prompts(tmp_path, record())
     assert len(found) == 2 * (1 + 2 + 2)
-    for sentence in found:
-        assert sentence.source == f"{sentence.prompt.text} {sentence.target}."
-        assert sentence.source[sentence.target_start :] == f"{sentence.target}."
-        start = sentence.prompt.subject_start
-        assert sentence.prompt.text[start:].startswith(sentence.prompt.subject)
+    for prompt in found:
+        assert prompt.source == f"{prompt.prompt} {prompt.target}."
+        assert prompt.source.endswith(prompt.sentence)
+        assert prompt.prompt[prompt.subject_start :].startswith(prompt.subject)
 
 
 def test_noise_before_the_sentence_is_told_apart(tmp_path):
     noises = ["It rained. ", "References\n\n", 'He said "no." ', "", "Really? Yes! "]
     paraphrases = [f"{noise}Toko Yasuda performs on the" for noise in noises]
-    found = sentences(tmp_path, record(paraphrases=paraphrases))
-    cores = [
-        s.prompt.core
-        for s in found
-        if s.prompt.prompt_type == "paraphrase" and s.role == "target_new"
-    ]
+    found = prompts(tmp_path, record(paraphrases=paraphrases))
+    cores = [p.core for p in found if (p.prompt_type, p.role) == ("paraphrase", "target_new")]
     assert cores == [len(noise) for noise in noises]
 
 
 def test_a_question_before_the_target_belongs_to_the_sentence(tmp_path):
     prompt = "It rained. What does Toko Yasuda play? It is the"
-    found = sentences(tmp_path, record(paraphrases=[prompt]))
-    core = next(s.prompt.core for s in found if s.prompt.prompt_type == "paraphrase")
+    found = prompts(tmp_path, record(paraphrases=[prompt]))
+    core = next(p.core for p in found if p.prompt_type == "paraphrase")
     assert prompt[core:] == "What does Toko Yasuda play? It is the"
 
 
 def test_noise_without_a_full_stop_ends_where_a_known_template_begins(tmp_path):
     clean = [record(i, paraphrases=["It rained. Toko Yasuda is heard on the"]) for i in (1, 2)]
     glued = record(3, paraphrases=["Category:Music Toko Yasuda is heard on the"])
-    found = [s.prompt for s in sentences(tmp_path, *clean, glued) if s.prompt.case_id == 3]
+    found = [p for p in prompts(tmp_path, *clean, glued) if p.case_id == 3]
     prompt = next(p for p in found if p.prompt_type == "paraphrase")
-    assert prompt.text[prompt.core :] == "Toko Yasuda is heard on the"
+    assert prompt.prompt[prompt.core :] == "Toko Yasuda is heard on the"
 
 
 def test_the_subject_of_a_neighbour_is_what_a_template_leaves_over(tmp_path):
@@ -59,16 +55,14 @@ def test_the_subject_of_a_neighbour_is_what_a_template_leaves_over(tmp_path):
         "Who of Bath performs on the",
         "the B-52's is good at the",
     ]
-    found = sentences(tmp_path, record(neighbours=neighbours))
-    names = [s.prompt.subject for s in found if s.prompt.prompt_type == "neighborhood"][:3]
+    found = prompts(tmp_path, record(neighbours=neighbours))
+    names = [p.subject for p in found if p.prompt_type == "neighborhood"][:3]
     assert names == ["Jimi Hendrix", "Who of Bath", "the B-52's"]
 
 
 def test_a_neighbour_of_no_template_falls_back_to_its_capitalised_name(tmp_path):
-    found = sentences(
-        tmp_path, record(neighbours=["everyone saw Pau Casals with a", "nobody had a"])
-    )
-    names = [s.prompt.subject for s in found if s.prompt.prompt_type == "neighborhood"][:2]
+    found = prompts(tmp_path, record(neighbours=["everyone saw Pau Casals with a", "nobody had a"]))
+    names = [p.subject for p in found if p.prompt_type == "neighborhood"][:2]
     assert names == ["Pau Casals", None]
 
 
@@ -88,9 +82,9 @@ def test_the_core_of_a_translation_has_as_many_sentences(source, core, translati
 @pytest.mark.parametrize("path", [COUNTERFACT_SHAPED, DEMO_FACTS], ids=["noisy", "demo"])
 def test_neighbours_all_have_a_subject(path):
     facts, _ = read_facts(path)
-    prompts = [s.prompt for _, of_fact in fact_sentences(facts) for s in of_fact]
-    assert all(prompt.subject for prompt in prompts)
-    assert all(prompt.subject in prompt.text[prompt.core :] for prompt in prompts)
+    found = prompts_of(list_prompts(facts, "en"))
+    assert all(prompt.subject for prompt in found)
+    assert all(prompt.subject in prompt.prompt[prompt.core :] for prompt in found)
 
 
 def left_over(template, text):
@@ -128,6 +122,6 @@ def test_a_prompt_costs_the_same_however_many_templates_there_are():
         schema=FACT_SCHEMA,
     )
     start = time.process_time()
-    subjects = [s.prompt.subject for _, of_fact in fact_sentences(facts) for s in of_fact]
+    subjects = list_prompts(facts, "en")["subject"].to_list()
     assert time.process_time() - start < 3  # 8 where each prompt tries all templates
     assert subjects[2:4] == ["Old 0", "Old 0"]

@@ -13,14 +13,14 @@ from memat.errors import FactError, NotEnoughFacts
 from memat.text.blocks import assign_blocks
 from memat.text.fetch import fetch_file, lock_path
 from memat.text.funnel import funnel_table
-from memat.text.gender import BILINGUAL_SCHEMA
 from memat.text.overlap import bins, jaccard, overlap_table, subsets
+from memat.text.prompts import BILINGUAL_SCHEMA, list_prompts, prompt_id
 from memat.text.quality import translation_quality
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import COLUMN_MEANINGS, REVIEW_SCHEMA, SUSPICION_SCHEMA, review_table
-from memat.text.translate import translate_facts
-from memat.text.two_record import PROMPT_SCHEMA
+from memat.text.translate import translate_prompts
+from memat.text.two_record import GIVEN_SCHEMA
 from text_samples import MadeUpEngine, facts_of, language, record, replace_all
 
 CA = {"language": "ca"}
@@ -60,15 +60,15 @@ def reference_of(*rows):
             | {"case_id": 1, "relation_id": "P1303", "subject": "Toko Yasuda", "template": None}
             for row in rows
         ],
-        schema=PROMPT_SCHEMA,
+        schema=GIVEN_SCHEMA,
     )
 
 
 def test_quality_is_full_for_a_perfect_translation_and_less_for_another(tmp_path):
     catalan = {"plays the": "toca el", "performs on the": "actua al"}
-    facts = facts_of(tmp_path, record(1))
-    frame = translate_facts(
-        facts, MadeUpEngine(replace_all(catalan)), language("en"), language("ca")
+    prompts = list_prompts(facts_of(tmp_path, record(1)), "en")
+    frame = translate_prompts(
+        prompts, MadeUpEngine(replace_all(catalan)), language("en"), language("ca")
     )
     new = ("target_new", "rewrite", 0)
     perfect = reference_of((*new, "Toko Yasuda toca el", "piano", False))
@@ -76,17 +76,17 @@ def test_quality_is_full_for_a_perfect_translation_and_less_for_another(tmp_path
         (*new, "Toko Yasuda toca el", "piano", False),
         ("target_true", "rewrite", 0, "Toko Yasuda toca la", "guitarra", False),
     )
-    best = translation_quality(facts, frame, perfect, language("ca")).row(0, named=True)
+    best = translation_quality(prompts, frame, perfect, language("ca")).row(0, named=True)
     assert best["relation_id"] == "all"
     assert (best["sentences"], best["ends_with_target"], best["keeps_subject"]) == (1, 1, 1)
     assert best["chrf"] == pytest.approx(100)
-    less = translation_quality(facts, frame, other, language("ca"))
+    less = translation_quality(prompts, frame, other, language("ca"))
     assert less["relation_id"].to_list() == ["all", "P1303"]
     assert less["ends_with_target"].to_list() == [0.5, 0.5]
     assert less["chrf"][0] < 100
     nothing = perfect.with_columns(case_id=pl.lit(99, pl.Int64))
     with pytest.raises(FactError, match="none of the facts"):
-        translation_quality(facts, frame, nothing, language("ca"))
+        translation_quality(prompts, frame, nothing, language("ca"))
 
 
 def repaired_rows(count):
@@ -94,6 +94,7 @@ def repaired_rows(count):
         [
             dict.fromkeys(REPAIRED_SCHEMA)
             | {
+                "prompt_id": prompt_id(i, "target_new", "paraphrase", 0),
                 "case_id": i,
                 "role": "target_new",
                 "prompt_type": "paraphrase",
@@ -133,7 +134,10 @@ def test_the_review_holds_all_suspicious_all_dropped_and_a_fixed_sample():
 def test_the_review_begins_with_the_most_suspicious_and_how_a_target_was_found_is_no_reason():
     rows = repaired_rows(20).with_columns(flags=pl.lit(["target_by_form"]))
     points = pl.DataFrame(
-        [(i, "target_new", "paraphrase", 0, i / 10, None, "no_verb", None) for i in range(20)],
+        [
+            (prompt_id(i, "target_new", "paraphrase", 0), i / 10, None, "no_verb", None)
+            for i in range(20)
+        ],
         schema=SUSPICION_SCHEMA,
         orient="row",
     )

@@ -4,14 +4,16 @@ import dataclasses
 import re
 import shutil
 
+import polars as pl
 import pytest
 
 from memat.errors import ConfigError, TranslationError
 from memat.text.engine import Translation, checked, engine_names, make_engine
 from memat.text.engines.apertium import ApertiumEngine
 from memat.text.engines.table import TableEngine
+from memat.text.prompts import list_prompts
 from memat.text.protect import Masked, kept_targets, known_names, names_with_article, restore
-from memat.text.translate import TRANSLATION_SCHEMA, join_translations, translate_facts
+from memat.text.translate import TRANSLATION_SCHEMA, translate_prompts
 from text_samples import MadeUpEngine, facts_of, language, record, replace_all
 
 needs_apertium = pytest.mark.skipif(shutil.which("apertium") is None, reason="needs Apertium")
@@ -20,35 +22,40 @@ CATALAN |= {"It rained.": "Ha plogut.", "guitar": "guitarra"}
 
 
 def translate(tmp_path, engine, *records, protect=True):
-    return translate_facts(
-        facts_of(tmp_path, *records), engine, language("en"), language("ca"), protect
+    """The translations, each beside its prompt and its source sentence."""
+    prompts = list_prompts(facts_of(tmp_path, *records), "en")
+    frame = translate_prompts(prompts, engine, language("en"), language("ca"), protect)
+    assert dict(frame.schema) == TRANSLATION_SCHEMA
+    assert frame["prompt_id"].to_list() == prompts["prompt_id"].to_list()
+    return prompts.with_columns(source=pl.format("{} {}.", "prompt", "target")).join(
+        frame, on="prompt_id"
     )
 
 
-def test_each_distinct_sentence_is_translated_once(tmp_path):
+def test_what_is_equal_is_translated_once_for_all_prompts_that_share_it(tmp_path):
     engine = MadeUpEngine(replace_all(CATALAN))
     frame = translate(tmp_path, engine, record(1), record(2))
-    assert dict(frame.schema) == TRANSLATION_SCHEMA
-    assert frame.select("source", "subject").is_duplicated().sum() == 0
     assert len(engine.asked) == len(set(engine.asked))
+    one, other = (frame.filter(case_id=n).drop("prompt_id", "case_id") for n in (1, 2))
+    assert one.height == 10
+    assert one.equals(other)
 
 
-def test_joined_groups_of_facts_hold_each_sentence_once_and_may_be_empty(tmp_path):
-    groups = [record(1)], [record(2), record(3, subject="Jimi Page")]
-    engine = MadeUpEngine(replace_all(CATALAN))
-    tables = [translate(tmp_path, engine, *group) for group in groups]
-    joined = join_translations(tables)
-    assert joined.select("source", "subject").is_duplicated().sum() == 0
-    assert joined.head(tables[0].height).equals(tables[0])
-    assert set(joined["subject"]) == set(tables[0]["subject"]) | set(tables[1]["subject"])
-    assert joined.height > tables[0].height
-    assert join_translations([]).schema == joined.schema
+def test_groups_of_facts_are_translated_as_all_facts_together_are(tmp_path):
+    records = record(1), record(2), record(3, subject="Jimi Page")
+    prompts = list_prompts(facts_of(tmp_path, *records), "en")
+    languages = language("en"), language("ca")
+    together, *groups = (
+        translate_prompts(part, MadeUpEngine(replace_all(CATALAN)), *languages)
+        for part in (prompts, *prompts.partition_by("case_id"))
+    )
+    assert together.equals(pl.concat(groups))
 
 
 def test_the_noise_is_translated_apart_and_comes_back_before_the_sentence(tmp_path):
     frame = translate(tmp_path, MadeUpEngine(replace_all(CATALAN)), record())
     row = frame.filter(source="It rained. Toko Yasuda performs on the piano.").row(0, named=True)
-    assert row["source"][row["source_core"] :] == "Toko Yasuda performs on the piano."
+    assert row["source"][row["core"] :] == "Toko Yasuda performs on the piano."
     assert row["translation"] == "Ha plogut. Toko Yasuda actua al piano."
     assert row["translation"][row["translation_core"] :] == "Toko Yasuda actua al piano."
 
@@ -70,7 +77,8 @@ def test_a_target_that_is_a_name_is_kept_in_the_sentence_and_alone(tmp_path):
     frame = translate(tmp_path, MadeUpEngine(replace_all(CATALAN | forms)), one)
     rows = {row["source"]: row["translation"] for row in frame.iter_rows(named=True)}
     assert rows["Toko Yasuda plays the Apple."] == "Toko Yasuda toca l'Apple."
-    assert rows["Apple."] == "Apple."
+    assert set(frame.filter(target="Apple")["plain_target"]) == {"Apple"}
+    assert set(frame.filter(target="guitar")["plain_target"]) == {"guitarra"}
 
 
 def test_a_stand_in_that_gets_lost_gives_way_to_the_next(tmp_path):
@@ -125,11 +133,11 @@ def test_names_known_to_the_translator_take_their_form_and_others_stay():
 def test_rules_apply_only_to_the_engines_they_were_written_for(tmp_path):
     rule = ((re.compile("toca"), "sona"),)
     catalan = dataclasses.replace(language("ca"), translation_rules=rule, source_rules=())
-    facts = facts_of(tmp_path, record())
+    prompts = list_prompts(facts_of(tmp_path, record()), "en")
     for engines, verb in ((("made_up",), "sona"), (("other",), "toca")):
         ruled = dataclasses.replace(catalan, rules_for=engines)
         engine = MadeUpEngine(replace_all(CATALAN))
-        frame = translate_facts(facts, engine, language("en"), ruled)
+        frame = translate_prompts(prompts, engine, language("en"), ruled)
         assert f"Toko Yasuda {verb} el piano." in frame["translation"].to_list()
 
 

@@ -21,6 +21,7 @@ from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, ex
 from memat.text.facts import FACT_SCHEMA, choose_facts, read_ids
 from memat.text.languages import load_language
 from memat.text.losses import FACT
+from memat.text.prompts import list_prompts
 from memat.text.reader import formats_like, load_reader, notices, own_settings
 from memat.text.rejections import Rejection
 from memat.text.reviewed import read_corrections
@@ -109,8 +110,9 @@ def check_facts(config: dict) -> list[str]:
     rows, rejections = _read(config)
     frame = pl.DataFrame(rows, schema={**FACT_SCHEMA, "position": pl.Int64})
     if config["repair"]["corrections"] and not facts["bilingual"]:
+        prompts = list_prompts(frame, config["languages"]["source"])
         for code in config["languages"]["targets"]:
-            read_corrections(file_of(config["repair"]["corrections"], code), frame)
+            read_corrections(file_of(config["repair"]["corrections"], code), prompts)
     _require_enough(config, frame["split"], rejections)
     _require_true_targets(config, frame)
     return list(_notices(facts, frame, rejections))

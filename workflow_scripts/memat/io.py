@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -125,6 +126,11 @@ def read_table(path: str | Path) -> pl.DataFrame:
         raise DamagedFile(
             f"{path}: not a readable Parquet table ({error}); delete it and run again"
         ) from error
+
+
+def read_tables(paths: Iterable[str | Path]) -> pl.DataFrame:
+    """The rows of several Parquet tables, one after another. Raises DamagedFile(path)."""
+    return pl.concat(map(read_table, paths))
 
 
 def read_provenance(path: str | Path) -> dict:

@@ -12,11 +12,12 @@ from memat.errors import ModelError
 from memat.model.manifest import model_folder as prepared_folder
 from memat.text.embeddings import WordVectors
 from memat.text.hub import model_folder
+from memat.text.prompts import Prompt
+from memat.text.translate import translated
 from memat.text.words import words_of
 
 ALIGNMENT_SCHEMA = {
-    "source": pl.String,
-    "translation": pl.String,
+    "prompt_id": pl.String,
     "source_words": pl.List(pl.String),
     "translation_words": pl.List(pl.String),
     "pairs": pl.List(pl.Struct({"s": pl.Int64, "t": pl.Int64})),
@@ -97,38 +98,32 @@ def aligner_of(settings: dict, manifest: str | None) -> Aligner:
 SUBJECT_WORD = "Maria"  # a name in many languages, while the real one is set aside
 
 
-def align_translations(translations: pl.DataFrame, aligner: Aligner) -> pl.DataFrame:
-    """`ALIGNMENT_SCHEMA`: each distinct pair once, without the noise before the sentence.
+def align_translations(
+    prompts: pl.DataFrame, translations: pl.DataFrame, aligner: Aligner
+) -> pl.DataFrame:
+    """`ALIGNMENT_SCHEMA` of the prompts that have a translation, without the noise before it.
 
     Where the subject stands once on both sides it is one word, aligned with itself.
     Sentences that differ in nothing else are then aligned by the model only once.
     """
-    cores = (
-        translations.select(
-            "subject",
-            "translated_subject",
-            source=pl.col("source").str.slice(pl.col("source_core")),
-            translation=pl.col("translation").str.slice(pl.col("translation_core")),
-        )
-        .filter(pl.col("translation") != "")
-        .unique(["source", "translation"], maintain_order=True)
-        .rows(named=True)
-    )
-    words = [_words_with_subject(row) for row in cores]
-    keys = [(tuple(source), tuple(text)) for source, text, _ in words]
+    rows = [
+        (prompt, row["translated_subject"], _words_with_subject(prompt, row, text))
+        for prompt, row, text in translated(prompts, translations)
+        if text
+    ]
+    keys = [(tuple(source), tuple(text)) for _, _, (source, text, _) in rows]
     distinct = list(dict.fromkeys(keys))
     aligned = dict(zip(distinct, aligner.align(distinct), strict=True))
-    rows = [
-        _alignment_row(row, source, text, named, aligned[key])
-        for row, key, (source, text, named) in zip(cores, keys, words, strict=True)
-    ]
-    return pl.DataFrame(rows, schema=ALIGNMENT_SCHEMA)
+    return pl.DataFrame(
+        [_alignment_row(*row, aligned[key]) for row, key in zip(rows, keys, strict=True)],
+        schema=ALIGNMENT_SCHEMA,
+    )
 
 
-def _words_with_subject(row: dict) -> tuple[list[str], list[str], bool]:
+def _words_with_subject(prompt: Prompt, row: dict, text: str) -> tuple[list[str], list[str], bool]:
     """Words of both sides, and whether the subject was made one word on both."""
-    source, text = row["source"], row["translation"]
-    subject, form = row["subject"] or "", row["translated_subject"] or ""
+    source = prompt.sentence
+    subject, form = prompt.subject or "", row["translated_subject"] or ""
     source_parts, text_parts = _around(source, subject), _around(text, form)
     if not source_parts or not text_parts or SUBJECT_WORD in source + text:
         return words_of(source), words_of(text), False
@@ -146,16 +141,17 @@ def _around(text: str, name: str) -> tuple[str, str] | None:
 
 
 def _alignment_row(
-    row: dict, source: list[str], text: list[str], named: bool, pairs: list[tuple[int, int]]
+    prompt: Prompt, form: str | None, words: tuple[list, list, bool], pairs: list[tuple[int, int]]
 ) -> dict:
+    """form: the subject's in the translation."""
+    source, text, named = words
     if named:
         s, t = source.index(SUBJECT_WORD), text.index(SUBJECT_WORD)
         pairs = sorted({(a, b) for a, b in pairs if a != s and b != t} | {(s, t)})
-        source = [*source[:s], row["subject"], *source[s + 1 :]]
-        text = [*text[:t], row["translated_subject"], *text[t + 1 :]]
+        source = [*source[:s], prompt.subject, *source[s + 1 :]]
+        text = [*text[:t], form, *text[t + 1 :]]
     return {
-        "source": row["source"],
-        "translation": row["translation"],
+        "prompt_id": prompt.prompt_id,
         "source_words": source,
         "translation_words": text,
         "pairs": [{"s": s, "t": t} for s, t in pairs],

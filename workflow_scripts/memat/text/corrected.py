@@ -13,12 +13,13 @@ from memat.errors import CorrectionsFileError
 from memat.text.evidence import Evidence
 from memat.text.gender import LeastPrompts, agree_fact
 from memat.text.languages import Language
+from memat.text.prompts import Prompt
 from memat.text.protect import join_name
 from memat.text.reformed import Article, article_change, with_subject, with_target
 from memat.text.rejections import Rejection
-from memat.text.repaired import Key, RepairedPrompt
+from memat.text.repaired import RepairedPrompt
 from memat.text.reviewed import Correction, Reviewed
-from memat.text.sentences import Sentence, starts_sentence
+from memat.text.sentences import starts_sentence
 from memat.text.spans import occurrences
 
 STAGE = "repair_structure"
@@ -41,7 +42,7 @@ class Changes:
 
 def correct_fact(
     fact: dict,
-    sentences: list[Sentence],
+    prompts: list[Prompt],
     kept: list[RepairedPrompt],
     lost: list[Rejection],
     reviewed: Reviewed,
@@ -53,7 +54,7 @@ def correct_fact(
     Corrections that say what the machine says change nothing. Raises CorrectionsFileError
     where two of them contradict each other.
     """
-    machine = {row.key: row for row in kept}
+    machine = {row.prompt_id: row for row in kept}
     changed = {
         key: correction
         for key, correction in reviewed.by_fact[fact["case_id"]].items()
@@ -61,23 +62,23 @@ def correct_fact(
     }
     if not changed:
         return kept, lost
-    by_key = {(s.role, s.prompt.prompt_type, s.prompt.index): s for s in sentences}
-    old_subjects = {key: _old_subject(by_key[key], machine.get(key), evidence) for key in changed}
-    own_answers = {key for key, sentence in by_key.items() if sentence.has_own_answer}
-    changes = _changes(changed, machine, old_subjects, own_answers, reviewed, evidence.language)
+    asked = {prompt.prompt_id: prompt for prompt in prompts}
+    old_subjects = {key: _old_subject(asked[key], machine.get(key), evidence) for key in changed}
+    changes = _changes(changed, asked, machine, old_subjects, reviewed, evidence.language)
     rows = []
-    for key, sentence in by_key.items():
+    for key, prompt in asked.items():
         row, correction = machine.get(key), changed.get(key)
         if correction is not None:
             row = (
-                _corrected(fact, sentence, correction, old_subjects[key], evidence.language)
+                _corrected(prompt, correction, old_subjects[key], evidence.language)
                 if correction.prompt
                 else None
             )
         if row is not None:
-            rows.append(_following(row, changes, evidence.language))
-    lost = [one for one in lost if (one.role, one.prompt_type, one.index) not in changed]
-    return _without_lost(fact, kept, rows, lost, changed, reviewed, evidence.language, least)
+            rows.append(_following(prompt, row, changes, evidence.language))
+    named = {_place(asked[key]) for key in changed}
+    lost = [one for one in lost if _place(one) not in named]
+    return _without_lost(fact, kept, rows, lost, changed, asked, reviewed, evidence.language, least)
 
 
 def corrections_line(repaired: pl.DataFrame, rejected: pl.DataFrame) -> str:
@@ -94,20 +95,19 @@ def corrections_line(repaired: pl.DataFrame, rejected: pl.DataFrame) -> str:
     return line + (f" (case_id {', '.join(map(str, records))})" if records else "")
 
 
-def _old_subject(sentence: Sentence, row: RepairedPrompt | None, evidence: Evidence) -> str | None:
+def _old_subject(prompt: Prompt, row: RepairedPrompt | None, evidence: Evidence) -> str | None:
     """The machine's form of a subject; of a dropped prompt the form it would have had."""
     if row is not None:
         return row.subject
-    subject = sentence.prompt.subject
-    translated = evidence.translations.get((sentence.source, subject), {})
-    return translated.get("translated_subject") or subject
+    translated = evidence.translations.get(prompt.prompt_id, {})
+    return translated.get("translated_subject") or prompt.subject
 
 
 def _changes(
-    changed: dict[Key, Correction],
-    machine: dict[Key, RepairedPrompt],
-    old_subjects: dict[Key, str | None],
-    own_answers: set[Key],
+    changed: dict[str, Correction],
+    asked: dict[str, Prompt],
+    machine: dict[str, RepairedPrompt],
+    old_subjects: dict[str, str | None],
     reviewed: Reviewed,
     language: Language,
 ) -> Changes:
@@ -117,12 +117,12 @@ def _changes(
     for key, correction in changed.items():
         if not correction.prompt:
             continue
-        role, old = key[0], old_subjects[key]
+        role, old = asked[key].role, old_subjects[key]
         if old and correction.new_subject(old):
             first = subjects.setdefault(old, correction)
             if first.subject.lower() != correction.subject.lower():
                 raise _contradiction(reviewed, first, correction, "subject")
-        if key in own_answers:
+        if asked[key].has_own_answer:
             continue  # its form is that of no other prompt
         known = [row.target for row in machine.values() if row.role == role]
         if key in machine:
@@ -153,11 +153,11 @@ def _contradiction(
 
 
 def _corrected(
-    fact: dict, sentence: Sentence, correction: Correction, old: str | None, language: Language
+    asked: Prompt, correction: Correction, old: str | None, language: Language
 ) -> RepairedPrompt:
     """A person's prompt and target, the subject as the person or else the machine has it."""
     subject = correction.subject or old
-    rewrite = sentence.prompt.prompt_type == "rewrite"
+    rewrite = asked.prompt_type == "rewrite"
     prompt, template = correction.prompt, None
     if rewrite:
         # the person's template, with the elision that the subject asks for
@@ -167,14 +167,8 @@ def _corrected(
         before, subject = join_name(language, before, subject)
         template = before + "{}" + after
         prompt = template.replace("{}", subject)
-    row = RepairedPrompt(
-        case_id=fact["case_id"],
-        relation_id=fact["relation_id"],
-        split=fact["split"],
-        role=sentence.role,
-        prompt_type=sentence.prompt.prompt_type,
-        index=sentence.prompt.index,
-        source=sentence.source,
+    row = RepairedPrompt.of(
+        asked,
         translation="",
         template=template,
         subject=subject if rewrite or occurrences(prompt, subject or "") else None,
@@ -182,18 +176,19 @@ def _corrected(
         target=correction.target,
         plain_target=correction.target,
         joined=prompt.lower().endswith(language.elided_endings),
-        answer=sentence.prompt.answer,
         flags=[REVIEWED],
     )
     return replace(row, translation=row.sentence)
 
 
-def _following(row: RepairedPrompt, changes: Changes, language: Language) -> RepairedPrompt:
+def _following(
+    asked: Prompt, row: RepairedPrompt, changes: Changes, language: Language
+) -> RepairedPrompt:
     """A prompt with the fact's new forms of subject and target."""
     new = row
     for old, subject in changes.subjects.items():
         new = with_subject(new, old, subject, language)
-    target = None if row.has_own_answer else changes.targets.get(row.role)
+    target = None if asked.has_own_answer else changes.targets.get(row.role)
     if target is not None:
         new = with_target(new, target, changes.articles.get(row.role), language)
     if (new.sentence, new.template) == (row.sentence, row.template):
@@ -207,7 +202,8 @@ def _without_lost(
     before: list[RepairedPrompt],
     after: list[RepairedPrompt],
     lost: list[Rejection],
-    changed: dict[Key, Correction],
+    changed: dict[str, Correction],
+    asked: dict[str, Prompt],
     reviewed: Reviewed,
     language: Language,
     least: LeastPrompts,
@@ -215,42 +211,46 @@ def _without_lost(
     """Prompts after correction, and as rejections what the next stage keeps without them only."""
     kept_before, _ = _agreed(fact, before, language, least)
     kept_after, faults = _agreed(fact, after, language, least)
-    emptied = {key: c for key, c in changed.items() if not c.prompt}
-    gone = {(prompt_type, index) for _, prompt_type, index in emptied}
-    lost = list(lost)
-    lines = {key[1:]: reviewed.place(c) for key, c in emptied.items()}
-    for row in before:
-        if row.key[1:] in gone:
-            lost.append(_rejection(row, DROPPED, lines[row.key[1:]]))
-    after = [row for row in after if row.key[1:] not in gone]
+    # dropped by a person, whichever of its targets the row names
+    emptied = {
+        _place(asked[key])[1:]: reviewed.place(c) for key, c in changed.items() if not c.prompt
+    }
+    gone = [row for row in before if _place(row)[1:] in emptied]
+    lost = [*lost, *(_rejection(row, DROPPED, emptied[_place(row)[1:]]) for row in gone)]
+    after = [row for row in after if _place(row)[1:] not in emptied]
     record = next((fault for fault in faults if fault.prompt_type == "record"), None)
     if kept_before and not kept_after:
         places = sorted({c.line for c in changed.values()})
         why = f"{record.reason}: {record.detail}" if record else "no prompt left"
         detail = f"{reviewed.path}: line {', '.join(map(str, places))}: {why}"
-        reason = DROPPED if ("rewrite", 0) in gone else LOST
+        reason = DROPPED if ("rewrite", 0) in emptied else LOST
         return [], [*lost, Rejection(fact["case_id"], STAGE, "record", reason, detail=detail)]
-    mismatched = (kept_before - kept_after) - {key for key in kept_before if key[1:] in gone}
+    mismatched = kept_before - kept_after - {row.prompt_id for row in gone}
     if kept_after and mismatched:
         first = min(changed.values(), key=lambda correction: correction.line)
         lost += [
             _rejection(row, LOST, f"{reviewed.place(first)}: {row.sentence}")
             for row in after
-            if row.key in mismatched
+            if row.prompt_id in mismatched
         ]
-        after = [row for row in after if row.key not in mismatched]
+        after = [row for row in after if row.prompt_id not in mismatched]
     return after, lost
 
 
 def _agreed(
     fact: dict, rows: Iterable[RepairedPrompt], language: Language, least: LeastPrompts
-) -> tuple[set[Key], list[Rejection]]:
-    """Keys of the prompts that the next stage would keep, and its rejections."""
+) -> tuple[set[str], list[Rejection]]:
+    """Ids of the prompts that the next stage would keep, and its rejections."""
     rows = [asdict(row) for row in rows]
     if not rows:
         return set(), []
     kept, lost = agree_fact(rows, language, least.of(fact), fact["target_true"] is not None)
-    return {(row["role"], row["prompt_type"], row["index"]) for row in kept}, lost
+    return {row["prompt_id"] for row in kept}, lost
+
+
+def _place(row: Prompt | RepairedPrompt | Rejection) -> tuple[str | None, str, int | None]:
+    """Role, type and index of a prompt among those of its fact."""
+    return row.role, row.prompt_type, row.index
 
 
 def _rejection(row: RepairedPrompt, reason: str, detail: str) -> Rejection:

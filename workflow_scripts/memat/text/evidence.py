@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from memat.text.languages import Language
-from memat.text.sentences import Sentence
+from memat.text.prompts import Prompt
 from memat.text.spans import AlignedSentence, target_start, without_final_punctuation
 from memat.text.words import words_of
 
@@ -22,56 +22,56 @@ class Unrepairable(Exception):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything the earlier stages say about the translations of the facts."""
+    """Everything the earlier stages say about the translations: rows by `prompt_id`."""
 
-    translations: dict[tuple[str, str | None], dict]
-    alignments: dict[tuple[str, str], dict]
+    translations: dict[str, dict]
+    alignments: dict[str, dict]
     language: Language
 
     @classmethod
     def of(
         cls, translations: pl.DataFrame, alignments: pl.DataFrame, language: Language
     ) -> "Evidence":
-        by_source = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
-        by_pair = {(r["source"], r["translation"]): r for r in alignments.iter_rows(named=True)}
-        return cls(by_source, by_pair, language)
+        by_id = [
+            {row["prompt_id"]: row for row in table.iter_rows(named=True)}
+            for table in (translations, alignments)
+        ]
+        return cls(*by_id, language)
 
-    def translation(self, sentence: Sentence) -> dict:
-        row = self.translations.get((sentence.source, sentence.prompt.subject))
+    def translation(self, prompt: Prompt) -> dict:
+        row = self.translations.get(prompt.prompt_id)
         if row is None or not row["translation"].strip():
-            raise Unrepairable("empty_translation", sentence.source)
+            raise Unrepairable("empty_translation", prompt.source)
         return row
 
-    def aligned(self, sentence: Sentence, row: dict) -> AlignedSentence:
+    def aligned(self, prompt: Prompt, row: dict) -> AlignedSentence:
         core = row["translation"][row["translation_core"] :]
-        alignment = self.alignments.get((sentence.source[sentence.prompt.core :], core))
+        alignment = self.alignments.get(prompt.prompt_id)
         if alignment is None:
             raise Unrepairable("not_aligned", core)
         return AlignedSentence.of(core, alignment)
 
-    def plain_target(self, target: str) -> str:
-        """The target translated alone; "" where the engine was not asked."""
-        row = self.translations.get((f"{target}.", None))
-        return without_final_punctuation(row["translation"]) if row else ""
-
-    def target_by_alignment(self, sentence: Sentence, aligned: AlignedSentence) -> int | None:
-        return target_start(aligned, len(words_of(sentence.target)), self.language)
+    def target_by_alignment(self, prompt: Prompt, aligned: AlignedSentence) -> int | None:
+        return target_start(aligned, len(words_of(prompt.target)), self.language)
 
 
-def target_forms(sentences: Iterable[Sentence], evidence: Evidence) -> dict[str, Counter]:
-    """How often each form of each target stands at the end of a sentence, by alignment."""
+def target_forms(prompts: Iterable[Prompt], evidence: Evidence) -> dict[str, Counter]:
+    """How often each form of each target stands at the end of a sentence, by alignment.
+
+    Prompts with one source are one sentence.
+    """
     forms: dict[str, Counter] = defaultdict(Counter)
     seen = set()
-    for sentence in sentences:
-        if sentence.source in seen:
+    for prompt in prompts:
+        if prompt.source in seen:
             continue
-        seen.add(sentence.source)
+        seen.add(prompt.source)
         try:
-            aligned = evidence.aligned(sentence, evidence.translation(sentence))
+            aligned = evidence.aligned(prompt, evidence.translation(prompt))
         except Unrepairable:
             continue
-        start = evidence.target_by_alignment(sentence, aligned)
+        start = evidence.target_by_alignment(prompt, aligned)
         if start is not None:
             form = without_final_punctuation(aligned.text[start:])
-            forms[sentence.target][form] += 1
+            forms[prompt.target][form] += 1
     return forms

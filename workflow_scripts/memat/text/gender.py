@@ -12,25 +12,11 @@ import polars as pl
 
 from memat.text.languages import Language
 from memat.text.own_answers import neighbour_answers
+from memat.text.prompts import ANSWER, BILINGUAL_SCHEMA, ROLES
 from memat.text.rejections import Rejection, lost_in, rejected_table
-from memat.text.sentences import ANSWER, ROLES
 from memat.text.spans import is_article
 from memat.text.words import words_of
 
-BILINGUAL_SCHEMA = {
-    "case_id": pl.Int64,
-    "relation_id": pl.String,
-    "split": pl.String,
-    "language": pl.String,
-    "role": pl.String,
-    "prompt_type": pl.String,
-    "index": pl.Int64,
-    "subject": pl.String,
-    "template": pl.String,
-    "prompt": pl.String,
-    "target": pl.String,
-    "joined": pl.Boolean,
-}
 STAGE = "duplicate_gender"
 LEAST_STEM = 2
 Key = tuple[str, int]

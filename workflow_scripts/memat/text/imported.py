@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from memat.errors import FactError
-from memat.text.gender import BILINGUAL_SCHEMA, STAGE, LeastPrompts, paired_facts
+from memat.text.gender import STAGE, LeastPrompts, paired_facts
 from memat.text.languages import Language
 from memat.text.losses import FACT
 from memat.text.placed import NOT_FOUND, place_subject
+from memat.text.prompts import BILINGUAL_SCHEMA, prompt_id
 from memat.text.rejections import Rejection, lost_in, rejected_table
 from memat.text.spans import AlignedSentence, occurrences, sure_subject
 from memat.text.words import words_of
@@ -31,7 +32,7 @@ def import_bilingual(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`BILINGUAL_SCHEMA` in a target language and rejected rows, of facts that hold it.
 
-    given: `memat.text.two_record.PROMPT_SCHEMA`; a rewrite prompt whose subject is not found has
+    given: `memat.text.two_record.GIVEN_SCHEMA`; a rewrite prompt whose subject is not found has
     no template. align: called once, where there are such prompts.
     Raises FactError where no fact has a record in the language.
     """
@@ -98,6 +99,9 @@ def _as_repaired(row: dict) -> dict:
     if row["prompt_type"] != "rewrite" and not occurrences(row["prompt"], subject or ""):
         subject = None
     return {name: row.get(name) for name in BILINGUAL_SCHEMA if name != "language"} | {
+        "prompt_id": prompt_id(
+            *(row[name] for name in ("case_id", "role", "prompt_type", "index"))
+        ),
         "subject": subject,
         "source": row["prompt"],
         "plain_target": row["target"],

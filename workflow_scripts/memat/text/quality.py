@@ -1,14 +1,13 @@
 """How good the translation is, against a reference nobody else reads."""
 
-from collections.abc import Iterable
-
 import polars as pl
 from sacrebleu.metrics import CHRF
 
 from memat.errors import FactError
 from memat.text.languages import Language
-from memat.text.sentences import Sentence, fact_sentences
+from memat.text.prompts import prompt_id
 from memat.text.spans import ends_with_word, occurrences
+from memat.text.translate import translated
 
 QUALITY_SCHEMA = {
     "relation_id": pl.String,
@@ -20,18 +19,18 @@ QUALITY_SCHEMA = {
 ALL = "all"
 
 
-def reference_sentences(reference: pl.DataFrame) -> dict[tuple, tuple[str, str]]:
-    """(case_id, role, prompt_type, index) → reference sentence and its target."""
+def reference_sentences(reference: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    """prompt_id → reference sentence and its target."""
     sentences = {}
     for row in reference.iter_rows(named=True):
-        key = (row["case_id"], row["role"], row["prompt_type"], row["index"])
+        key = prompt_id(row["case_id"], row["role"], row["prompt_type"], row["index"])
         space = "" if row["joined"] else " "
         sentences[key] = (f"{row['prompt']}{space}{row['target']}.", row["target"])
     return sentences
 
 
 def translation_quality(
-    facts: pl.DataFrame,
+    prompts: pl.DataFrame,
     translations: pl.DataFrame,
     reference: pl.DataFrame,
     language: Language,
@@ -43,34 +42,20 @@ def translation_quality(
     subject in the source's or the other language's form. Raises FactError if the
     reference has none of the facts.
     """
-    by_source = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
     wanted = reference_sentences(reference)
-    measured: dict[str, list[tuple]] = {ALL: []}
-    for fact, sentences in fact_sentences(facts):
-        for row in _measured(sentences, by_source, wanted):
-            measured[ALL].append(row)
-            measured.setdefault(fact["relation_id"], []).append(row)
+    measured: dict[str, list[tuple[str, str, bool, bool]]] = {ALL: []}
+    for prompt, row, text in translated(prompts, translations):
+        if prompt.prompt_id in wanted:
+            sentence, target = wanted[prompt.prompt_id]
+            names = [name for name in (prompt.subject, row["translated_subject"]) if name]
+            kept = any(occurrences(text, name) for name in names)
+            found = (text, sentence, ends_with_word(text, target) is not None, kept)
+            measured[ALL].append(found)
+            measured.setdefault(prompt.relation_id, []).append(found)
     if not measured[ALL]:
         raise FactError(f"the {language.name} reference has none of the facts")
     rows = [_summary(relation, sentences) for relation, sentences in measured.items()]
     return pl.DataFrame(rows, schema=QUALITY_SCHEMA)
-
-
-def _measured(
-    sentences: Iterable[Sentence], by_source: dict, wanted: dict
-) -> Iterable[tuple[str, str, bool, bool]]:
-    """Translation, reference, whether the target ends it, whether the subject is kept."""
-    for sentence in sentences:
-        prompt = sentence.prompt
-        key = (prompt.case_id, sentence.role, prompt.prompt_type, prompt.index)
-        row = by_source.get((sentence.source, prompt.subject))
-        if key not in wanted or row is None:
-            continue
-        reference, target = wanted[key]
-        text = row["translation"][row["translation_core"] :]
-        names = [name for name in (prompt.subject, row["translated_subject"]) if name]
-        kept = any(occurrences(text, name) for name in names)
-        yield text, reference, ends_with_word(text, target) is not None, kept
 
 
 def _summary(relation: str, rows: list[tuple]) -> dict:

@@ -5,8 +5,9 @@ the target stands; forms of the same target found elsewhere in the data settle
 sentences in which the alignment slips. What cannot be repaired is a row with a reason.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, replace
+from itertools import chain
 
 import polars as pl
 
@@ -14,10 +15,10 @@ from memat.text.corrected import correct_fact
 from memat.text.evidence import Evidence, Unrepairable, target_forms
 from memat.text.gender import LeastPrompts
 from memat.text.languages import Language
+from memat.text.prompts import Prompt, prompts_of
 from memat.text.rejections import Rejection, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA, RepairedPrompt
 from memat.text.reviewed import Reviewed
-from memat.text.sentences import Sentence, fact_sentences
 from memat.text.spans import (
     AlignedSentence,
     aligned_subject,
@@ -33,6 +34,7 @@ STAGE = "repair_structure"
 
 def repair_facts(
     facts: pl.DataFrame,
+    prompts: pl.DataFrame,
     translations: pl.DataFrame,
     alignments: pl.DataFrame,
     language: Language,
@@ -41,39 +43,42 @@ def repair_facts(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Repaired prompts (`REPAIRED_SCHEMA`) and the rejected table.
 
-    A fact whose rewrite prompt is lost for one of its targets is a rejected record.
+    prompts: of the facts, `memat.text.prompts.PROMPT_SCHEMA`. A fact whose rewrite prompt is lost
+    for one of its targets is a rejected record.
     reviewed: a person's corrections. least: what the next stage asks of a fact; tells which
     facts it keeps but for the corrections.
     """
     reviewed, least = reviewed or Reviewed(), least or LeastPrompts()
     evidence = Evidence.of(translations, alignments, language)
-    sentences = list(fact_sentences(facts))
-    forms = target_forms((s for _, of_fact in sentences for s in of_fact), evidence)
-    prompts, rejections = [], []
-    for fact, of_fact in sentences:
-        kept, lost = _repair_fact(fact, of_fact, evidence, forms)
+    by_case: dict[int, list[Prompt]] = defaultdict(list)
+    for prompt in prompts_of(prompts):
+        by_case[prompt.case_id].append(prompt)
+    forms = target_forms(chain.from_iterable(by_case.values()), evidence)
+    repaired, rejections = [], []
+    for fact in facts.iter_rows(named=True):
+        of_fact = by_case[fact["case_id"]]
+        kept, lost = _repair_fact(of_fact, evidence, forms)
         if fact["case_id"] in reviewed.by_fact:
             kept, lost = correct_fact(fact, of_fact, kept, lost, reviewed, evidence, least)
         kept, lost = _with_rewrites(kept, lost)
-        prompts += kept
+        repaired += kept
         rejections += lost
-    rows = [asdict(prompt) for prompt in prompts]
+    rows = [asdict(prompt) for prompt in repaired]
     return pl.DataFrame(rows, schema=REPAIRED_SCHEMA), rejected_table(rejections)
 
 
 def _repair_fact(
-    fact: dict, sentences: list[Sentence], evidence: Evidence, forms: dict[str, Counter]
+    prompts: list[Prompt], evidence: Evidence, forms: dict[str, Counter]
 ) -> tuple[list[RepairedPrompt], list[Rejection]]:
     """The prompts of a fact, and those that cannot be repaired."""
     kept: list[RepairedPrompt] = []
     lost: list[Rejection] = []
-    for sentence in sentences:
-        prompt = sentence.prompt
+    for prompt in prompts:
         try:
-            kept.append(repair_sentence(fact, sentence, evidence, forms[sentence.target]))
+            kept.append(repair_prompt(prompt, evidence, forms[prompt.target]))
         except Unrepairable as fault:
             place = (prompt.case_id, STAGE, prompt.prompt_type, fault.reason, prompt.index)
-            lost.append(Rejection(*place, sentence.role, fault.detail))
+            lost.append(Rejection(*place, prompt.role, fault.detail))
     return kept, lost
 
 
@@ -87,33 +92,25 @@ def _with_rewrites(
     return ([], lost) if rewrites else (kept, lost)
 
 
-def repair_sentence(
-    fact: dict, sentence: Sentence, evidence: Evidence, forms: Counter
-) -> RepairedPrompt:
-    """One sentence as prompt and target. Raises Unrepairable(reason, detail)."""
-    row = evidence.translation(sentence)
-    aligned = evidence.aligned(sentence, row)
-    plain = evidence.plain_target(sentence.target)
-    start, flags = _find_target(sentence, aligned, evidence, forms, plain)
+def repair_prompt(prompt: Prompt, evidence: Evidence, forms: Counter) -> RepairedPrompt:
+    """A translated sentence as prompt and target. Raises Unrepairable(reason, detail)."""
+    row = evidence.translation(prompt)
+    aligned = evidence.aligned(prompt, row)
+    plain = row["plain_target"]
+    start, flags = _find_target(prompt, aligned, evidence, forms, plain)
     target = without_final_punctuation(aligned.text[start:])
     core, joined = split_prompt(aligned.text[:start], evidence.language)
-    subject = _find_subject(sentence, row, aligned, core)
+    subject = _find_subject(prompt, row, aligned, core)
     template = None
-    if sentence.prompt.prompt_type == "rewrite":
+    if prompt.prompt_type == "rewrite":
         place = occurrences(core, subject)[0]
         template = core[:place] + "{}" + core[place + len(subject) :]
     lead = row["translation"][: row["translation_core"]]
     if row["unknown"] and any(word in row["unknown"] for word in words_of(target)):
         flags.append("unknown_target")
-    flags += _untranslated(sentence, row, core, subject)
-    return RepairedPrompt(
-        case_id=fact["case_id"],
-        relation_id=fact["relation_id"],
-        split=fact["split"],
-        role=sentence.role,
-        prompt_type=sentence.prompt.prompt_type,
-        index=sentence.prompt.index,
-        source=sentence.source,
+    flags += _untranslated(prompt, row, core, subject)
+    return RepairedPrompt.of(
+        prompt,
         translation=row["translation"],
         template=template,
         subject=subject,
@@ -121,7 +118,6 @@ def repair_sentence(
         target=target,
         plain_target=plain or target,
         joined=joined,
-        answer=sentence.prompt.answer,
         score=row["score"],
         flags=flags,
     )
@@ -135,13 +131,13 @@ def split_prompt(before_target: str, language: Language) -> tuple[str, bool]:
 
 
 def _find_target(
-    sentence: Sentence, aligned: AlignedSentence, evidence: Evidence, forms: Counter, plain: str
+    prompt: Prompt, aligned: AlignedSentence, evidence: Evidence, forms: Counter, plain: str
 ) -> tuple[int, list[str]]:
     """Offset of the target at the end of the sentence, and flags."""
-    start = evidence.target_by_alignment(sentence, aligned)
+    start = evidence.target_by_alignment(prompt, aligned)
     form = without_final_punctuation(aligned.text[start:]) if start is not None else ""
     # the target translated alone, or left as it is, is the best witness of its extent
-    for known in (plain, sentence.target):
+    for known in (plain, prompt.target):
         at = ends_with_word(aligned.text, known)
         if at is not None:
             return at, [] if form.lower() == known.lower() else ["target_by_form"]
@@ -157,9 +153,9 @@ def _find_target(
     return start, ["rare_target_form"]
 
 
-def _find_subject(sentence: Sentence, row: dict, aligned: AlignedSentence, core: str) -> str | None:
+def _find_subject(prompt: Prompt, row: dict, aligned: AlignedSentence, core: str) -> str | None:
     """The subject's form in the prompt. A rewrite needs it exactly once."""
-    subject = sentence.prompt.subject
+    subject = prompt.subject
     if subject is None:
         return None
     form = row["translated_subject"] or subject
@@ -168,14 +164,14 @@ def _find_subject(sentence: Sentence, row: dict, aligned: AlignedSentence, core:
     places = occurrences(core, form)
     if not places:
         raise Unrepairable("subject_not_found", aligned.text)
-    if len(places) > 1 and sentence.prompt.prompt_type == "rewrite":
+    if len(places) > 1 and prompt.prompt_type == "rewrite":
         raise Unrepairable("subject_ambiguous", aligned.text)
     return form
 
 
-def _untranslated(sentence: Sentence, row: dict, core: str, subject: str | None) -> list[str]:
+def _untranslated(prompt: Prompt, row: dict, core: str, subject: str | None) -> list[str]:
     """A flag for each kind of source word left standing in the prompt; an error for many."""
-    names = set(words_of(f"{subject or ''} {sentence.prompt.subject or ''}"))
+    names = set(words_of(f"{subject or ''} {prompt.subject or ''}"))
     left = [w for w in row["unknown"] if w in words_of(core) and w not in names and w.islower()]
     if left:
         raise Unrepairable("unknown_words", ", ".join(left))

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from memat.text.prompts import Prompt
+
 REPAIRED_SCHEMA = {
+    "prompt_id": pl.String,
     "case_id": pl.Int64,
     "relation_id": pl.String,
     "split": pl.String,
@@ -23,17 +26,21 @@ REPAIRED_SCHEMA = {
     "score": pl.Float64,
     "flags": pl.List(pl.String),
 }
-Key = tuple[str, str, int]  # role, prompt_type, index
+
+# what a prompt has in every language
+KEPT = ("prompt_id", "case_id", "relation_id", "split", "role", "prompt_type", "index", "answer")
 
 
 @dataclass(frozen=True)
 class RepairedPrompt:
     """One prompt of a fact in the other language, for one of its targets.
 
+    prompt_id: of the same prompt in the source language, and what it has in every language.
     plain_target: the target translated alone. joined: no space before the target. answer: the
     prompt's own, in the source language, whichever target this row has.
     """
 
+    prompt_id: str
     case_id: int
     relation_id: str
     split: str
@@ -52,14 +59,10 @@ class RepairedPrompt:
     score: float | None = None
     flags: list[str] = field(default_factory=list)
 
-    @property
-    def key(self) -> Key:
-        return self.role, self.prompt_type, self.index
-
-    @property
-    def has_own_answer(self) -> bool:
-        """Whether the target is the prompt's own, and no form of a target of the fact."""
-        return self.role != "target_new" and self.answer is not None
+    @classmethod
+    def of(cls, asked: Prompt, **made: object) -> "RepairedPrompt":
+        """made: what the other language has of its own, by field."""
+        return cls(**{name: getattr(asked, name) for name in KEPT}, source=asked.source, **made)
 
     @property
     def editable(self) -> str:

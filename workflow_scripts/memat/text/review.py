@@ -4,15 +4,16 @@ A row is corrected by changing prompt and target and saving it in the correction
 (config: repair.corrections), which the next run applies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
 
 from memat.text.languages import Language
-from memat.text.sentences import Sentence, fact_sentences
+from memat.text.prompts import Prompt
 from memat.text.surprising import robust_z
 from memat.text.suspicion import HOLE, SURPRISING, Translated, suspicions
+from memat.text.translate import translated
 
 REVIEW_SCHEMA = {
     "case_id": pl.Int64,
@@ -47,13 +48,9 @@ COLUMN_MEANINGS = {
     "target": "the repaired target; empty: dropped",
     "subject": "the subject in the other language",
 }
-KEY = ["case_id", "role", "prompt_type", "index"]
-ORDER = ["suspicion", *KEY]
+ORDER = ["suspicion", "case_id", "role", "prompt_type", "index"]
 SUSPICION_SCHEMA = {
-    "case_id": pl.Int64,
-    "role": pl.String,
-    "prompt_type": pl.String,
-    "index": pl.Int64,
+    "prompt_id": pl.String,
     "suspicion": pl.Float64,
     "surprisal_z": pl.Float64,
     "why": pl.String,
@@ -84,7 +81,7 @@ def review_table(
         suspicion = pl.DataFrame(schema=SUSPICION_SCHEMA)
     own = suspicion.rename({"suspicion": "points", "why": "reasons"})
     flagged = pl.col("flags").list
-    prompts = repaired.join(own, on=KEY, how="left").with_columns(
+    prompts = repaired.join(own, on="prompt_id", how="left").with_columns(
         suspicion=pl.sum_horizontal(
             pl.col("points").fill_null(0),
             *(flagged.contains(flag).cast(pl.Float64) * n for flag, n in FLAG_POINTS.items()),
@@ -106,7 +103,7 @@ def review_table(
         & (pl.col("stage") == "repair_structure")
         & pl.col("role").is_not_null()
     ).with_columns(why=pl.col("reason"), translation=pl.col("detail"))
-    descending = [True, *(False for _ in KEY)]
+    descending = [name == "suspicion" for name in ORDER]
     parts = [
         _columns(part).sort(ORDER, descending=descending) for part in (suspicious, drawn, dropped)
     ]
@@ -114,7 +111,7 @@ def review_table(
 
 
 def suspicion_table(
-    facts: pl.DataFrame,
+    prompts: pl.DataFrame,
     translations: pl.DataFrame,
     repaired: pl.DataFrame,
     source_language: Language,
@@ -124,57 +121,49 @@ def suspicion_table(
 ) -> pl.DataFrame:
     """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them.
 
-    surprisals: translation without its noise → nats per token;
+    surprisals: prompt_id → nats per token of its translation without the noise;
     least_z: from which z on (`memat.text.surprising`) a translation is flagged.
     """
-    rows = {(r["source"], r["subject"]): r for r in translations.iter_rows(named=True)}
-    as_translated = {
-        (row["case_id"], row["role"], row["prompt_type"], row["index"])
-        for row in repaired.iter_rows(named=True)
-        if not set(CORRECTED) & set(row["flags"])
+    own = pl.col("flags").list.set_intersection(list(CORRECTED)).list.len() == 0
+    looked_at = prompts.join(
+        repaired.filter(own), on="prompt_id", how="semi", maintain_order="left"
+    )
+    sentences = {
+        prompt.prompt_id: _translated(prompt, row, text)
+        for prompt, row, text in translated(looked_at, translations)
     }
-    keys, sentences = [], []
-    for fact, of_fact in fact_sentences(facts):
-        for sentence in of_fact:
-            prompt = sentence.prompt
-            key = (prompt.case_id, sentence.role, prompt.prompt_type, prompt.index)
-            if key in as_translated and (row := rows.get((sentence.source, prompt.subject))):
-                keys.append(key)
-                sentences.append(_translated(fact, sentence, row))
     z = _surprisal_z(sentences, surprisals)
     odd = {text: value for text, value in z.items() if value is not None and value >= least_z}
-    sentences = [replace(s, surprisal_z=odd.get(s.translation, 0)) for s in sentences]
-    found = suspicions(sentences, source_language, target_language)
+    flagged = [replace(s, surprisal_z=odd.get(s.translation, 0)) for s in sentences.values()]
+    found = suspicions(flagged, source_language, target_language)
     table = [
-        (*key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back)
-        for key, s, suspicion in zip(keys, sentences, found, strict=True)
+        (key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back)
+        for (key, s), suspicion in zip(sentences.items(), found, strict=True)
     ]
     frame = pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
     return frame.with_columns(pl.col("surprisal_z").round(2))
 
 
 def _surprisal_z(
-    sentences: Sequence[Translated], surprisals: Mapping[str, float]
+    sentences: Mapping[str, Translated], surprisals: Mapping[str, float]
 ) -> dict[str, float | None]:
     """Of each translation that the model has read, against those of its wording or relation."""
-    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences)}
-    read = {text: surprisals[text] for text in groups if text in surprisals}
+    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences.values())}
+    read = {s.translation: surprisals[key] for key, s in sentences.items() if key in surprisals}
     return robust_z(read, groups)
 
 
-def _translated(fact: dict, sentence: Sentence, row: dict) -> Translated:
-    prompt = sentence.prompt
-    frame = prompt.text[prompt.core :].replace(prompt.subject or "", HOLE, 1)
+def _translated(prompt: Prompt, row: dict, text: str) -> Translated:
+    frame = prompt.prompt[prompt.core :].replace(prompt.subject or "", HOLE, 1)
     return Translated(
-        source=sentence.source[prompt.core :],
-        translation=row["translation"][row["translation_core"] :],
+        source=prompt.sentence,
+        translation=text,
         subject=prompt.subject,
         form=row["translated_subject"],
-        target=sentence.target,
-        relation=fact["relation_id"],
-        group=f"{fact['relation_id']} {frame}",
-        **{name: row.get(name) for name in ("back", "verb", "subject_as_word")},
-        unknown=row["unknown"],
+        target=prompt.target,
+        relation=prompt.relation_id,
+        group=f"{prompt.relation_id} {frame}",
+        **{name: row[name] for name in ("back", "verb", "subject_as_word", "unknown")},
     )
 
 

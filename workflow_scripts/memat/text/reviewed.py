@@ -13,8 +13,8 @@ import polars as pl
 
 from memat.csv_files import read_csv_rows
 from memat.errors import CorrectionsFileError
-from memat.text.repaired import Key, RepairedPrompt
-from memat.text.sentences import ANSWER, PROMPT_TYPES, ROLES, Sentence, fact_sentences
+from memat.text.prompts import ANSWER, PROMPT_TYPES, ROLES, Prompt, prompt_id, prompts_of
+from memat.text.repaired import RepairedPrompt
 from memat.text.spans import occurrences, without_final_punctuation
 
 COLUMNS = ("case_id", "role", "prompt_type", "index", "prompt", "target")
@@ -53,25 +53,23 @@ class Correction:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """Corrections of a file: for each fact those of its prompts."""
+    """Corrections of a file: for each fact (case_id) those of its prompts, by prompt_id."""
 
     path: str = ""
-    by_fact: dict[int, dict[Key, Correction]] = field(default_factory=dict)
+    by_fact: dict[int, dict[str, Correction]] = field(default_factory=dict)
 
     def place(self, correction: Correction) -> str:
         return f"{self.path}: line {correction.line}"
 
 
-def read_corrections(path: str | Path, facts: pl.DataFrame) -> Reviewed:
-    """The corrections of a file, checked against the facts they name.
+def read_corrections(path: str | Path, prompts: pl.DataFrame) -> Reviewed:
+    """The corrections of a file, checked against the prompts they name.
 
-    Raises CorrectionsFileError with all faults of the file, each with its line.
+    prompts: `memat.text.prompts.PROMPT_SCHEMA`. Raises CorrectionsFileError with all faults of the
+    file, each with its line.
     """
-    asked = {
-        fact["case_id"]: {(s.role, s.prompt.prompt_type, s.prompt.index): s for s in sentences}
-        for fact, sentences in fact_sentences(facts)
-    }
-    by_fact: dict[int, dict[Key, Correction]] = defaultdict(dict)
+    asked = {prompt.prompt_id: prompt for prompt in prompts_of(prompts)}
+    by_fact: dict[int, dict[str, Correction]] = defaultdict(dict)
     faults = []
     for line, row in _rows(path):
         try:
@@ -81,12 +79,12 @@ def read_corrections(path: str | Path, facts: pl.DataFrame) -> Reviewed:
             by_fact[case_id][key] = correction
         except ValueError as fault:
             faults.append((line, str(fault)))
-    for case_id, corrections in by_fact.items():
-        of_targets = {
-            key: correction
+    for corrections in by_fact.values():
+        of_targets = [
+            (asked[key].role, correction)
             for key, correction in corrections.items()
-            if not asked[case_id][key].has_own_answer
-        }
+            if not asked[key].has_own_answer
+        ]
         faults += _contradictions(of_targets)
     if faults:
         raise CorrectionsFileError(_message(path, sorted(faults)))
@@ -111,9 +109,9 @@ def _message(path: str | Path, faults: list[tuple[int, str]]) -> str:
 
 
 def _checked(
-    line: int, row: dict[str, str], asked: dict[int, dict[Key, Sentence]]
-) -> tuple[int, Key, Correction]:
-    """The fact, the prompt and its correction. Raises ValueError(what is wrong)."""
+    line: int, row: dict[str, str], asked: dict[str, Prompt]
+) -> tuple[int, str, Correction]:
+    """case_id, prompt_id and the correction. Raises ValueError(what is wrong)."""
     texts = {name: text.strip() for name, text in row.items()}
     try:
         case_id, index = int(texts.get("case_id", "")), int(texts.get("index") or 0)
@@ -129,11 +127,12 @@ def _checked(
     ):
         if value not in allowed:
             raise ValueError(f"{name} {value!r} is unknown; allowed: {', '.join(allowed)}")
-    if case_id not in asked:
-        raise ValueError(f"case_id {case_id} is not among the facts")
-    key = role, prompt_type, index
-    if key not in asked[case_id]:
-        count = sum((role, prompt_type) == other[:2] for other in asked[case_id])
+    key = prompt_id(case_id, role, prompt_type, index)
+    if key not in asked:
+        of_fact = [prompt for prompt in asked.values() if prompt.case_id == case_id]
+        if not of_fact:
+            raise ValueError(f"case_id {case_id} is not among the facts")
+        count = sum((role, prompt_type) == (p.role, p.prompt_type) for p in of_fact)
         raise ValueError(
             f"case_id {case_id} has {count} {prompt_type} prompts, no index {index}, for {role}"
         )
@@ -165,14 +164,14 @@ def _check_texts(prompt_type: str, correction: Correction) -> None:
         )
 
 
-def _contradictions(corrections: dict[Key, Correction]) -> Iterator[tuple[int, str]]:
-    """Prompts of one fact that want different forms of a target.
+def _contradictions(corrections: list[tuple[str, Correction]]) -> Iterator[tuple[int, str]]:
+    """Prompts of one fact that want different forms of a target; each with its role.
 
     Rows that still say what the column `translation` says are the machine's.
     """
     for role in ROLES:
         wanted: dict[str, int] = {}
-        for (of_role, _, _), correction in corrections.items():
+        for of_role, correction in corrections:
             if of_role == role and correction.prompt and not _as_translated(correction):
                 wanted.setdefault(correction.target.lower(), correction.line)
         if len(wanted) > 1:

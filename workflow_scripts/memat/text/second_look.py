@@ -3,12 +3,13 @@
 Signs for the review table only. Where an engine offers none of this, they stay empty.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from memat.text.engine import Engine, back_engine
 from memat.text.languages import Language
+from memat.text.prompts import Prompt
 from memat.text.protect import join_name
 from memat.text.spans import occurrences
 
@@ -16,31 +17,32 @@ SECOND_LOOK_SCHEMA = {"back": pl.String, "verb": pl.Boolean, "subject_as_word": 
 
 
 def add_second_look(
-    rows: list[dict], engine: Engine, source_language: Language, target_language: Language
+    pairs: Sequence[tuple[Prompt, dict]],
+    engine: Engine,
+    source_language: Language,
+    target_language: Language,
 ) -> None:
-    """Fill `SECOND_LOOK_SCHEMA` in rows of the translations table.
+    """Fill `SECOND_LOOK_SCHEMA` in the rows of the translations table, each with its prompt.
 
     back: the sentence translated back, without its noise. verb: whether it has a finite verb.
     subject_as_word: what the translator makes of the subject in lower case, where it knows it.
     """
-    for row in rows:
-        row.update(dict.fromkeys(SECOND_LOOK_SCHEMA))
     if engine.whole_sources:
         return
-    words = _subjects_as_words({row["subject"] for row in rows}, engine, source_language)
-    for row in rows:
-        row["subject_as_word"] = words.get(row["subject"])
+    words = _subjects_as_words({p.subject for p, _ in pairs}, engine, source_language)
+    for prompt, row in pairs:
+        row["subject_as_word"] = words.get(prompt.subject)
     back = back_engine(engine)
     if back is None or not target_language.stand_ins:
         return
     stand_in = target_language.stand_ins[0]
-    masked = [_masked(row, stand_in, target_language) for row in rows]
+    masked = [_masked(row, stand_in, target_language) for _, row in pairs]
     distinct = sorted({text for text in masked if text})
     answers = dict(zip(distinct, back.translate(distinct), strict=True)) if distinct else {}
     verbs = dict(zip(distinct, back.has_verb(distinct), strict=False))
-    for row, text in zip(rows, masked, strict=True):
+    for (prompt, row), text in zip(pairs, masked, strict=True):
         if text:
-            row["back"] = answers[text].text.replace(stand_in, row["subject"] or stand_in)
+            row["back"] = answers[text].text.replace(stand_in, prompt.subject or stand_in)
             row["verb"] = verbs.get(text)
 
 

@@ -1,128 +1,24 @@
-"""English sentences of the facts: prompt + target, with subject and noise located.
+"""Where a sentence begins, and where its subject stands.
 
-Each prompt gives one sentence for each target. A paraphrase prompt begins with
-unrelated text (noise); its `core` is the sentence that states the fact. The
-subjects of neighbourhood prompts are not given: they are what a known prompt
-template of the relation leaves over.
+A paraphrase prompt begins with unrelated text (noise); its `core` is the sentence that states the
+fact. The subjects of neighbourhood prompts are not given: they are what a known prompt template of
+the relation leaves over.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
 import polars as pl
 
-from memat.text.own_answers import neighbour_answers
-
-ROLES = ("target_new", "target_true")  # the two targets of a fact
-ANSWER = "answer"  # role of what a portability prompt asks for, which is neither
-PROMPT_TYPES = ("rewrite", "paraphrase", "neighborhood", "portability")
 SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|\n+")
 CAPITALISED_RUN = re.compile(
     r"(?:[A-ZÀ-Þ0-9][\w.&'’-]*)(?:\s+(?:of|the|and|de|[A-ZÀ-Þ0-9][\w.&'’-]*))*"
 )
 
 Template = tuple[str, str]  # what stands before and after the subject
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """One English prompt, subject filled in.
-
-    core: offset where the sentence that states the fact starts (after the noise).
-    subject_start: offset of the subject; None where no subject could be told.
-    answer: its own, of a neighbour in place of the fact's true target.
-    """
-
-    case_id: int
-    prompt_type: str
-    index: int
-    text: str
-    core: int
-    subject: str | None
-    subject_start: int | None
-    answer: str | None = None
-
-    def target(self, fact: dict, role: str) -> str | None:
-        """What the prompt is asked with in a role; None where it is not asked so."""
-        if (role == ANSWER) != (self.prompt_type == "portability"):
-            return None
-        own = self.answer if role != ROLES[0] else None
-        return fact.get(role) if own is None else own
-
-    def source(self, target: str) -> str:
-        """The sentence that is translated."""
-        return f"{self.text} {target}."
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One prompt with one target: the unit of translation and repair.
-
-    role: one of `ROLES`, or `ANSWER`. A neighbour's own answer stands in for the true target.
-    """
-
-    prompt: Prompt
-    role: str
-    target: str
-
-    @property
-    def source(self) -> str:
-        return self.prompt.source(self.target)
-
-    @property
-    def has_own_answer(self) -> bool:
-        """Whether the target is the prompt's own, and not one of the fact's two."""
-        return self.role != ROLES[0] and self.prompt.answer is not None
-
-    @property
-    def target_start(self) -> int:
-        return len(self.prompt.text) + 1
-
-
-def fact_sentences(facts: pl.DataFrame) -> Iterator[tuple[dict, list[Sentence]]]:
-    """Each fact (a row) with its sentences: all prompts with both targets, as far as these are
-    known, then portability prompts with their answers."""
-    finder = SubjectFinder.of(facts)
-    for fact in facts.iter_rows(named=True):
-        prompts = list(_prompts(fact, finder))
-        yield (
-            fact,
-            [
-                Sentence(prompt, role, target)
-                for role in (*ROLES, ANSWER)
-                for prompt in prompts
-                if (target := prompt.target(fact, role)) is not None
-            ],
-        )
-
-
-def _prompts(fact: dict, finder: "SubjectFinder") -> Iterator[Prompt]:
-    case_id, relation, subject = fact["case_id"], fact["relation_id"], fact["subject"]
-    start = fact["prompt"].index("{}")
-    text = fact["prompt"].replace("{}", subject)
-    yield Prompt(case_id, "rewrite", 0, text, 0, subject, start)
-    for index, text in enumerate(fact["paraphrase_prompts"]):
-        start = text.rfind(subject)
-        if start >= 0:  # others are rejected where the facts are read
-            core = finder.core_start(relation, text, start, start + len(subject))
-            yield Prompt(case_id, "paraphrase", index, text, core, subject, start)
-    own = fact.get("neighborhood_answers") or [None] * len(fact["neighborhood_prompts"])
-    for index, (answer, _) in enumerate(neighbour_answers(fact)):
-        if answer is not None:  # others are rejected where the facts are read
-            text = fact["neighborhood_prompts"][index]
-            span = finder.neighbour_subject(relation, text)
-            name, start = (text[slice(*span)], span[0]) if span else (None, None)
-            yield Prompt(case_id, "neighborhood", index, text, 0, name, start, own[index])
-    asked = zip(
-        fact.get("portability_prompts") or (), fact.get("portability_answers") or (), strict=True
-    )
-    for index, (text, answer) in enumerate(asked):
-        start = text.rfind(subject)
-        name, start = (subject, start) if start >= 0 else (None, None)
-        yield Prompt(case_id, "portability", index, text, 0, name, start, answer)
 
 
 class TemplateIndex:

@@ -1,16 +1,17 @@
-"""Translating the sentences of the facts: each distinct one once, names protected.
+"""Translating the prompts of the facts with their targets, names protected.
 
-A source is noise + sentence; only the sentence decides prompt and target, so the
-two parts are translated apart and put together again.
+What is equal is translated once. A source is noise + sentence; only the sentence decides prompt and
+target, so the two parts are translated apart and put together again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from memat.text.engine import Engine, Translation
 from memat.text.languages import Language, apply_rules
+from memat.text.prompts import Prompt, prompts_of
 from memat.text.protect import (
     Masked,
     kept_targets,
@@ -20,15 +21,15 @@ from memat.text.protect import (
     without_article,
 )
 from memat.text.second_look import SECOND_LOOK_SCHEMA, add_second_look
-from memat.text.sentences import Sentence, core_start_in_translation, fact_sentences
+from memat.text.sentences import core_start_in_translation
+from memat.text.spans import without_final_punctuation
 
 TRANSLATION_SCHEMA = {
-    "source": pl.String,
-    "subject": pl.String,
-    "translation": pl.String,
+    "prompt_id": pl.String,
+    "translation": pl.String,  # of the whole source, noise included; "" where there is none
     "translated_subject": pl.String,
-    "source_core": pl.Int64,
-    "translation_core": pl.Int64,
+    "translation_core": pl.Int64,  # where the sentence starts after the noise
+    "plain_target": pl.String,  # the target translated alone; "" where the engine was not asked
     "engine": pl.String,
     "score": pl.Float64,
     "unknown": pl.List(pl.String),
@@ -46,90 +47,79 @@ class Unit:
     target: str
 
     @classmethod
-    def of(cls, sentence: Sentence) -> "Unit":
-        prompt = sentence.prompt
+    def of(cls, prompt: Prompt) -> "Unit":
         start = None if prompt.subject_start is None else prompt.subject_start - prompt.core
-        return cls(sentence.source[prompt.core :], prompt.subject, start, sentence.target)
+        return cls(prompt.sentence, prompt.subject, start, prompt.target)
 
 
-def translate_facts(
-    facts: pl.DataFrame,
+def translate_prompts(
+    prompts: pl.DataFrame,
     engine: Engine,
     source_language: Language,
     target_language: Language,
     protect_subject: bool = True,
 ) -> pl.DataFrame:
-    """`TRANSLATION_SCHEMA`: each distinct (source, subject) of the facts once.
-
-    source_core, translation_core: where the sentence starts after the noise.
-    """
-    sentences = [s for _, of_fact in fact_sentences(facts) for s in of_fact]
+    """`TRANSLATION_SCHEMA`, a row for each of the prompts (`memat.text.prompts.PROMPT_SCHEMA`)."""
+    asked = prompts_of(prompts)
     if engine.whole_sources:
-        rows = _translate_whole(sentences, engine)
+        rows = _translate_whole(asked, engine)
     else:
         translator = Translator(engine, target_language, source_language)
-        rows = _translate_parts(sentences, translator, protect_subject)
-    of_facts = {(s.source, s.prompt.subject) for s in sentences}
-    looked_at = [row for row in rows if (row["source"], row["subject"]) in of_facts]
-    add_second_look(looked_at, engine, source_language, target_language)
+        rows = _translate_parts(asked, translator, protect_subject)
+    add_second_look(list(zip(asked, rows, strict=True)), engine, source_language, target_language)
     return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
 
 
-def join_translations(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Translations of several groups of facts; of a sentence that two of them hold, the first."""
-    joined = pl.concat([pl.DataFrame(schema=TRANSLATION_SCHEMA), *tables])
-    return joined.unique(["source", "subject"], keep="first", maintain_order=True)
+def translated(
+    prompts: pl.DataFrame, translations: pl.DataFrame
+) -> Iterator[tuple[Prompt, dict, str]]:
+    """The prompts that have a translation, in their order: each with its row of `translations`, and
+    the translated sentence without its noise."""
+    rows = {row["prompt_id"]: row for row in translations.iter_rows(named=True)}
+    for prompt in prompts_of(prompts):
+        if row := rows.get(prompt.prompt_id):
+            yield prompt, row, row["translation"][row["translation_core"] :]
 
 
-def translated_sentences(translations: pl.DataFrame) -> list[str]:
-    """The distinct translated sentences without their noise; targets alone are none."""
-    of_facts = translations.filter(pl.col("subject").is_not_null())
-    cores = (r["translation"][r["translation_core"] :] for r in of_facts.iter_rows(named=True))
-    return sorted({core for core in cores if core.strip()})
+def translated_sentences(translations: pl.DataFrame) -> pl.DataFrame:
+    """prompt_id, sentence: the translations without their noise, where there is something left."""
+    sentence = pl.col("translation").str.slice(pl.col("translation_core"))
+    sentences = translations.select("prompt_id", sentence=sentence)
+    return sentences.filter(pl.col("sentence").str.strip_chars() != "")
 
 
-def _translate_whole(sentences: Sequence[Sentence], engine: Engine) -> list[dict]:
+def _translate_whole(prompts: Sequence[Prompt], engine: Engine) -> list[dict]:
     """Each source as it stands; where its noise ends is told from the translation."""
-    distinct = {(s.source, s.prompt.subject): s for s in sentences}
-    sources = sorted({source for source, _ in distinct})
+    sources = sorted({prompt.source for prompt in prompts})
     answers = dict(zip(sources, engine.translate(sources), strict=True))
-    return [
-        _row(
-            sentence,
-            answers[source],
-            core_start_in_translation(source, sentence.prompt.core, answers[source].text),
-            engine.name,
-        )
-        for (source, _), sentence in distinct.items()
-    ]
+    rows = []
+    for prompt in prompts:
+        answer = answers[prompt.source]
+        core = core_start_in_translation(prompt.source, prompt.core, answer.text)
+        rows.append(_row(prompt, answer, core, engine.name, prompt.subject, plain_target=""))
+    return rows
 
 
 def _translate_parts(
-    sentences: Sequence[Sentence], translator: "Translator", protect: bool
+    prompts: Sequence[Prompt], translator: "Translator", protect: bool
 ) -> list[dict]:
     """Noise and sentence apart, names protected, and each target alone."""
-    units = list(dict.fromkeys(map(Unit.of, sentences)))
+    units = list(dict.fromkeys(map(Unit.of, prompts)))
     if protect:
         translator.learn_names(units)
     cores = translator.translate_units(units)
-    leads = translator.translate_texts({s.source[: s.prompt.core] for s in sentences} - {""})
-    rows = {}
-    for sentence in sentences:
-        source, subject = sentence.source, sentence.prompt.subject
-        if (source, subject) not in rows:
-            core = cores[Unit.of(sentence)]
-            lead = _lead(source[: sentence.prompt.core], leads)
-            text = lead + core.text if core.text else ""
-            row = _row(sentence, replace(core, text=text), len(lead), translator.engine.name)
-            row["translated_subject"] = translator.form(subject)
-            rows[source, subject] = row
-    plain = translator.translate_texts({f"{s.target}." for s in sentences})
-    plain |= {f"{target}.": f"{form}." for target, form in translator.kept.items()}
-    rows |= {
-        (source, None): _plain_row(source, text, translator.engine.name)
-        for source, text in plain.items()
-    }
-    return list(rows.values())
+    leads = translator.translate_texts({p.source[: p.core] for p in prompts} - {""})
+    plain = translator.translate_texts({f"{p.target}." for p in prompts})
+    rows = []
+    for prompt in prompts:
+        core = cores[Unit.of(prompt)]
+        lead = _lead(prompt.source[: prompt.core], leads)
+        answer = replace(core, text=lead + core.text if core.text else "")
+        form = translator.form(prompt.subject)
+        target = translator.kept.get(prompt.target) or plain[f"{prompt.target}."]
+        target = without_final_punctuation(target)
+        rows.append(_row(prompt, answer, len(lead), translator.engine.name, form, target))
+    return rows
 
 
 def _lead(source: str, leads: dict[str, str]) -> str:
@@ -139,31 +129,20 @@ def _lead(source: str, leads: dict[str, str]) -> str:
     return leads[source] + ("\n" if source.endswith("\n") else " ")
 
 
-def _row(sentence: Sentence, answer: Translation, core: int, engine: str) -> dict:
-    """core: where the sentence starts in the translation."""
+def _row(
+    prompt: Prompt, answer: Translation, core: int, engine: str, form: str | None, plain_target: str
+) -> dict:
+    """core: where the sentence starts in the translation. form: the subject's in it."""
     return {
-        "source": sentence.source,
-        "subject": sentence.prompt.subject,
+        "prompt_id": prompt.prompt_id,
         "translation": answer.text,
-        "translated_subject": sentence.prompt.subject,
-        "source_core": sentence.prompt.core,
+        "translated_subject": form,
         "translation_core": core,
+        "plain_target": plain_target,
         "engine": engine,
         "score": answer.score,
         "unknown": list(answer.unknown),
-    }
-
-
-def _plain_row(source: str, text: str, engine: str) -> dict:
-    """A target translated alone: its dictionary form."""
-    row = dict.fromkeys(TRANSLATION_SCHEMA)
-    return row | {
-        "source": source,
-        "translation": text,
-        "source_core": 0,
-        "translation_core": 0,
-        "engine": engine,
-        "unknown": [],
+        **dict.fromkeys(SECOND_LOOK_SCHEMA),
     }
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 import polars as pl
 
 from memat.text.own_answers import answered_prompts
+from memat.text.prompts import ANSWER, ROLES
 from memat.text.records import Where, load_records, true_target
 
-ROLES = ("target_new", "target_true")
-ANSWER = "answer"
-PROMPT_SCHEMA = {
+GIVEN_SCHEMA = {
     "case_id": pl.Int64,
     "relation_id": pl.String,
     "role": pl.String,
@@ -46,7 +45,7 @@ def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) ->
         for role in _roles(where, record):
             rows += _role_rows(where, record, relation, role, elided)
         rows += _answered_rows(where, record, relation, elided)
-    return pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+    return pl.DataFrame(rows, schema=GIVEN_SCHEMA)
 
 
 def _roles(where: Where, record: dict) -> tuple[str, ...]:

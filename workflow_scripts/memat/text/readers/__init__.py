@@ -21,7 +21,7 @@ notices(path, others_read)
           whether other languages than the source's are read
 read_language(path, own, language)
           what the records hold in another language (`facts.bilingual`), a `Language`:
-          `memat.text.two_record.PROMPT_SCHEMA`
+          `memat.text.two_record.GIVEN_SCHEMA`
 ALIGNS_SUBJECTS
           True where a rewrite prompt of another language may come without a template, as its
           subject is written otherwise; it is then looked for with `align`

@@ -18,7 +18,7 @@ from memat.text.placed import place_subject
 from memat.text.questions import Questions, with_template
 from memat.text.records import Where, first_record, load_records
 from memat.text.rejections import Rejection
-from memat.text.two_record import PROMPT_SCHEMA
+from memat.text.two_record import GIVEN_SCHEMA
 from memat.text.zsre_records import looks_like_zsre, zsre_fact
 
 
@@ -66,7 +66,7 @@ def read_language(path: str | Path, own: Mapping, language: Language) -> pl.Data
         fact = _half(where, record, own)
         if fact is not None and fact.target_new is not None:
             rows += _prompt_rows(fact)
-    return pl.DataFrame(rows, schema=PROMPT_SCHEMA)
+    return pl.DataFrame(rows, schema=GIVEN_SCHEMA)
 
 
 def _half(where: Where, record: dict, own: Mapping) -> AskedFact | None:
