@@ -1,4 +1,4 @@
-"""Products of a float32 model, next tokens of a vocabulary in slices, and text drawn from them."""
+"""Products of a float32 model, and next tokens of a vocabulary in slices."""
 
 import copy
 
@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from memat.edit.text_sample import _Drawn
-from memat.errors import NonFiniteValue
 from memat.model import vocabulary
 from memat.model.products import OneDnnLinear, product, use_onednn
 from memat.model.vocabulary import greedy_tokens, read_next_tokens
@@ -107,34 +105,3 @@ def test_a_position_that_is_not_finite_spoils_no_other():
     found = read_next_tokens(model, hidden, *asked).log_probability
     assert found.isfinite().tolist() == [True, False, True]
     assert torch.equal(found[[0, 2]], whole[[0, 2]])
-
-
-def drawn(logits: torch.Tensor, temperature: float, seed: int = 0) -> torch.Tensor:
-    left = _Drawn(temperature, seed)(torch.empty(0), logits)
-    assert ((left == 0).sum(-1) == 1).all()
-    assert (left.isinf().sum(-1) == logits.shape[-1] - 1).all()
-    return left.argmax(-1)
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_tokens_are_drawn_as_often_as_the_model_says(temperature):
-    n, probability = 4000, torch.tensor([0.1, 0.0, 0.2, 0.3, 0.4, 0.0])
-    tokens = drawn(probability.log().expand(n, -1), temperature)
-    wanted = probability ** (1 / temperature)
-    wanted /= wanted.sum()
-    share = tokens.bincount(minlength=6) / n
-    assert share[1] == share[5] == 0
-    # four standard errors
-    assert ((share - wanted).abs() <= 4 * (wanted * (1 - wanted) / n).sqrt()).all()
-
-
-def test_the_seed_decides_what_is_drawn():
-    logits = torch.zeros(50, 1000)
-    first, again, other = (drawn(logits, 1.0, seed) for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert (first == other).sum() < 5
-
-
-def test_probabilities_that_are_not_finite_are_no_text():
-    with pytest.raises(NonFiniteValue, match="not finite: check its weights"):
-        drawn(torch.tensor([[0.0, torch.nan]]), 1.0)

@@ -34,9 +34,9 @@ def sample_text(
 
     Openers take turns at the start, so several languages share the text evenly. An opener and its
     continuation of `sequence_length` tokens are cut to what the model takes.
-    Raises NonFiniteValue, FactError (an opener that is too long).
+    Raises NonFiniteValue(text), FactError (an opener that is too long).
     """
-    drawn = _Drawn(temperature, seed)
+    torch.manual_seed(seed)
     begun = [model.tokenizer(opener)["input_ids"] for opener in openers]
     longest = max(begun, key=len)
     model.require_positions(longest)
@@ -48,47 +48,28 @@ def sample_text(
     with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
         for first in range(0, n_texts, batch_size):
             ids, mask = _left_padded(starts[first : first + batch_size], model.device)
-            grown = model.network.generate(
-                ids,
-                attention_mask=mask,
-                max_new_tokens=new_tokens,
-                do_sample=False,
-                logits_processor=[drawn],
-                pad_token_id=0,
-            )
+            try:
+                grown = model.network.generate(
+                    ids,
+                    attention_mask=mask,
+                    max_new_tokens=new_tokens,
+                    do_sample=True,
+                    temperature=temperature,
+                    top_k=0,
+                    pad_token_id=0,
+                )
+            except RuntimeError as error:
+                if "probability tensor" not in str(error):
+                    raise
+                raise NonFiniteValue(
+                    f"sampled text, batch from text {first}: the model's probabilities are not"
+                    " finite: check its weights"
+                ) from error
             for row, real in zip(grown, mask.sum(1).tolist(), strict=True):
                 text = row[ids.shape[1] - real :]
                 texts.append(model.tokenizer.decode(text, skip_special_tokens=True))
             progress.update(len(ids))
     return texts
-
-
-class _Drawn:
-    """The next token of each text, drawn from the model's distribution: the only one that is left.
-
-    By one uniform number a text, u: the first token whose cumulative probability is above u. The
-    library's own sampling draws a number for every word of the vocabulary, which takes longer than
-    the model.
-    """
-
-    def __init__(self, temperature: float, seed: int):
-        self.temperature = temperature
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __call__(self, _ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Logits, (n_texts, vocabulary), with −∞ at all but the drawn token. Raises NonFiniteValue."""
-        level = torch.rand(len(logits), generator=self.generator, dtype=torch.float64)
-        left = torch.full_like(logits, -torch.inf)
-        for row, of_text in enumerate(logits):
-            # a word in a quarter of a million may have less than float32 can add
-            edges = (of_text.double() / self.temperature).softmax(-1).cumsum(-1)
-            if not bool(edges[-1].isfinite()):
-                raise NonFiniteValue(
-                    "sampled text: the model's probabilities are not finite: check its weights"
-                )
-            token = torch.searchsorted(edges, level[row].to(edges.device) * edges[-1], right=True)
-            left[row, token.clamp(max=len(edges) - 1)] = 0
-        return left
 
 
 def _left_padded(rows: list[list[int]], device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -31,7 +31,23 @@ def product(
     """
     if not _serves(x, weight):
         return nn.functional.linear(x, weight, bias)
-    return nn.functional.linear(x.to_mkldnn(), weight, bias).to_dense()
+    return _Product.apply(x, weight, bias)
+
+
+class _Product(torch.autograd.Function):
+    """Keeps nothing but the weights for the way back: oneDNN's own keeps a copy of every x."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None):
+        ctx.save_for_backward(weight)
+        return nn.functional.linear(x.to_mkldnn(), weight, bias).to_dense()
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor):
+        (weight,) = ctx.saved_tensors
+        size = (*gradient.shape[:-1], weight.shape[1])
+        backward = torch.ops.aten.mkldnn_linear_backward_input
+        return backward(size, gradient.to_mkldnn(), weight).to_dense(), None, None
 
 
 def _serves(x: torch.Tensor, weight: torch.Tensor) -> bool:
