@@ -5,7 +5,13 @@ import polars as pl
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
-from memat.text.review import WORTH_A_LOOK, column_table, review_table, suspicion_table
+from memat.text.review import (
+    WORDING,
+    WORTH_A_LOOK,
+    column_table,
+    review_table,
+    suspicion_table,
+)
 
 
 def main(stage: Stage) -> str:
@@ -26,12 +32,17 @@ def main(stage: Stage) -> str:
         stage.cfg["sample"],
         stage.params.seed,
         suspicion,
+        stage.cfg["wordings"],
     )
     io.write_csv(stage.outputs.review, review)
     io.write_csv(stage.outputs.columns, column_table())
     suspicious = review.filter(pl.col("suspicion") >= WORTH_A_LOOK).height
+    wordings = review.filter(pl.col("why").str.starts_with(WORDING)).height
     unread = "" if read else "; no model has read them: the language is not in review.surprisal"
-    return f"{review.height} prompts to look at, {suspicious} of them suspicious{unread}"
+    return (
+        f"{review.height} prompts to look at, {suspicious} of them suspicious, {wordings} for all of"
+        f" their wording{unread}"
+    )
 
 
 if __name__ == "__main__":

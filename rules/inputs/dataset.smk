@@ -118,7 +118,7 @@ def surprisal_of_language(wildcards):
 def review_settings(wildcards):
     """A threshold is a setting of languages that the model reads."""
     read = ["surprisal_z"] if wildcards.language in SPOKEN else []
-    return some(config["review"], "sample", *read)
+    return some(config["review"], "sample", "wordings", *read)
 
 
 def corrections_of_language(wildcards):

@@ -135,7 +135,7 @@ def test_the_review_begins_with_the_most_suspicious_and_how_a_target_was_found_i
     rows = repaired_rows(20).with_columns(flags=pl.lit(["target_by_form"]))
     points = pl.DataFrame(
         [
-            (prompt_id(i, "target_new", "paraphrase", 0), i / 10, None, "no_verb", None)
+            (prompt_id(i, "target_new", "paraphrase", 0), i / 10, None, "no_verb", None, None)
             for i in range(20)
         ],
         schema=SUSPICION_SCHEMA,
@@ -144,6 +144,43 @@ def test_the_review_begins_with_the_most_suspicious_and_how_a_target_was_found_i
     review = review_table(rows, rejected_table([]), sample=0, seed=0, suspicion=points)
     assert review["case_id"].to_list() == [*range(19, 9, -1), 8]  # 8 stands for 9, which is like it
     assert review["why"][0] == "no_verb target_by_form"
+
+
+def test_the_review_shows_one_prompt_of_each_wording_that_no_suspicious_row_shows():
+    wordings = ["a"] * 3 + ["b"] * 5 + ["c"] * 2 + ["alone"] + ["d"] * 2
+    rows = repaired_rows(13).with_columns(flags=pl.lit([], pl.List(pl.String)))
+    # the true target of a prompt of wording c is no second prompt of it
+    twin = rows[8].with_columns(
+        role=pl.lit("target_true"),
+        prompt_id=pl.lit(prompt_id(8, "target_true", "paraphrase", 0)),
+    )
+    faint = {5: 0.3, 12: 2.0}  # the oddest of wording b; one of wording d is suspicious
+    points = pl.DataFrame(
+        [
+            (key, faint.get(i, 0.0), None, "no_verb" if i in faint else "", None, wording)
+            for i, wording, key in [
+                *zip(range(13), wordings, rows["prompt_id"], strict=True),
+                (8, "c", twin["prompt_id"].item()),
+            ]
+        ],
+        schema=SUSPICION_SCHEMA,
+        orient="row",
+    )
+    told = {"sample": 0, "seed": 0, "suspicion": points}
+    review = review_table(pl.concat([rows, twin]), rejected_table([]), **told, wordings=10)
+    found = review.select("case_id", "why").rows()
+    assert found == [
+        (12, "no_verb"),
+        (5, "wording_of(5) no_verb"),
+        (0, "wording_of(3)"),
+        (8, "wording_of(2)"),
+    ]
+    fewer = review_table(pl.concat([rows, twin]), rejected_table([]), **told, wordings=1)
+    assert fewer.equals(review[:2])
+    everything = review_table(
+        pl.concat([rows, twin]), rejected_table([]), **told | {"sample": 99}, wordings=10
+    )
+    assert everything.height == 14  # none twice
 
 
 @given(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)))

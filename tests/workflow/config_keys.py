@@ -34,6 +34,7 @@ translate.table.path | resources/cache/tiny/copy.csv | translate
 align.method | itermax | align
 repair.corrections | resources/cache/tiny/reviewed.csv | repair_structure
 review.sample | 2 | list_for_review
+review.wordings | 3 | list_for_review
 review.surprisal | [] | list_for_review count_funnel
 review.surprisal_z | 3.5 | list_for_review
 overlap.same | 0.9 | measure_overlap draw_overlap

@@ -127,6 +127,9 @@ class Repair(Section):
 class Review(Section):
     """Rows for a person to look at."""
 
+    wordings: Number = 200
+    """one prompt of each wording that several prompts share, of at most so many wordings: what is
+    wrong in all of them shows in no comparison"""
     sample: Number = 50
     """other rows drawn beside all suspicious ones"""
     surprisal: list[Language] = []

@@ -1,4 +1,5 @@
-"""A table for a person: suspicious prompts first, a random sample of the rest, the dropped ones.
+"""A table for a person: suspicious prompts first, then one of each wording, a random sample of the
+rest, the dropped ones.
 
 A row is corrected by changing prompt and target and saving it in the corrections file
 (config: repair.corrections), which the next run applies.
@@ -40,7 +41,8 @@ COLUMN_MEANINGS = {
     "surprisal_z": "how many robust standard deviations the translation surprises the model more per"
     " token than the median of its wording, or of its relation; empty: nothing is known, as the"
     " language is not in review.surprisal, or too few sentences are like it",
-    "why": "reasons to look, the reason it was dropped, or `sample`; then how its target was found",
+    "why": "reasons to look, the reason it was dropped, `wording_of(n)` where it stands for the n prompts"
+    " of its wording, or `sample`; then how its target was found",
     "source": "the sentence that was translated",
     "back": "its translation translated back, where the translator can",
     "translation": "its translation; for a dropped prompt what is known of it",
@@ -55,11 +57,13 @@ SUSPICION_SCHEMA = {
     "surprisal_z": pl.Float64,
     "why": pl.String,
     "back": pl.String,
+    "wording": pl.String,  # relation and prompt without its subject, in the source language
 }
 # points of what the repair says of a prompt; its other flags say how a target was found
 FLAG_POINTS = {"article_unsure": 2.0, "rare_target_form": 1.0}
 WORTH_A_LOOK = 0.8  # as much as a sentence of which nothing comes back when translated back
 SURE = 1.0  # below, one prompt of a relation stands for all with the same reasons
+WORDING = "wording_of"
 EMPTY = {pl.String: "", pl.Float64: None}  # a column that the rows of a part do not have
 NOT_READ: Mapping[str, float] = {}
 CORRECTED = ("reviewed", "follows_correction")  # the machine's translation is no more
@@ -71,11 +75,14 @@ def review_table(
     sample: int,
     seed: int,
     suspicion: pl.DataFrame | None = None,
+    wordings: int = 0,
 ) -> pl.DataFrame:
-    """`REVIEW_SCHEMA`: suspicious prompts, the most suspicious first, `sample` others, the dropped.
+    """`REVIEW_SCHEMA`: suspicious prompts, the most suspicious first, one of each wording that has none
+    among them, `sample` others, the dropped.
 
     Of faintly suspicious ones (below `SURE`) a relation shows one prompt for equal reasons: they
-    share a wording. suspicion: `SUSPICION_SCHEMA`, what the translations say; None: only the repair's flags count.
+    share a wording. suspicion: `SUSPICION_SCHEMA`, what the translations say; None: only the repair's
+    flags count. wordings: at most so many, those of most prompts first.
     """
     if suspicion is None:
         suspicion = pl.DataFrame(schema=SUSPICION_SCHEMA)
@@ -95,6 +102,8 @@ def review_table(
     faint = prompts.filter(pl.col("suspicion").is_between(WORTH_A_LOOK, SURE, closed="left"))
     suspicious = pl.concat([prompts.filter(pl.col("suspicion") >= SURE), faint.filter(alike)])
     rest = prompts.filter(pl.col("suspicion") < WORTH_A_LOOK)
+    shared = _one_of_each_wording(prompts, suspicious).head(wordings)
+    rest = rest.join(shared, on="prompt_id", how="anti", maintain_order="left")
     drawn = rest.sample(min(sample, len(rest)), seed=seed).with_columns(
         why=("sample " + pl.col("why")).str.strip_chars()
     )
@@ -104,10 +113,27 @@ def review_table(
         & pl.col("role").is_not_null()
     ).with_columns(why=pl.col("reason"), translation=pl.col("detail"))
     descending = [name == "suspicion" for name in ORDER]
-    parts = [
+    first, *last = (
         _columns(part).sort(ORDER, descending=descending) for part in (suspicious, drawn, dropped)
-    ]
-    return pl.concat(parts)
+    )
+    return pl.concat([first, _columns(shared), *last])
+
+
+def _one_of_each_wording(prompts: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    """The most suspicious prompt of each wording that several have and that is not `shown`, the
+    wording of most prompts first: what is wrong in all of them is odd in none."""
+    prompt = pl.struct("case_id", "prompt_type", "index")
+    counted = prompts.filter(pl.col("wording").is_not_null()).with_columns(
+        shared=prompt.n_unique().over("wording")
+    )
+    chosen = (
+        counted.filter(pl.col("shared") > 1)
+        .join(shown, on="wording", how="anti")
+        .sort(["shared", *ORDER], descending=[True, *(name == "suspicion" for name in ORDER)])
+        .unique("wording", keep="first", maintain_order=True)
+    )
+    words = pl.format(WORDING + "({}) {}", "shared", "why").str.strip_chars()
+    return chosen.with_columns(why=words)
 
 
 def suspicion_table(
@@ -137,7 +163,7 @@ def suspicion_table(
     flagged = [replace(s, surprisal_z=odd.get(s.translation, 0)) for s in sentences.values()]
     found = suspicions(flagged, source_language, target_language)
     table = [
-        (key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back)
+        (key, suspicion.points, z.get(s.translation), " ".join(suspicion.reasons), s.back, s.group)
         for (key, s), suspicion in zip(sentences.items(), found, strict=True)
     ]
     frame = pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
