@@ -119,7 +119,7 @@ rule first_table:
         log_path("first_table"),
     benchmark:
         benchmark_path("first_table")
-    priority: 2
+    priority: 4
     conda:
         "../envs/memat.yaml"
     threads: 1

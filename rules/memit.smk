@@ -54,7 +54,7 @@ rule optimise_taught_values:
         benchmark_path("optimise_taught_values", "{values}/block_{block}_{shard}")
     wildcard_constraints:
         values=one_of(TAUGHT),
-    priority: 1
+    priority: 2
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -92,7 +92,7 @@ rule choose_protected:
         log_path("choose_protected", "block_{block}"),
     benchmark:
         benchmark_path("choose_protected", "block_{block}")
-    priority: 2
+    priority: 4
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -120,7 +120,7 @@ rule read_protected_keys:
         log_path("read_protected_keys", "block_{block}"),
     benchmark:
         benchmark_path("read_protected_keys", "block_{block}")
-    priority: 2
+    priority: 4
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]

@@ -17,21 +17,29 @@ def first_rows(rows):
     return [found[method] for method in ("unedited", "memit") if method in found]
 
 
+def jobs_of(rows):
+    """Wildcards, by name and value, of the jobs that find values and deltas of these rows' models."""
+    parts = [part for row in rows for edit in row.model.edits for part in edit.parts]
+    values = [values for part in parts for values in part.values]
+    return {("edit", part.id) for part in parts} | {("values", one.id) for one in values}
+
+
 FIRST_ROWS = first_rows(STUDY.main.rows)
-_FIRST_EDITS = [part for row in FIRST_ROWS for edit in row.model.edits for part in edit.parts]
-FIRST_JOBS = {
-    *(("edited", row.model.id) for row in FIRST_ROWS),
-    *(("edit", part.id) for part in _FIRST_EDITS),
-    *(("values", values.id) for part in _FIRST_EDITS for values in part.values),
-}
+FIRST_JOBS = jobs_of(FIRST_ROWS) | {("edited", row.model.id) for row in FIRST_ROWS}
+CORRECTED_JOBS = jobs_of(row for row in STUDY.main.rows if row.model.corrections)
 
 
 def urgency(wildcards):
-    """What the table waits for goes before the rest, and before that what its first rows wait for.
-
-    So do the stages that every edit waits for: their priority is 2.
+    """The priority of an edit or of scores. What the table waits for goes before the rest (0), and of
+    it what has most stages to go: edits whose heads are corrected (3, as the heads' stages), other
+    edits (2), scores (1). First of all go its first rows and what every edit waits for (4).
     """
-    return 2 if FIRST_JOBS.intersection(wildcards.items()) else 1
+    jobs = set(wildcards.items())
+    if jobs & FIRST_JOBS:
+        return 4
+    if jobs & CORRECTED_JOBS:
+        return 3
+    return 1 if "edited" in wildcards.keys() else 2
 
 
 def value_layers(wildcards):
