@@ -9,7 +9,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from test_edit_values import CONTEXTS, REQUESTS
 
-from memat.errors import EmptySplit
+from memat.errors import EmptySplit, NotConverged
 from memat.heads.activations import HeadActivations, dump_activations, refined
 from memat.heads.corrections import CorrectionSettings, corrected_inputs, fit_corrections
 from memat.heads.deployment import Corrections, carrying, read_corrections, write_corrections
@@ -106,19 +106,35 @@ def test_all_probes_at_once_agree_with_scikit_learn():
             assert float(probes.accuracy[layer, head]) == pytest.approx(accuracy, abs=1e-12)
 
 
-def test_probes_in_small_batches_of_heads_are_the_same(monkeypatch):
-    generator = torch.Generator().manual_seed(3)
-    values = torch.randn(40, 3, 4, 5, generator=generator)
-    labels = torch.tensor([0, 1]).repeat(20)
-    found = HeadActivations(values, labels, torch.arange(20).repeat_interleave(2), labels > 0)
-    settings = ProbeSettings(c=1.0, train=0.6, validation=0.2, standardise=True)
-    whole = train_probes(found, found.case_ids, settings, 0)
-    monkeypatch.setattr("memat.heads.probes.AT_ONCE", 40 * 6 * 5)  # five heads, two left over
-    parts = train_probes(found, found.case_ids, settings, 0)
-    torch.testing.assert_close(parts.weights, whole.weights)
-    torch.testing.assert_close(parts.biases, whole.biases)
-    assert parts.accuracy.equal(whole.accuracy)
-    assert parts.test_accuracy.equal(whole.test_accuracy)
+def test_a_probe_is_where_the_gradient_of_its_objective_is_zero():
+    activations = planted()
+    settings = ProbeSettings(c=0.3, train=0.6, validation=0.2)
+    probes = train_probes(activations, activations.case_ids, settings, seed=0)
+    train = split_sentences(activations.case_ids, settings, seed=0).train
+    features = activations.values.double()[train].flatten(1, 2)
+    labels = activations.labels[train].double()
+    weights, biases = probes.weights.flatten(0, 1), probes.biases.flatten()
+    wrong = (torch.einsum("nhd,hd->nh", features, weights) + biases).sigmoid() - labels[:, None]
+    gradient = weights + 0.3 * torch.einsum("nh,nhd->hd", wrong, features)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e-4)
+    torch.testing.assert_close(wrong.sum(0), torch.zeros_like(biases), rtol=0, atol=1e-4)
+
+
+def test_labels_that_are_all_alike_are_told_by_the_bias():
+    found = planted()
+    alike = HeadActivations(
+        found.values, torch.ones_like(found.labels), found.case_ids, found.predicted
+    )
+    probes = train_probes(alike, alike.case_ids, PROBES, seed=0)
+    assert (probes.accuracy == 1).all()
+    assert not probes.weights.any()
+
+
+def test_a_probe_that_does_not_converge_is_named():
+    settings = dataclasses.replace(PROBES, max_iterations=1, tolerance=1e-12)
+    activations = planted()
+    with pytest.raises(NotConverged, match="probe of layer 0, head 0 did not converge in 1 steps"):
+        train_probes(activations, activations.case_ids, settings, seed=0)
 
 
 def test_standardised_probes_are_the_pipeline_folded_into_raw_weights():

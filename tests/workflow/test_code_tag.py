@@ -342,8 +342,8 @@ REAL_CHANGES = {
     ),
     "sides of a split": (
         "memat/heads/probes.py",
-        "AT_ONCE = ",
-        "AT_ONCE = 1 + ",
+        "distinct = np.unique(",
+        "distinct = 0 + np.unique(",
         {"train_probes", "search_settings"},
     ),
     "line at the end of a stage": (

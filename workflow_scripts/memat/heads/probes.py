@@ -1,22 +1,23 @@
-"""Sigmoid probes: one logistic regression per attention head, all heads at once.
+"""Sigmoid probes: one logistic regression per attention head.
 
 Section 5.2 and appendix D of the paper. Each head's problem is scikit-learn's
-(½‖w‖² + C·Σ log-loss, intercept free), solved by Newton's method with a step
-halved until the objective falls; the heads are one batched dimension.
+(½‖w‖² + C·Σ log-loss, intercept free), solved by Newton's method.
 """
 
+import math
+import warnings
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
 
 from memat.errors import EmptySplit, NotConverged
 from memat.heads.activations import HeadActivations
-
-# numbers of the features of one batch of heads: float64 copies of them stay below 1 GB, and a
-# batch of 2,000 sentences is 60 heads
-AT_ONCE = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class ProbeSettings:
     tolerance: float = 1e-6
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Masks over sentences, each (n_sentences,) bool; no group stands on two sides."""
 
     train: torch.Tensor
@@ -83,96 +83,50 @@ def train_probes(
     Raises EmptySplit, NotConverged(layer, head).
     """
     split = split_sentences(groups, settings, seed)
-    n, n_layers, n_heads, head_dim = activations.values.shape
-    heads = activations.values.reshape(n, n_layers * n_heads, head_dim)
-    at_once = max(1, AT_ONCE // (n * (head_dim + 1)))
-    parts = [
-        _train_part(heads[:, first : first + at_once], activations.labels, split, settings)
-        for first in range(0, n_layers * n_heads, at_once)
-    ]
-    weights, biases, converged, *accuracies = (
-        torch.cat(column) for column in zip(*parts, strict=True)
-    )
-    if not bool(converged.all()):
-        layer, head = divmod(int((~converged).nonzero()[0]), n_heads)
-        raise NotConverged(
-            f"probe of layer {layer}, head {head} did not converge in {settings.max_iterations} steps"
-        )
+    _, n_layers, n_heads, _ = activations.values.shape
+    labels = activations.labels > 0.5
+    found = []
+    for layer, head in tqdm(list(np.ndindex(n_layers, n_heads)), desc="probes", mininterval=5):
+        features = activations.values[:, layer, head].double()
+        try:
+            weights, bias = _fit(features[split.train], labels[split.train], settings)
+        except ConvergenceWarning as warning:
+            raise NotConverged(
+                f"probe of layer {layer}, head {head} did not converge in {settings.max_iterations} steps"
+            ) from warning
+        right = (features @ weights + bias > 0) == labels
+        found.append((weights, bias, *(right[side].double().mean() for side in split)))
+    weights, *numbers = zip(*found, strict=True)
     return Probes(
-        weights.view(n_layers, n_heads, head_dim),
-        biases.view(n_layers, n_heads),
-        *(accuracy.view(n_layers, n_heads) for accuracy in accuracies),
+        torch.stack(weights).view(n_layers, n_heads, -1),
+        *(torch.stack(column).view(n_layers, n_heads) for column in numbers),
     )
 
 
-def _train_part(heads: torch.Tensor, labels: torch.Tensor, split: Split, settings: ProbeSettings):
-    """Probes of some heads, (n_sentences, k, head_dim): weights and biases for raw features,
-    whether each converged, and its accuracy on the three sides."""
-    features, labels = heads.transpose(0, 1).double(), labels.double()
-    inside = features[:, split.train]
-    centre = inside.mean(1, keepdim=True) if settings.standardise else torch.zeros(1, 1, 1).double()
-    scale = (
-        inside.std(1, keepdim=True).clamp_min(1e-12)
-        if settings.standardise
-        else torch.ones(1, 1, 1).double()
-    )
-    scaled = (features - centre) / scale
-    weights, biases, converged = fit_logistic(scaled[:, split.train], labels[split.train], settings)
-    right = ((scaled @ weights[:, :, None])[:, :, 0] + biases[:, None] > 0) == (labels > 0.5)
-    accuracies = [
-        right[:, side].double().mean(1) for side in (split.train, split.validation, split.test)
-    ]
-    raw = weights / scale[:, 0]
-    return raw, biases - (raw * centre[:, 0]).sum(1), converged, *accuracies
+def _fit(
+    features: torch.Tensor, labels: torch.Tensor, settings: ProbeSettings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights, (head_dim,), and bias of one probe for features as they are, (n, head_dim) float64.
 
-
-def fit_logistic(features: torch.Tensor, labels: torch.Tensor, settings: ProbeSettings):
-    """Minimise ½‖w‖² + C·Σ log-loss for a stack of problems with shared labels.
-
-    features: (n_problems, n, d) float64; labels: (n,) of 0 and 1.
-    Returns weights (n_problems, d), biases (n_problems,), converged (n_problems,) bool.
+    labels: (n,) bool; where all are alike nothing is to be told apart, and the bias says so.
+    Raises ConvergenceWarning.
     """
-    n_problems, n, d = features.shape
-    design = torch.cat([features, torch.ones(n_problems, n, 1, dtype=features.dtype)], 2)
-    penalty = torch.ones(d + 1, dtype=features.dtype)
-    penalty[-1] = 0
-    solution = torch.zeros(n_problems, d + 1, dtype=features.dtype)
-    open_problems = torch.arange(n_problems)
-    objective = _objective(design, labels, solution, penalty, settings.c)
-    for _ in range(settings.max_iterations):
-        part, current = design[open_problems], solution[open_problems]
-        probability = torch.sigmoid((part @ current[:, :, None])[:, :, 0])
-        gradient = settings.c * ((probability - labels)[:, None] @ part)[:, 0] + penalty * current
-        unsolved = gradient.abs().amax(1) > settings.tolerance
-        open_problems = open_problems[unsolved]
-        if not len(open_problems):
-            break
-        part, current, gradient = part[unsolved], current[unsolved], gradient[unsolved]
-        curvature = settings.c * (probability * (1 - probability))[unsolved]
-        hessian = part.transpose(1, 2) @ (curvature[:, :, None] * part) + torch.diag(
-            penalty + 1e-12
-        )
-        direction = torch.linalg.solve(hessian, gradient)
-        step = torch.ones(len(part), dtype=features.dtype)
-        before = objective[open_problems]
-        for _halving in range(40):
-            trial = current - step[:, None] * direction
-            after = _objective(part, labels, trial, penalty, settings.c)
-            slope = (gradient * direction).sum(1)
-            bad = after > before - 1e-4 * step * slope + 1e-12 * before.abs()
-            if not bool(bad.any()):
-                break
-            step[bad] /= 2
-        solution[open_problems], objective[open_problems] = trial, after
-    converged = torch.ones(n_problems, dtype=torch.bool)
-    converged[open_problems] = False
-    return solution[:, :-1], solution[:, -1], converged
-
-
-def _objective(design, labels, solution, penalty, c: float) -> torch.Tensor:
-    margin = (design @ solution[:, :, None])[:, :, 0]
-    loss = torch.nn.functional.softplus(margin) - labels * margin
-    return c * loss.sum(1) + 0.5 * (penalty * solution**2).sum(1)
+    if len(labels.unique()) < 2:
+        return torch.zeros_like(features[0]), torch.tensor(math.inf if labels[0] else -math.inf)
+    centre, scale = torch.zeros_like(features[0]), torch.ones_like(features[0])
+    if settings.standardise:
+        centre, scale = features.mean(0), features.std(0).clamp_min(1e-12)
+    problem = LogisticRegression(
+        C=settings.c,
+        tol=settings.tolerance,
+        max_iter=settings.max_iterations,
+        solver="newton-cholesky",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        problem.fit(((features - centre) / scale).numpy(), labels.numpy())
+    weights = torch.from_numpy(problem.coef_[0]) / scale
+    return weights, torch.tensor(problem.intercept_[0]) - weights @ centre
 
 
 def rank_heads(probes: Probes, shuffled: torch.Tensor) -> pl.DataFrame:
