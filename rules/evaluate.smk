@@ -39,7 +39,7 @@ rule score:
         log_path("score", "{edited}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("score", "{edited}/block_{block}_{shard}")
-    priority: urgency
+    priority: URGENCY.of
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]

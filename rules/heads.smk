@@ -13,7 +13,7 @@ rule dump_activations:
         log_path("dump_activations", "{edit}/{language}/block_{block}_{shard}"),
     benchmark:
         benchmark_path("dump_activations", "{edit}/{language}/block_{block}_{shard}")
-    priority: 3
+    priority: URGENCY.of_heads
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -45,7 +45,7 @@ rule train_probes:
         log_path("train_probes", "{edit}/{language}/block_{block}"),
     benchmark:
         benchmark_path("train_probes", "{edit}/{language}/block_{block}")
-    priority: 3
+    priority: URGENCY.of_heads
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -76,7 +76,7 @@ rule fit_corrections:
         log_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}"),
     benchmark:
         benchmark_path("fit_corrections", "{edit}_{language}_{select}-{k}/block_{block}")
-    priority: 3
+    priority: URGENCY.of_heads
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -111,6 +111,7 @@ rule shift_heads:
         log_path("shift_heads", "{edit}_{language}_{select}-{k}_iti-{alpha}/block_{block}"),
     benchmark:
         benchmark_path("shift_heads", "{edit}_{language}_{select}-{k}_iti-{alpha}/block_{block}")
+    priority: URGENCY.of_heads
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -15,7 +15,7 @@ rule optimise_values:
         benchmark_path("optimise_values", "{values}/block_{block}_{shard}")
     wildcard_constraints:
         values=one_of(STUDY.values.keys() - TAUGHT.keys()),
-    priority: urgency
+    priority: URGENCY.of
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -54,7 +54,7 @@ rule optimise_taught_values:
         benchmark_path("optimise_taught_values", "{values}/block_{block}_{shard}")
     wildcard_constraints:
         values=one_of(TAUGHT),
-    priority: 2
+    priority: URGENCY.of
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -158,7 +158,7 @@ rule solve_deltas:
         benchmark_path("solve_deltas", "{edit}/block_{block}")
     wildcard_constraints:
         edit=one_of(STUDY.solved),
-    priority: urgency
+    priority: URGENCY.of
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -197,6 +197,7 @@ rule edit_step:
         log_path("edit_step", "{edit}/block_{block}_{start}_{end}"),
     benchmark:
         benchmark_path("edit_step", "{edit}/block_{block}_{start}_{end}")
+    priority: URGENCY.of
     wildcard_constraints:
         edit=one_of(STEPWISE),
         start=r"\d+",
@@ -240,7 +241,7 @@ rule add_deltas:
         edit=one_of(
             edit.id for edit in STUDY.edits.values() if edit.id in STEPWISE or edit.combine == SUM
         ),
-    priority: urgency
+    priority: URGENCY.of
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -36,8 +36,9 @@ def main(stage: Stage) -> str:
     )
     io.write_csv(stage.outputs.review, review)
     io.write_csv(stage.outputs.columns, column_table())
-    suspicious = review.filter(pl.col("suspicion") >= WORTH_A_LOOK).height
-    wordings = review.filter(pl.col("why").str.starts_with(WORDING)).height
+    for_wording = pl.col("why").str.starts_with(WORDING)
+    suspicious = review.filter(pl.col("suspicion") >= WORTH_A_LOOK, ~for_wording).height
+    wordings = review.filter(for_wording).height
     unread = "" if read else "; no model has read them: the language is not in review.surprisal"
     return (
         f"{review.height} prompts to look at, {suspicious} of them suspicious, {wordings} for all of"

@@ -5,41 +5,15 @@ from memat.edit.spread import LAYERWISE
 from memat.study.models import SUM
 from memat.study.plan import can_protect
 from memat.study.steps import step_bounds
+from memat.study.urgency import Urgency, first_rows
 
 PROTECTED = config["covariance"]["protected_subjects"]
 # a user's own list is an input; subjects of facts are in the dataset
 SUBJECT_LIST = [PROTECTED["path"]] if PROTECTED["source"] == "list" else []
 
 
-def first_rows(rows):
-    """The unedited model and the first edit: what a long run shows before its table."""
-    found = {row.spec["method"]: row for row in reversed(rows)}
-    return [found[method] for method in ("unedited", "memit") if method in found]
-
-
-def jobs_of(rows):
-    """Wildcards, by name and value, of the jobs that find values and deltas of these rows' models."""
-    parts = [part for row in rows for edit in row.model.edits for part in edit.parts]
-    values = [values for part in parts for values in part.values]
-    return {("edit", part.id) for part in parts} | {("values", one.id) for one in values}
-
-
 FIRST_ROWS = first_rows(STUDY.main.rows)
-FIRST_JOBS = jobs_of(FIRST_ROWS) | {("edited", row.model.id) for row in FIRST_ROWS}
-CORRECTED_JOBS = jobs_of(row for row in STUDY.main.rows if row.model.corrections)
-
-
-def urgency(wildcards):
-    """The priority of an edit or of scores. What the table waits for goes before the rest (0), and of
-    it what has most stages to go: edits whose heads are corrected (3, as the heads' stages), other
-    edits (2), scores (1). First of all go its first rows and what every edit waits for (4).
-    """
-    jobs = set(wildcards.items())
-    if jobs & FIRST_JOBS:
-        return 4
-    if jobs & CORRECTED_JOBS:
-        return 3
-    return 1 if "edited" in wildcards.keys() else 2
+URGENCY = Urgency(STUDY.main.rows)
 
 
 def value_layers(wildcards):

@@ -47,20 +47,55 @@ def test_an_edit_of_the_weights_counts_at_once():
     assert not change[..., [*range(7), *range(8, 40)]].any()
 
 
-@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
-def test_other_number_formats_are_multiplied_as_usual(kind):
-    plain = layer().to(kind)
-    x = X.to(kind)
-    assert torch.equal(product(x, plain.weight, plain.bias), plain(x))
+def by_onednn(y: torch.Tensor) -> bool:
+    return type(y.grad_fn).__name__ == "_ProductBackward"
 
 
-def test_weights_that_are_trained_get_their_gradient():
-    plain, network = layer(), nn.Sequential(layer())
+def swapped(bias: bool = True) -> nn.Sequential:
+    network = nn.Sequential(layer(bias))
     use_onednn(network)
-    for trained in (plain, network):
-        trained.requires_grad_(True)
-        trained(X.float()).square().sum().backward()
-    assert torch.equal(network[0].weight.grad, plain.weight.grad)
+    return network
+
+
+def test_products_of_float32_are_onednns_and_others_as_usual():
+    assert by_onednn(swapped()(X.float().requires_grad_()))
+    for kind in (torch.float64, torch.bfloat16):
+        plain = layer().to(kind)
+        x = X.to(kind).requires_grad_()
+        found = product(x, plain.weight, plain.bias)
+        assert not by_onednn(found)
+        assert torch.equal(found, plain(x))
+
+
+@pytest.mark.parametrize("trained", [["weight", "bias"], ["bias"], ["weight"]])
+def test_weights_that_are_trained_get_their_gradient(trained):
+    plain, network = layer(), swapped()
+    for linear in (plain, network[0]):
+        for name in trained:
+            getattr(linear, name).requires_grad_(True)
+        linear(X.float()).square().sum().backward()
+    for name in trained:
+        assert torch.equal(getattr(network[0], name).grad, getattr(plain, name).grad)
+
+
+def test_mixed_precision_is_as_usual():
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(swapped()(X.float()), layer()(X.float()))
+
+
+def test_a_gradient_has_a_gradient():
+    plain, network = layer(), swapped()
+    found = []
+    for linear in (plain, network):
+        x = X.float().requires_grad_()
+        (first,) = torch.autograd.grad(linear(x).pow(3).sum(), x, create_graph=True)
+        found.append(torch.autograd.grad(first.square().sum(), x)[0])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_is_exported_as_usual():
+    exported = torch.export.export(swapped(), (X.float(),))
+    torch.testing.assert_close(exported.module()(X.float()), layer()(X.float()))
 
 
 def test_a_subclass_keeps_its_own_way_of_multiplying():

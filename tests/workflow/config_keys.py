@@ -46,7 +46,7 @@ covariance.protected_subjects.weight | 5.0 |
 edit.layers | [0, 1] | estimate_covariance add_moments optimise_values
 values.steps | 7 | optimise_values
 values.pmet.learning_rate | 0.1 |
-deltas.residual | frozen | solve_deltas
+reproduce | released_code | solve_deltas fit_corrections score list_facts
 deltas.alphaedit.null_share | 0.1 |
 activations.refine | true | dump_activations
 probes.c | 0.5 | train_probes
@@ -56,7 +56,6 @@ iti.alpha | 2.0 |
 scores.shard_size | 6 | score write_study
 generate.tokens | 3 | score
 summary.probability | joint | first_table summarise list_facts
-summary.target_pairing | concatenated | score list_facts
 study.axes | {heads: [3]} |
 study.file | null |
 damage.tokens | 64 | measure_damage

@@ -60,7 +60,7 @@ def test_stages_of_a_block_without_a_size_are_not_cut():
         name: completed(merged_config(name)) for name in ("configs/demo.yaml", "configs/own.yaml")
     }
     sizes = {name: [c[key]["shard_size"] for key in CUT_BY_FACTS] for name, c in cut.items()}
-    assert sizes == {"configs/demo.yaml": [50, 500, 500], "configs/own.yaml": [None] * 3}
+    assert sizes == {"configs/demo.yaml": [50, 500, 50], "configs/own.yaml": [None] * 3}
 
 
 # the example, with translations that are given and the untrained model
@@ -98,3 +98,23 @@ def test_the_example_to_copy_makes_its_dataset_and_plans_its_table(tmp_path):
     assert outcome.code == 0, outcome.text
     more = {"optimise_values": 2, "solve_deltas": 2, "fit_corrections": 1, "score": 4}
     assert outcome.jobs.items() >= more.items()
+
+
+def test_what_the_released_code_does_otherwise_is_one_key_for_all_its_stages():
+    facts = {"facts": {"path": "facts.json"}}
+    equations = completed(facts)
+    released = completed(facts | {"reproduce": "released_code"})
+    changed = {
+        f"{section}.{key}"
+        for section, values in equations.items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+        if released[section][key] != value
+    }
+    assert changed == {
+        "deltas.residual",
+        "corrections.kl_reference",
+        "corrections.correction_norm",
+        "corrections.heads_per_layer",
+        "summary.target_pairing",
+    }

@@ -119,9 +119,10 @@ def teacher_answers(
     """The first tokens of the model's greedy answer to each text, and what else it might say."""
     read = [tuple(model.tokenizer(text)["input_ids"]) for text in texts]
     said: list[tuple[int, ...]] = [() for _ in read]
-    vocabulary = model.network.get_output_embeddings().weight.shape[0]
     accurate = torch.promote_types(model.dtype, torch.float32)
-    found = torch.zeros((most_tokens, len(read), vocabulary), dtype=accurate, device=model.device)
+    found = torch.zeros(
+        (most_tokens, len(read), model.vocabulary_size), dtype=accurate, device=model.device
+    )
     for place in range(most_tokens):
         going = [
             number

@@ -33,7 +33,7 @@ Heads = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class CorrectionSettings:
-    """Settings of the correction optimisation (config section `corrections`).
+    """Settings of the correction optimisation (config section `corrections`, and `reproduce`).
 
     norm_weight: λ_ω of eq. (12). kl_weight: factor of its KL term.
     position: where ω acts while training, `last` or `all`.
@@ -278,9 +278,8 @@ def _as_suffixes(
 @torch.no_grad()
 def _unchanged(model, lay_out, passes: list[_Pass], heads, n_facts: int):
     """Each fact's own next-token distribution and head norms without ω."""
-    vocabulary = model.network.get_output_embeddings().weight.shape[0]
     kind = torch.float64 if model.dtype == torch.float64 else torch.float32
-    reference = torch.zeros(n_facts, vocabulary, dtype=kind, device=model.device)
+    reference = torch.zeros(n_facts, model.vocabulary_size, dtype=kind, device=model.device)
     norms = torch.zeros(n_facts, len(heads), device=model.device)
 
     def read(part: _Pass) -> None:

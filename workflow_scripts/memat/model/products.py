@@ -27,9 +27,10 @@ def product(
 ) -> torch.Tensor:
     """x Wᵀ + b, (…, out); x: (…, in), weight: (out, in). Differentiable.
 
-    Other number formats, other devices and weights that are trained are multiplied as usual.
+    Other number formats, other devices, weights that are trained and what is compiled or run in
+    mixed precision are multiplied as usual.
     """
-    if not _serves(x, weight):
+    if not _serves(x, weight, bias):
         return nn.functional.linear(x, weight, bias)
     return _Product.apply(x, weight, bias)
 
@@ -45,17 +46,21 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: torch.Tensor):
         (weight,) = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a gradient of this gradient is asked for
+            return gradient @ weight, None, None
         size = (*gradient.shape[:-1], weight.shape[1])
         backward = torch.ops.aten.mkldnn_linear_backward_input
         return backward(size, gradient.to_mkldnn(), weight).to_dense(), None, None
 
 
-def _serves(x: torch.Tensor, weight: torch.Tensor) -> bool:
+def _serves(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
     return (
         x.dtype == weight.dtype == torch.float32
         and x.device.type == weight.device.type == "cpu"
         and x.ndim > 1
         and x.numel() > 0
-        and not weight.requires_grad
+        and not (weight.requires_grad or (bias is not None and bias.requires_grad))
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
         and torch.backends.mkldnn.is_available()
     )

@@ -28,6 +28,8 @@ def read_next_tokens(
 ) -> NextTokens:
     """What the model says next at some positions, in float32 or better; all on its device.
 
+    Where a logit is NaN the log-probability is, and the greedy token means nothing.
+
     hidden: final normed states, (n_positions, d_model). position, token: the wanted tokens and the
     rows of `hidden` they are wanted after, (n_wanted,).
     """

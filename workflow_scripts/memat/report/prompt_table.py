@@ -67,9 +67,10 @@ def asked_prompts(
     """The prompts that one model was asked: `PROMPT`, prompt, wanted, other, model, P(wanted),
     P(other), says (None: not answered freely).
 
-    scores, answers: of the experiment, all blocks together. probability, pairing: config keys
-    `summary.probability` and `summary.target_pairing`; targets: the target languages. Where both
-    targets have prompts of their own, `prompt` is that of the wanted one. Raises DamagedFile.
+    scores, answers: of the experiment, all blocks together. probability: config key
+    `summary.probability`. pairing: how targets are put to prompts (`reproduce`). targets: the target
+    languages. Where both targets have prompts of their own, `prompt` is that of the wanted one.
+    Raises DamagedFile.
     """
     known = prompts_of_types(bilingual, sorted(scores["prompt_type"].unique()))
     texts = _with_both_targets(rows_to_score(known, targets, pairing))

@@ -5,7 +5,7 @@ Snakemake merges it; `config_faults` says everything that is wrong with one.
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +22,27 @@ from memat.study.study_file import study_file_faults, whole_study
 from memat.text.reader import holds_one_language
 
 CUT_BY_FACTS = ("values", "activations", "scores")  # sections of stages whose jobs share the facts
+# where the equations and the code that was released with the paper differ, in the words of the stages
+REPRODUCED = {
+    "equations": {
+        "deltas": {"residual": "updated"},
+        "corrections": {
+            "kl_reference": "own",
+            "correction_norm": "own",
+            "heads_per_layer": "add_up",
+        },
+        "summary": {"target_pairing": "by_prompt"},
+    },
+    "released_code": {
+        "deltas": {"residual": "frozen"},
+        "corrections": {
+            "kl_reference": "first_fact",
+            "correction_norm": "shared",
+            "heads_per_layer": "last_wins",
+        },
+        "summary": {"target_pairing": "concatenated"},
+    },
+}
 
 
 class Config(Section):
@@ -32,6 +53,11 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """One seed for everything drawn at random: blocks, sampled text, splits, random heads,
     bootstrap."""
+    reproduce: Literal["equations", "released_code"] = "equations"
+    """equations (the paper's) | released_code (where the code that was published with it does
+    otherwise: the residual of all edit layers is measured once; corrections are held to the first
+    fact's distribution and norm; of several heads of a layer the last one counts; the two records
+    of a fact in a target language are one list, targets in turn)."""
     compute: of_run.Compute = of_run.Compute()
     languages: of_run.Languages = of_run.Languages()
     model: of_run.Model = of_run.Model()
@@ -149,7 +175,8 @@ def config_faults(config: dict) -> Iterator[str]:
 
 
 def completed(config: dict) -> dict:
-    """A config without faults, with the default of every key it leaves out, as plain values.
+    """A config without faults, with the default of every key it leaves out, as plain values, and
+    what `reproduce` means in the sections of the stages.
 
     Numbers have the kind of their key: params are compared as text, and 1 is not 1.0. Without
     blocks.size no stage is cut, because how many facts are left shows only after translation:
@@ -160,6 +187,8 @@ def completed(config: dict) -> dict:
     if typed.experiments is not None:
         plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
     plain["study"] = whole_study(plain["study"])
+    for section, meaning in REPRODUCED[plain["reproduce"]].items():
+        plain[section] |= meaning
     if typed.blocks.size is None:
         for section in CUT_BY_FACTS:
             plain[section]["shard_size"] = None

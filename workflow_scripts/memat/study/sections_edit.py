@@ -133,8 +133,6 @@ class Deltas(Section):
     """λ: how much the old keys count"""
     key_templates: Literal["uniform", "grouped"] = "grouped"
     """uniform (the same weight for each) | grouped (plain ½, contexts ½ together)"""
-    residual: Literal["updated", "frozen"] = "updated"
-    """updated (measured as edited so far) | frozen (as the released code)"""
 
 
 class Activations(Section):
@@ -190,15 +188,6 @@ class Corrections(Section):
     """weight of staying the same after "{subject} is a\""""
     position: Literal["all", "last"] = "all"
     """all (as deployed) | last (where the target is predicted)"""
-    kl_reference: Literal["own", "first_fact"] = "own"
-    """own (each fact's distribution, the paper's equation) | first_fact (that of the first for
-    all, the released code's way)"""
-    correction_norm: Literal["own", "shared"] = "own"
-    """own (the norm of that head on that fact, the paper's equation) | shared (one norm for
-    all, the released code's way)"""
-    heads_per_layer: Literal["add_up", "last_wins"] = "add_up"
-    """add_up (the paper's equation) | last_wins (of a layer's heads the last one, when
-    deployed, the released code's way)"""
 
 
 class Iti(Section):

@@ -112,10 +112,6 @@ class Summary(Section):
     ] = ["success", "magnitude", "accuracy"]
     probability: Literal["geometric", "joint"] = "geometric"
     """geometric (mean per token, as published) | joint (of the whole target)"""
-    target_pairing: Literal["by_prompt", "concatenated"] = "by_prompt"
-    """of a target language's two records, each target after the prompts of its own:
-    by_prompt; one list of both, targets in turn, neighbours compared as in the released code:
-    concatenated"""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
     """resamples of facts"""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95

@@ -19,7 +19,9 @@ def join_languages(prompts: pl.DataFrame, paired: Sequence[pl.DataFrame]) -> pl.
     `memat.text.gender.paired_facts`, one table a target.
     """
     translated = pl.concat(paired)
-    source = prompts.select(*BILINGUAL_SCHEMA).join(translated, on="case_id", how="semi")
+    source = prompts.select(*BILINGUAL_SCHEMA).join(
+        translated, on="case_id", how="semi", maintain_order="left"
+    )
     places = prompts.select("case_id").unique(maintain_order=True).with_row_index("place")
     rows = pl.concat([source, translated]).join(places, on="case_id", maintain_order="left")
     return rows.sort("place", maintain_order=True).drop("place")

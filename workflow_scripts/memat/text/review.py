@@ -42,7 +42,7 @@ COLUMN_MEANINGS = {
     " token than the median of its wording, or of its relation; empty: nothing is known, as the"
     " language is not in review.surprisal, or too few sentences are like it",
     "why": "reasons to look, the reason it was dropped, `wording_of(n)` where it stands for the n prompts"
-    " of its wording, or `sample`; then how its target was found",
+    " (whatever their answers) of its wording, or `sample`; then how its target was found",
     "source": "the sentence that was translated",
     "back": "its translation translated back, where the translator can",
     "translation": "its translation; for a dropped prompt what is known of it",

@@ -68,7 +68,9 @@ def read_corrections(path: str | Path, prompts: pl.DataFrame) -> Reviewed:
     prompts: `memat.text.prompts.PROMPT_SCHEMA`. Raises CorrectionsFileError with all faults of the
     file, each with its line.
     """
-    asked = {prompt.prompt_id: prompt for prompt in prompts_of(prompts)}
+    asked: dict[int, dict[str, Prompt]] = defaultdict(dict)
+    for prompt in prompts_of(prompts):
+        asked[prompt.case_id][prompt.prompt_id] = prompt
     by_fact: dict[int, dict[str, Correction]] = defaultdict(dict)
     faults = []
     for line, row in _rows(path):
@@ -79,11 +81,11 @@ def read_corrections(path: str | Path, prompts: pl.DataFrame) -> Reviewed:
             by_fact[case_id][key] = correction
         except ValueError as fault:
             faults.append((line, str(fault)))
-    for corrections in by_fact.values():
+    for case_id, corrections in by_fact.items():
         of_targets = [
-            (asked[key].role, correction)
+            (asked[case_id][key].role, correction)
             for key, correction in corrections.items()
-            if not asked[key].has_own_answer
+            if not asked[case_id][key].has_own_answer
         ]
         faults += _contradictions(of_targets)
     if faults:
@@ -109,7 +111,7 @@ def _message(path: str | Path, faults: list[tuple[int, str]]) -> str:
 
 
 def _checked(
-    line: int, row: dict[str, str], asked: dict[str, Prompt]
+    line: int, row: dict[str, str], asked: dict[int, dict[str, Prompt]]
 ) -> tuple[int, str, Correction]:
     """case_id, prompt_id and the correction. Raises ValueError(what is wrong)."""
     texts = {name: text.strip() for name, text in row.items()}
@@ -128,11 +130,11 @@ def _checked(
         if value not in allowed:
             raise ValueError(f"{name} {value!r} is unknown; allowed: {', '.join(allowed)}")
     key = prompt_id(case_id, role, prompt_type, index)
-    if key not in asked:
-        of_fact = [prompt for prompt in asked.values() if prompt.case_id == case_id]
-        if not of_fact:
-            raise ValueError(f"case_id {case_id} is not among the facts")
-        count = sum((role, prompt_type) == (p.role, p.prompt_type) for p in of_fact)
+    of_fact = asked.get(case_id, {})
+    if not of_fact:
+        raise ValueError(f"case_id {case_id} is not among the facts")
+    if key not in of_fact:
+        count = sum((role, prompt_type) == (p.role, p.prompt_type) for p in of_fact.values())
         raise ValueError(
             f"case_id {case_id} has {count} {prompt_type} prompts, no index {index}, for {role}"
         )
