@@ -344,7 +344,7 @@ REAL_CHANGES = {
         "memat/heads/probes.py",
         "distinct = np.unique(",
         "distinct = 0 + np.unique(",
-        {"train_probes", "search_settings"},
+        {"train_probes", "shift_heads", "search_settings"},
     ),
     "line at the end of a stage": (
         "memat/stage.py",
