@@ -197,11 +197,11 @@ rule edit_step:
         log_path("edit_step", "{edit}/block_{block}_{start}_{end}"),
     benchmark:
         benchmark_path("edit_step", "{edit}/block_{block}_{start}_{end}")
-    priority: URGENCY.of
     wildcard_constraints:
         edit=one_of(STEPWISE),
         start=r"\d+",
         end=r"\d+",
+    priority: URGENCY.of
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
