@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from memat.study.rows import ALLOWED_KEYS, PLACE_KEYS, Defaults, Row, expanded, made_row, resolved
 
-ASKED_IN = ("all", "trained", "untrained", "heads")
-
 
 @dataclass(frozen=True)
 class Comparison:
