@@ -9,6 +9,7 @@ from memat.model.architecture import architecture_file
 from memat.model.spec import read_model_spec
 from memat.study.paths import Paths
 from memat.study.plan import plan_study
+from memat.study.urgency import NOW, SCORED, Urgency, first_rows
 
 
 @cache

@@ -157,7 +157,7 @@ else:
             benchmark_path("align", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
-        priority: 4
+        priority: NOW
         conda:
             "../envs/memat.yaml"
         threads: COMPUTE["threads"]
@@ -188,7 +188,7 @@ else:
             benchmark_path("repair_structure", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
-        priority: 4
+        priority: NOW
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -218,7 +218,7 @@ else:
             benchmark_path("duplicate_gender", "{language}")
         wildcard_constraints:
             language=one_of(TARGETS),
-        priority: 4
+        priority: NOW
         conda:
             "../envs/memat.yaml"
         threads: 1
@@ -336,7 +336,7 @@ rule join_languages:
         log_path("join_languages"),
     benchmark:
         benchmark_path("join_languages")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -422,7 +422,7 @@ rule measure_overlap:
         log_path("measure_overlap"),
     benchmark:
         benchmark_path("measure_overlap")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -454,7 +454,7 @@ rule assign_blocks:
         log_path("assign_blocks"),
     benchmark:
         benchmark_path("assign_blocks")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -90,7 +90,7 @@ rule summarise:
         log_path("summarise"),
     benchmark:
         benchmark_path("summarise")
-    priority: 1
+    priority: SCORED
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -119,7 +119,7 @@ rule first_table:
         log_path("first_table"),
     benchmark:
         benchmark_path("first_table")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: 1

@@ -92,7 +92,7 @@ rule choose_protected:
         log_path("choose_protected", "block_{block}"),
     benchmark:
         benchmark_path("choose_protected", "block_{block}")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: 1
@@ -120,7 +120,7 @@ rule read_protected_keys:
         log_path("read_protected_keys", "block_{block}"),
     benchmark:
         benchmark_path("read_protected_keys", "block_{block}")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]

@@ -34,7 +34,7 @@ rule make_templates:
         log_path("make_templates", "{language}"),
     benchmark:
         benchmark_path("make_templates", "{language}")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -74,7 +74,7 @@ rule sample_text:
         log_path("sample_text"),
     benchmark:
         benchmark_path("sample_text")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -105,7 +105,7 @@ rule estimate_covariance:
         log_path("estimate_covariance", "{shard}"),
     benchmark:
         benchmark_path("estimate_covariance", "{shard}")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: COMPUTE["threads"]
@@ -135,7 +135,7 @@ rule add_moments:
         log_path("add_moments"),
     benchmark:
         benchmark_path("add_moments")
-    priority: 4
+    priority: NOW
     conda:
         "../envs/memat.yaml"
     threads: 1

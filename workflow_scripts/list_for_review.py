@@ -5,13 +5,7 @@ import polars as pl
 from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
-from memat.text.review import (
-    WORDING,
-    WORTH_A_LOOK,
-    column_table,
-    review_table,
-    suspicion_table,
-)
+from memat.text.review import column_table, review_line, review_table, suspicion_table
 
 
 def main(stage: Stage) -> str:
@@ -36,14 +30,7 @@ def main(stage: Stage) -> str:
     )
     io.write_csv(stage.outputs.review, review)
     io.write_csv(stage.outputs.columns, column_table())
-    for_wording = pl.col("why").str.starts_with(WORDING)
-    suspicious = review.filter(pl.col("suspicion") >= WORTH_A_LOOK, ~for_wording).height
-    wordings = review.filter(for_wording).height
-    unread = "" if read else "; no model has read them: the language is not in review.surprisal"
-    return (
-        f"{review.height} prompts to look at, {suspicious} of them suspicious, {wordings} for all of"
-        f" their wording{unread}"
-    )
+    return review_line(review, bool(read))
 
 
 if __name__ == "__main__":

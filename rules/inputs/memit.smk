@@ -5,7 +5,6 @@ from memat.edit.spread import LAYERWISE
 from memat.study.models import SUM
 from memat.study.plan import can_protect
 from memat.study.steps import step_bounds
-from memat.study.urgency import Urgency, first_rows
 
 PROTECTED = config["covariance"]["protected_subjects"]
 # a user's own list is an input; subjects of facts are in the dataset

@@ -1,7 +1,5 @@
 """Products of a float32 model, and next tokens of a vocabulary in slices."""
 
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -19,12 +17,16 @@ def layer(bias: bool = True) -> nn.Linear:
     return nn.Linear(24, 40, bias=bias).requires_grad_(False)
 
 
+def swapped(bias: bool = True) -> nn.Sequential:
+    network = nn.Sequential(layer(bias))
+    use_onednn(network)
+    return network
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(3, 5, 24), (15, 24), (24,), (0, 24)])
 def test_the_product_and_its_gradient_are_those_of_float64(bias, shape):
-    plain = layer(bias)
-    network = nn.Sequential(copy.deepcopy(plain))
-    use_onednn(network)
+    plain, network = layer(bias), swapped(bias)
     assert type(network[0]) is OneDnnLinear
     exact = X.flatten()[: torch.Size(shape).numel()].view(shape).clone().requires_grad_()
     x = exact.detach().float().requires_grad_()
@@ -37,9 +39,7 @@ def test_the_product_and_its_gradient_are_those_of_float64(bias, shape):
 
 
 def test_an_edit_of_the_weights_counts_at_once():
-    network = nn.Sequential(layer())
-    use_onednn(network)
-    x = X.float()
+    network, x = swapped(), X.float()
     before = network(x)
     network[0].weight[7] += 1
     change = network(x) - before
@@ -49,12 +49,6 @@ def test_an_edit_of_the_weights_counts_at_once():
 
 def by_onednn(y: torch.Tensor) -> bool:
     return type(y.grad_fn).__name__ == "_ProductBackward"
-
-
-def swapped(bias: bool = True) -> nn.Sequential:
-    network = nn.Sequential(layer(bias))
-    use_onednn(network)
-    return network
 
 
 def test_products_of_float32_are_onednns_and_others_as_usual():

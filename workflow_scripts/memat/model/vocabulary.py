@@ -66,5 +66,6 @@ def _read_part(
         top, word = logits.max(-1)
         greedy = torch.where(top > largest, first + word, greedy)
         before, largest = largest, torch.maximum(largest, top)
-        total = total * (before - largest).exp() + (logits - largest[:, None]).exp_().sum(-1)
+        if len(token):  # of greedy tokens alone no sum is needed
+            total = total * (before - largest).exp() + (logits - largest[:, None]).exp_().sum(-1)
     return NextTokens(wanted - (largest + total.log())[position], greedy)

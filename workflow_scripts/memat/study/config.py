@@ -23,25 +23,12 @@ from memat.text.reader import holds_one_language
 
 CUT_BY_FACTS = ("values", "activations", "scores")  # sections of stages whose jobs share the facts
 # where the equations and the code that was released with the paper differ, in the words of the stages
-REPRODUCED = {
-    "equations": {
-        "deltas": {"residual": "updated"},
-        "corrections": {
-            "kl_reference": "own",
-            "correction_norm": "own",
-            "heads_per_layer": "add_up",
-        },
-        "summary": {"target_pairing": "by_prompt"},
-    },
-    "released_code": {
-        "deltas": {"residual": "frozen"},
-        "corrections": {
-            "kl_reference": "first_fact",
-            "correction_norm": "shared",
-            "heads_per_layer": "last_wins",
-        },
-        "summary": {"target_pairing": "concatenated"},
-    },
+SWITCHES = {
+    ("deltas", "residual"): {"equations": "updated", "released_code": "frozen"},
+    ("corrections", "kl_reference"): {"equations": "own", "released_code": "first_fact"},
+    ("corrections", "correction_norm"): {"equations": "own", "released_code": "shared"},
+    ("corrections", "heads_per_layer"): {"equations": "add_up", "released_code": "last_wins"},
+    ("summary", "target_pairing"): {"equations": "by_prompt", "released_code": "concatenated"},
 }
 
 
@@ -187,8 +174,8 @@ def completed(config: dict) -> dict:
     if typed.experiments is not None:
         plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
     plain["study"] = whole_study(plain["study"])
-    for section, meaning in REPRODUCED[plain["reproduce"]].items():
-        plain[section] |= meaning
+    for (section, key), meaning in SWITCHES.items():
+        plain[section][key] = meaning[typed.reproduce]
     if typed.blocks.size is None:
         for section in CUT_BY_FACTS:
             plain[section]["shard_size"] = None

@@ -51,6 +51,7 @@ COLUMN_MEANINGS = {
     "subject": "the subject in the other language",
 }
 ORDER = ["suspicion", "case_id", "role", "prompt_type", "index"]
+DESCENDING = [name == "suspicion" for name in ORDER]
 SUSPICION_SCHEMA = {
     "prompt_id": pl.String,
     "suspicion": pl.Float64,
@@ -112,9 +113,8 @@ def review_table(
         & (pl.col("stage") == "repair_structure")
         & pl.col("role").is_not_null()
     ).with_columns(why=pl.col("reason"), translation=pl.col("detail"))
-    descending = [name == "suspicion" for name in ORDER]
     first, *last = (
-        _columns(part).sort(ORDER, descending=descending) for part in (suspicious, drawn, dropped)
+        _columns(part).sort(ORDER, descending=DESCENDING) for part in (suspicious, drawn, dropped)
     )
     return pl.concat([first, _columns(shared), *last])
 
@@ -129,7 +129,7 @@ def _one_of_each_wording(prompts: pl.DataFrame, shown: pl.DataFrame) -> pl.DataF
     chosen = (
         counted.filter(pl.col("shared") > 1)
         .join(shown, on="wording", how="anti")
-        .sort(["shared", *ORDER], descending=[True, *(name == "suspicion" for name in ORDER)])
+        .sort(["shared", *ORDER], descending=[True, *DESCENDING])
         .unique("wording", keep="first", maintain_order=True)
     )
     words = pl.format(WORDING + "({}) {}", "shared", "why").str.strip_chars()
@@ -190,6 +190,17 @@ def _translated(prompt: Prompt, row: dict, text: str) -> Translated:
         relation=prompt.relation_id,
         group=f"{prompt.relation_id} {frame}",
         **{name: row[name] for name in ("back", "verb", "subject_as_word", "unknown")},
+    )
+
+
+def review_line(review: pl.DataFrame, read: bool) -> str:
+    """What a review table holds, for the job's closing line; read: whether a model has read it."""
+    for_wording = pl.col("why").str.starts_with(WORDING)
+    suspicious = review.filter(pl.col("suspicion") >= WORTH_A_LOOK, ~for_wording).height
+    unread = "" if read else "; no model has read them: the language is not in review.surprisal"
+    return (
+        f"{review.height} prompts to look at, {suspicious} of them suspicious,"
+        f" {review.filter(for_wording).height} for all of their wording{unread}"
     )
 
 
