@@ -1,4 +1,4 @@
-# What the rules of dataset.smk need besides: settings, and functions that find inputs.
+# What the rules of dataset.smk and translation.smk need besides: settings, and functions that find inputs.
 
 from memat.study import translation
 from memat.text import engine, reader

@@ -1,4 +1,4 @@
-# What the rules of study.smk need besides: settings, and functions that find inputs.
+# What the rules of study.smk and claims.smk need besides: settings, and functions that find inputs.
 
 from memat.study.claims import claimed_rows
 

@@ -1,9 +1,7 @@
 """Head corrections ω, optimised: eq. (12). Their deployment is `memat.heads.deployment`.
 
-ω starts at zero; Adam over all facts in batches. Under `position: last` ω acts at
-the last token of the prompt and the following target positions while training, so
-everything before that token and below the first corrected layer is computed once.
-Under `position: all` it acts everywhere, as deployed, and rows run as prefix tries.
+ω starts at zero; Adam over all facts in batches. What each step runs and reads is in
+`memat.heads.correction_passes`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,18 +13,12 @@ from torch import nn
 from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
+from memat.heads.correction_passes import Pass, lay_out_passes, read_sentences, run_passes
 from memat.heads.deployment import Corrections, head_slice
-from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.hooks import input_changed, inputs_seen
-from memat.model.sentences import EditRequest, request_sentence, subject_prompt_sentence
-from memat.model.suffix import (
-    SuffixBatch,
-    SuffixRow,
-    prepare_suffixes,
-    prepare_tries,
-    run_suffixes,
-)
+from memat.model.sentences import EditRequest
+from memat.model.suffix import run_suffixes
 
 Heads = Sequence[tuple[int, int]]
 
@@ -53,37 +45,6 @@ class CorrectionSettings:
 
 
 @dataclass(frozen=True)
-class _Pass:
-    """One forward pass of the optimisation and the read positions of its losses.
-
-    sentences: numbers of those it runs. row, position: read positions in the layout of `batch`,
-    (n_reads,). fact: whose loss, (n_reads,). token: wanted next token, or -1 at the end of a KL
-    prompt. plain: bool, whether it is the end of the fact's plain prompt, which gives head₋₁.
-    """
-
-    sentences: list[int]
-    batch: SuffixBatch
-    row: torch.Tensor
-    position: torch.Tensor
-    fact: torch.Tensor
-    token: torch.Tensor
-    plain: torch.Tensor
-
-
-@dataclass(frozen=True)
-class _Sentences:
-    """What the facts of one update read: prompts with target under every context, KL prompts.
-
-    ids: token ids of each. starts: where ω begins to act under `position: last`. reads: of each
-    sentence, its read positions (position, fact, token, plain) as in `_Pass`.
-    """
-
-    ids: list[tuple[int, ...]]
-    starts: list[int]
-    reads: list[list[tuple[int, int, int, bool]]]
-
-
-@dataclass(frozen=True)
 class _Part:
     """The facts of one update, prepared.
 
@@ -93,8 +54,8 @@ class _Part:
     (n_facts, K).
     """
 
-    lay_out: Callable[[list[int]], list[_Pass]]
-    passes: list[_Pass]
+    lay_out: Callable[[list[int]], list[Pass]]
+    passes: list[Pass]
     reference: torch.Tensor
     head_norms: torch.Tensor
     n_facts: int
@@ -154,73 +115,16 @@ def fit_corrections(
 def _prepare(
     model, requests, contexts, kl_prompt, heads, first_layer, settings, token_budget
 ) -> _Part:
-    sentences = _sentences(model, requests, contexts, kl_prompt)
+    sentences = read_sentences(model, requests, contexts, kl_prompt)
 
-    def lay_out(numbers: list[int]) -> list[_Pass]:
-        return _passes(model, sentences, numbers, first_layer, settings, token_budget)
+    def lay_out(numbers: list[int]) -> list[Pass]:
+        return lay_out_passes(
+            model, sentences, numbers, first_layer, settings.position, token_budget
+        )
 
     passes = lay_out(list(range(len(sentences.ids))))
     reference, norms = _unchanged(model, lay_out, passes, heads, len(requests))
     return _Part(lay_out, passes, reference, norms, len(requests))
-
-
-def _sentences(model, requests, contexts, kl_prompt) -> _Sentences:
-    found = _Sentences([], [], [])
-
-    def add(ids, start: int, reads) -> None:
-        found.ids.append(ids)
-        found.starts.append(start)
-        found.reads.append(reads)
-
-    for fact, request in enumerate(requests):
-        for number, context in enumerate(contexts):
-            sentence = request_sentence(model.tokenizer, request, context)
-            end = sentence.target_start - 1
-            reads = [
-                (end + i, fact, token, number == 0 and i == 0)
-                for i, token in enumerate(sentence.target_ids)
-            ]
-            add(sentence.ids[:-1], end, reads)
-        kl = subject_prompt_sentence(model.tokenizer, request, kl_prompt)
-        last = len(kl.ids) - 1
-        add(kl.ids, last, [(last, fact, -1, False)])
-    return found
-
-
-def _passes(
-    model, sentences: _Sentences, numbers: list[int], first_layer: int, settings, token_budget: int
-) -> list[_Pass]:
-    """The sentences of these numbers, laid out for the configured position."""
-    rows = [sentences.ids[number] for number in numbers]
-    if settings.position == "all":
-        laid_out = _as_tries(model, rows, first_layer)
-    else:
-        starts = [sentences.starts[number] for number in numbers]
-        laid_out = _as_suffixes(model, rows, starts, first_layer, token_budget)
-    passes = []
-    for batch, positions in laid_out:
-        found = [
-            (*positions[row][position], *rest)
-            for row in positions
-            for position, *rest in sentences.reads[numbers[row]]
-        ]
-        columns = (torch.tensor(c, device=model.device) for c in zip(*found, strict=True))
-        passes.append(_Pass([numbers[row] for row in positions], batch, *columns))
-    return passes
-
-
-def _run_all(
-    lay_out: Callable[[list[int]], list[_Pass]],
-    passes: list[_Pass],
-    work: Callable[[_Pass], None],
-) -> None:
-    """Do `work` on every pass; where memory runs out, on passes of half the sentences from now on."""
-
-    def halves(step: _Pass) -> tuple[_Pass, ...] | None:
-        parts = halve_rows(step.sentences)
-        return parts and tuple(smaller for part in parts for smaller in lay_out(part))
-
-    passes[:] = [part for step in passes for part in run_halving(step, work, halves)]
 
 
 def _share_first(parts: list[_Part], heads: Heads, settings: CorrectionSettings) -> list[_Part]:
@@ -241,48 +145,14 @@ def _share_first(parts: list[_Part], heads: Heads, settings: CorrectionSettings)
     return parts
 
 
-Positions = dict[int, dict[int, tuple[int, int]]]
-
-
-def _as_tries(model, rows, first_layer: int) -> list[tuple[SuffixBatch, Positions]]:
-    """ω acts everywhere: every distinct prefix of a row is run once in each step."""
-    return [
-        (
-            batch,
-            {
-                row: {position: (0, node) for position, node in enumerate(path)}
-                for row, path in zip(batch.rows.tolist(), paths, strict=True)
-            },
-        )
-        for batch, paths in prepare_tries(model, rows, first_layer)
-    ]
-
-
-def _as_suffixes(
-    model, rows, starts, first_layer: int, token_budget: int
-) -> list[tuple[SuffixBatch, Positions]]:
-    """ω acts from `start` on: what comes before is computed once."""
-    split = [SuffixRow.split(row, start) for row, start in zip(rows, starts, strict=True)]
-    return [
-        (
-            batch,
-            {
-                row: {p: (number, p - starts[row]) for p in range(starts[row], len(rows[row]))}
-                for number, row in enumerate(batch.rows.tolist())
-            },
-        )
-        for batch in prepare_suffixes(model, split, first_layer, token_budget)
-    ]
-
-
 @torch.no_grad()
-def _unchanged(model, lay_out, passes: list[_Pass], heads, n_facts: int):
+def _unchanged(model, lay_out, passes: list[Pass], heads, n_facts: int):
     """Each fact's own next-token distribution and head norms without ω."""
     kind = torch.float64 if model.dtype == torch.float64 else torch.float32
     reference = torch.zeros(n_facts, model.vocabulary_size, dtype=kind, device=model.device)
     norms = torch.zeros(n_facts, len(heads), device=model.device)
 
-    def read(part: _Pass) -> None:
+    def read(part: Pass) -> None:
         seen: dict[int, torch.Tensor] = {}
         with ExitStack() as hooks:
             for layer in {layer for layer, _ in heads}:
@@ -297,7 +167,7 @@ def _unchanged(model, lay_out, passes: list[_Pass], heads, n_facts: int):
                 head_slice(model, at_end, head).float().norm(dim=1)
             )
 
-    _run_all(lay_out, passes, read)
+    run_passes(lay_out, passes, read)
     return reference, norms
 
 
@@ -314,7 +184,7 @@ def _accumulate(
     """Add the gradient of the batch's mean loss to ω; returns the summed loss of its facts."""
     total = 0.0
 
-    def add(step: _Pass) -> None:
+    def add(step: Pass) -> None:
         nonlocal total
         with corrected_inputs(model, heads, omega):
             hidden = run_suffixes(model, step.batch, step.batch.hidden)
@@ -326,7 +196,7 @@ def _accumulate(
         (loss / part.n_facts).backward()  # ω's gradient is added to at its very end
         total += float(loss.detach())
 
-    _run_all(part.lay_out, part.passes, add)
+    run_passes(part.lay_out, part.passes, add)
     size = (omega.norm(dim=1) / part.head_norms.to(omega.dtype)) ** 2
     penalty = settings.norm_weight / len(heads) * size.sum()
     (penalty / part.n_facts).backward()

@@ -282,8 +282,7 @@ def _cache_of(
 ) -> "DynamicCache":
     """A fresh cache over the stored tensors; steps append to it without touching them.
 
-    Skipped blocks get a thin stand-in, because the length of the cache is read off
-    its first layer.
+    Skipped blocks get a thin stand-in: the length of the cache is read off its first layer.
     """
     keys = layers[0][0]
     thin = keys.new_zeros(1, 1, keys.shape[2], 1)
