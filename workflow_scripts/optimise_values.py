@@ -5,7 +5,7 @@ import torch
 from memat import io
 from memat.edit.requests import requests_of_block
 from memat.edit.storage import shard_tensors
-from memat.edit.values import ValueSettings, no_values, optimise_joint_values
+from memat.edit.values import ValueSettings, no_values, optimise_values
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
@@ -22,7 +22,7 @@ def main(stage: Stage) -> str:
     requests = requests_of_block(bilingual, blocks, params.block, params.languages)
     groups = groups_of_shard(len(requests[0]), params.shard, shard_size, params.together)
     found = [
-        optimise_joint_values(
+        optimise_values(
             model,
             [of_language[group] for of_language in requests],
             [io.read_json(path)["templates"] for path in stage.inputs.templates],

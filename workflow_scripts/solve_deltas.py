@@ -4,7 +4,7 @@ from memat import io
 from memat.edit.requests import requests_of_block
 from memat.edit.storage import read_layers, stack_languages, stack_values, write_deltas
 from memat.edit.transported_keys import key_shifts
-from memat.edit.update import DeltaSettings, spread_joint
+from memat.edit.update import DeltaSettings, spread
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
@@ -25,7 +25,7 @@ def main(stage: Stage) -> str:
     if params.transport:
         subjects = io.read_table(inputs.subjects[0])
         shifts = key_shifts(subjects, others, **params.transport)
-    deltas = spread_joint(
+    deltas, _keys = spread(
         model,
         requests,
         values,
@@ -35,7 +35,7 @@ def main(stage: Stage) -> str:
         DeltaSettings(**stage.cfg),
         token_budget(model, stage.memory_mb, gradients=False),
         others if params.protected else {},
-        shifts,
+        shifts=shifts,
     )
     write_deltas(stage.outputs.deltas, deltas, stage.provenance)
     return f"{len(cases)} facts in layers {', '.join(map(str, deltas))}"

@@ -105,7 +105,7 @@ def _values(model: EditableModel, config: dict, n_facts: int) -> dict:
 
     def optimise(part, steps: int) -> None:
         of_part = dataclasses.replace(settings, steps=steps)
-        optimise_values(model, part, contexts, "{} is a", [layer], of_part, budget)
+        optimise_values(model, [part], [contexts], ["{} is a"], [layer], of_part, budget)
 
     few = requests[:together]
     first, second = (_flops(lambda n=steps: optimise(few, n)) for steps in (1, 2))

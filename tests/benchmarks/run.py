@@ -134,7 +134,7 @@ def _cases(model, records, few: int, many: int, values: ValueSettings):
         few,
         many,
         lambda: reference.values(model, new[:few], contexts, kl, LAYERS[-1], values),
-        lambda: optimise_values(model, new, contexts, kl, LAYERS, values, training).z,
+        lambda: optimise_values(model, [new], [contexts], [kl], LAYERS, values, training).z[0],
         lambda a, b: _row_error(a, b[:few]),
     )
     moments = yield from _covariance(model, records, 40 * many)
@@ -147,7 +147,9 @@ def _cases(model, records, few: int, many: int, values: ValueSettings):
         many,
         many,
         lambda: reference.spread(model, new, z, contexts, weights, moments, LAYERS, 2000.0),
-        lambda: spread(model, new, z, contexts, moments, LAYERS, DeltaSettings(2000.0), reading),
+        lambda: spread(
+            model, [new], z, [contexts], moments, LAYERS, DeltaSettings(2000.0), reading
+        )[0],
         lambda a, b: max(_error(a[n], b[n].matrix()) for n in LAYERS),
     )
     both, labels = true + new, [0] * many + [1] * many
@@ -245,7 +247,7 @@ def _scale(model, records, sizes: tuple[int, ...], shard: int) -> pl.DataFrame:
         start = time.perf_counter()
         for first in range(0, n, shard):
             part = requests[first : first + shard]
-            optimise_values(model, part, contexts, "{} is a", LAYERS, settings, budget)
+            optimise_values(model, [part], [contexts], ["{} is a"], LAYERS, settings, budget)
         seconds = time.perf_counter() - start
         rows.append({"n": n, "seconds": seconds, "peak_mb": round(_peak_mb())})
     frame = pl.DataFrame(rows)

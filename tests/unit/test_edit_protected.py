@@ -32,7 +32,7 @@ from memat.edit.protected_subjects import (
 )
 from memat.edit.solver import solver_names
 from memat.edit.subject_list import read_subject_list
-from memat.edit.update import DeltaSettings, spread_joint
+from memat.edit.update import DeltaSettings
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.model.sentences import EditRequest
 from memat.provenance import Provenance
@@ -42,6 +42,7 @@ from memat.text.blocks import assign_blocks
 from memat.text.facts import read_facts
 from memat.text.gender import LeastPrompts
 from memat.text.two_record import read_two_record
+from one_language import spread_joint
 from oracles import oracle_key, oracle_spread
 from small_models import small_model
 from text_samples import DEMO, facts_of, imported_facts, language, record, untranslated

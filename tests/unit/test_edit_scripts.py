@@ -12,11 +12,12 @@ import optimise_values
 import solve_deltas
 from memat import io
 from memat.edit.storage import read_deltas
-from memat.edit.update import DeltaSettings, spread_joint
+from memat.edit.update import DeltaSettings
 from memat.errors import DamagedFile
 from memat.provenance import Provenance
 from memat.stage import Stage
 from memat.tensors import read_tensors, write_tensors
+from one_language import spread_joint
 from small_models import small_model
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")

@@ -19,12 +19,12 @@ from memat.edit.requests import requests_of_step
 from memat.edit.solver import load_solver, solver_names, stepwise_fault
 from memat.edit.step import LanguageRequests, StepSettings, edit_step
 from memat.edit.storage import edited_by, read_deltas, read_step_keys, summed, write_step
-from memat.edit.update import DeltaSettings, edited, spread
-from memat.edit.values import optimise_values
+from memat.edit.update import DeltaSettings, edited
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.model.budget import token_budget
 from memat.provenance import Provenance
 from memat.text.languages import load_language
+from one_language import optimise_values, spread
 from oracles import oracle_key, oracle_output, oracle_value
 from small_models import small_model
 from workflow.project import REPOSITORY

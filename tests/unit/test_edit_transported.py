@@ -20,9 +20,10 @@ from memat.edit.keys import template_weights
 from memat.edit.protected_subjects import PROTECTED_SCHEMA
 from memat.edit.solver import solver_names
 from memat.edit.transported_keys import key_shifts, with_transported
-from memat.edit.update import DeltaSettings, spread_joint
+from memat.edit.update import DeltaSettings
 from memat.errors import NotEnoughFacts
 from memat.tensors import write_tensors
+from one_language import spread_joint
 from oracles import oracle_spread
 from small_models import small_model
 
@@ -167,4 +168,4 @@ def _by_library(folder, values, shifts, protected, weight):
     settings = DeltaSettings(LAMBDA, protected_weight=weight)
     z = stack_values(values, CASES)
     arguments = (model, requests, z, contexts, moments(model), LAYERS, settings, 64)
-    return spread_joint(*arguments, protected, shifts)
+    return spread_joint(*arguments, protected, shifts=shifts)

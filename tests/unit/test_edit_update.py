@@ -13,14 +13,9 @@ from memat.edit.keys import KeyReader, template_weights
 from memat.edit.linear import solve_keys
 from memat.edit.solver import load_solver, solver_names
 from memat.edit.storage import summed
-from memat.edit.update import (
-    Delta,
-    DeltaSettings,
-    edited,
-    spread,
-    spread_joint,
-)
+from memat.edit.update import Delta, DeltaSettings, edited
 from memat.errors import ConfigError, NonFiniteValue
+from one_language import spread, spread_joint
 from oracles import oracle_key, oracle_output, oracle_spread
 from small_models import NORMED, SHAPES, TEXTS, small_model
 

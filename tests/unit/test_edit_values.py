@@ -11,11 +11,13 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from memat.edit.values import ValueSettings, optimise_joint_values, optimise_values
+from memat.edit.values import ValueSettings
+from memat.edit.values import optimise_values as optimise_joint_values
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.hooks import output_changed
 from memat.model.load import load_model
 from memat.model.sentences import EditRequest, request_sentence
+from one_language import optimise_values
 from oracles import oracle_value
 from small_models import NORMED, SHAPES, TOLERANCE, small_model
 from text_samples import DEMO_FACTS

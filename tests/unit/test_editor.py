@@ -16,8 +16,8 @@ from memat.edit.step import edit_step
 from memat.edit.storage import summed
 from memat.edit.templates import make_templates
 from memat.edit.text_sample import sample_text
-from memat.edit.update import DeltaSettings, add_delta, spread
-from memat.edit.values import ValueSettings, optimise_values
+from memat.edit.update import DeltaSettings, add_delta
+from memat.edit.values import ValueSettings
 from memat.editor import moments
 from memat.editor.deltas import step_settings
 from memat.editor.settings import default_layers
@@ -25,6 +25,7 @@ from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.sentences import EditRequest
 from memat.resource_folders import resource_folder
 from memat.text.languages import load_language
+from one_language import optimise_values, spread
 from small_models import small_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from test_edit_covariance import covariance
 
-from memat.edit.update import DeltaSettings, edited, spread
-from memat.edit.values import ValueSettings, optimise_values
+from memat.edit.update import DeltaSettings, edited
+from memat.edit.values import ValueSettings
 from memat.model.sentences import EditRequest
+from one_language import optimise_values, spread
 from small_models import TEXTS, small_model
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "memit_in_sixty_lines.md"

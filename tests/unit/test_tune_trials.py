@@ -338,14 +338,14 @@ def test_a_candidate_without_numbers_is_told_and_the_search_goes_on(world, monke
     spec, _ = world
     wild = TUNE | {"corrections": TUNE["corrections"] | {"k": []}}
     wild["edit"] = TUNE["edit"] | {"layers": [[0, 1]], "learning_rate": [0.3, 0.7]}
-    whole = bench.optimise_joint_values
+    whole = bench.optimise_values
 
     def diverging(*given):
         if given[5].learning_rate == 0.7:
             raise NonFiniteValue("value of case 1 is not finite")
         return whole(*given)
 
-    monkeypatch.setattr(bench, "optimise_joint_values", diverging)
+    monkeypatch.setattr(bench, "optimise_values", diverging)
     (search,) = search_settings(spec, wild, 4, 16, 1, lambda _searches: None)
     failed = [
         search.candidates[name]["values.learning_rate"]

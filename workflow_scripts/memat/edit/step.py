@@ -13,8 +13,8 @@ import torch
 
 from memat.edit.solver import stepwise_fault
 from memat.edit.storage import summed
-from memat.edit.update import NOTHING, Delta, DeltaSettings, spread_with_keys
-from memat.edit.values import ValueSettings, optimise_joint_values
+from memat.edit.update import NOTHING, Delta, DeltaSettings, spread
+from memat.edit.values import ValueSettings, optimise_values
 from memat.errors import ConfigError
 from memat.model.budget import token_budget
 from memat.model.editable import EditableModel
@@ -83,7 +83,7 @@ def edit_step(
         values = [torch.cat(values, dim=-3)]  # language by language
     share_solve = each if settings.combine == SUM else [by_language]
     found = [
-        spread_with_keys(
+        spread(
             model,
             [part.requests for part in group],
             z,
@@ -104,10 +104,10 @@ def edit_step(
 def _values_of(
     model: EditableModel, group: Sequence[LanguageRequests], settings: StepSettings
 ) -> torch.Tensor:
-    """z as `optimise_joint_values` gives it, for the languages of a group together."""
+    """z as `optimise_values` gives it, for the languages of a group together."""
     requests = [part.requests for part in group]
     found = [
-        optimise_joint_values(
+        optimise_values(
             model,
             [of_language[start : start + settings.together] for of_language in requests],
             [part.contexts for part in group],

@@ -64,7 +64,7 @@ def optimise_taught_values(
     tokens: int,
     examples: Sequence[Example] = (),
 ) -> Values:
-    """z and h₀ at the last token of the questions' subjects, as `optimise_joint_values` of one
+    """z and h₀ at the last token of the questions' subjects, as `optimise_values` of one
     language gives them: (1, n_facts, d_model), with n_layers before that where they are layerwise.
 
     facts: with their targets, in the language that the teacher reads them in. questions: rewrite

@@ -64,66 +64,6 @@ class Delta:
 
 def spread(
     model: EditableModel,
-    requests: Sequence[EditRequest],
-    values: torch.Tensor,
-    contexts: Sequence[str],
-    covariance: Mapping[int, torch.Tensor],
-    layers: Sequence[int],
-    settings: DeltaSettings,
-    token_budget: int,
-    protected: Mapping[int, torch.Tensor] = NOTHING,
-) -> dict[int, Delta]:
-    """Deltas of all edit layers, bottom up; the model is left as it came.
-
-    values: z, (n_facts, d_model). With residual R = z − (output of the value layer, as
-    edited so far, where the solver wants z), each layer gets the solver's share of R, through
-    its keys: for MEMIT, layer i of L gets R/(L−i). Layerwise values are (n_layers, n_facts,
-    d_model): each layer gets all of z − (output of its own projection, as edited so far).
-    protected: K₀ of each edit layer, (n_subjects, d_ff) (`memat.edit.protected_keys`).
-    Raises NonFiniteValue(layer, case id).
-    """
-    return spread_joint(
-        model, [requests], values, [contexts], covariance, layers, settings, token_budget, protected
-    )
-
-
-def spread_joint(
-    model: EditableModel,
-    requests_by_language: Sequence[Sequence[EditRequest]],
-    values: torch.Tensor,
-    contexts_by_language: Sequence[Sequence[str]],
-    covariance: Mapping[int, torch.Tensor],
-    layers: Sequence[int],
-    settings: DeltaSettings,
-    token_budget: int,
-    protected: Mapping[int, torch.Tensor] = NOTHING,
-    shifts: Mapping[int, torch.Tensor] = NOTHING,
-) -> dict[int, Delta]:
-    """`spread` for one or more languages: each fact has a key and a residual in every one.
-
-    values: z, (n_languages, n_facts, d_model) or (n_facts, d_model), with n_layers before that
-    where they are layerwise. The factors of the
-    deltas have n_languages · n_facts rows, language by language.
-    shifts: of transported keys, {layer: (n_targets, d_ff)} (`memat.edit.transported_keys`); the
-    factors then have as many rows again for each of these languages.
-    Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
-    """
-    return spread_with_keys(
-        model,
-        requests_by_language,
-        values,
-        contexts_by_language,
-        covariance,
-        layers,
-        settings,
-        token_budget,
-        protected,
-        shifts=shifts,
-    )[0]
-
-
-def spread_with_keys(
-    model: EditableModel,
     requests_by_language: Sequence[Sequence[EditRequest]],
     values: torch.Tensor,
     contexts_by_language: Sequence[Sequence[str]],
@@ -135,13 +75,23 @@ def spread_with_keys(
     earlier: Mapping[int, torch.Tensor] = NOTHING,
     shifts: Mapping[int, torch.Tensor] = NOTHING,
 ) -> tuple[dict[int, Delta], dict[int, torch.Tensor]]:
-    """`spread_joint` on a model that carries earlier edits, and the keys K of its own facts.
+    """Deltas of all edit layers, bottom up, and the facts' keys K; the model is left as it came.
 
-    earlier: K_p of each edit layer, (n_earlier, d_ff): keys of the facts of earlier edits, whose
-    outputs the solver is to leave alone (its `solve_after`). The keys returned, as rows language
-    by language, float32 and without transported ones, are those that the facts have with this
-    edit in place: the key of a layer is read when the layers below it are written (with `frozen`
-    residuals: those that they had before).
+    values: z, (n_languages, n_facts, d_model), the first dimension left out of one language. With
+    residual R = z − (output of the value layer, as edited so far, where the solver wants z), each
+    layer gets the solver's share of R, through its keys: for MEMIT, layer i of L gets R/(L−i).
+    Layerwise values have n_layers before that: each layer gets all of z − (output of its own
+    projection, as edited so far). The factors of a delta have n_languages · n_facts rows, language
+    by language.
+    protected: K₀ of each edit layer, (n_subjects, d_ff) (`memat.edit.protected_keys`).
+    earlier: K_p of each edit layer, (n_earlier, d_ff): keys of the facts of edits that the model
+    carries, whose outputs the solver is to leave alone (its `solve_after`).
+    shifts: of transported keys, {layer: (n_targets, d_ff)} (`memat.edit.transported_keys`); the
+    factors then have as many rows again for each of these languages.
+    The keys returned, {layer: (n_languages · n_facts, d_ff) float32}, without transported ones, are
+    those that the facts have with this edit in place: the key of a layer is read when the layers
+    below it are written (with `frozen` residuals: those that they had before).
+    Raises NonFiniteValue(layer, case id), ConfigError (unlike numbers of templates).
     """
     requests = [request for of_language in requests_by_language for request in of_language]
     wanted = values.double().reshape(-1, len(requests), model.d_model)  # by target module

@@ -61,31 +61,6 @@ def no_values(n_languages: int, d_model: int, steps: int) -> Values:
 
 def optimise_values(
     model: EditableModel,
-    requests: Sequence[EditRequest],
-    contexts: Sequence[str],
-    kl_prompt: str,
-    layers: Sequence[int],
-    settings: ValueSettings,
-    token_budget: int,
-    solver: str = DEFAULT,
-) -> Values:
-    """Optimise δ of every fact and return z = h₀ + δ at the value layer, the last of `layers`.
-
-    Layerwise there is a δ in each layer, on the output u of its MLP projection; z of a layer is
-    that output with all δ in place, and u under the plain template takes the place of h₀.
-    contexts: templates with `{}` for the prompt; the first must be the plain "{}", whose row
-    gives h₀. kl_prompt: "{} is a" in the language of the requests. solver: at whose hook points
-    (`memat.edit.solvers`) δ is added; of several, what is returned is of the target module.
-    Raises NonFiniteValue(case id), ConfigError (value layer is the model's last, spread).
-    """
-    found = optimise_joint_values(
-        model, [requests], [contexts], [kl_prompt], layers, settings, token_budget, solver
-    )
-    return Values(found.z[..., 0, :, :], found.initial[..., 0, :, :], found.losses)
-
-
-def optimise_joint_values(
-    model: EditableModel,
     requests_by_language: Sequence[Sequence[EditRequest]],
     contexts_by_language: Sequence[Sequence[str]],
     kl_prompts: Sequence[str],
@@ -94,12 +69,19 @@ def optimise_joint_values(
     token_budget: int,
     solver: str = DEFAULT,
 ) -> Values:
-    """One δ per fact for its prompts in all languages (the paper's appendix H).
+    """Optimise δ of every fact and return z = h₀ + δ at the value layer, the last of `layers`.
 
-    The same facts in the same order in every language. NLL is averaged over all templates, KL over
-    languages; ‖h₀‖ in clamp and weight decay is the mean over languages. Returns z = h₀(language)
-    + δ and h₀, (n_languages, n_facts, d_model), or those of every layer, with n_layers before that.
-    Raises NonFiniteValue(case id), ConfigError (value layer, facts, solver of one language, spread).
+    The same facts in the same order in every language: a fact has one δ for its prompts in all of
+    them (the paper's appendix H). NLL is averaged over all templates, KL over languages; ‖h₀‖ in
+    clamp and weight decay is the mean over languages. z and h₀ are (n_languages, n_facts, d_model).
+    Layerwise there is a δ in each layer, on the output u of its MLP projection; z of a layer is
+    that output with all δ in place, and u under the plain template takes the place of h₀: n_layers
+    come first in their shape.
+    contexts: templates with `{}` for the prompt; the first must be the plain "{}", whose row
+    gives h₀. kl_prompts: "{} is a" in each language. solver: at whose hook points
+    (`memat.edit.solvers`) δ is added; of several, what is returned is of the target module.
+    Raises NonFiniteValue(case id), ConfigError (value layer is the model's last, facts, solver of
+    one language, spread).
     """
     _check_task(model, requests_by_language, layers[-1], solver)
     points = hook_points_of(model, layers, solver, settings.spread)
@@ -120,7 +102,7 @@ def optimise_joint_values(
 def optimise_on_rows(
     model, requests, rows, wanted, layers, settings: ValueSettings, token_budget: int, solver: str
 ) -> Values:
-    """As `optimise_joint_values` of one language, from KL terms alone: KL(now ‖ reference) by row.
+    """As `optimise_values` of one language, from KL terms alone: KL(now ‖ reference) by row.
 
     rows: without targets; `request` numbers references, and a fact's plain row has the fact's.
     wanted: the first references, (n, vocabulary) log-probabilities; others are the model's own.

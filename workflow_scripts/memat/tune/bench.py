@@ -21,9 +21,9 @@ from memat.edit.update import (
     Delta,
     DeltaSettings,
     edited,
-    spread_joint,
+    spread,
 )
-from memat.edit.values import ValueSettings, optimise_joint_values
+from memat.edit.values import ValueSettings, optimise_values
 from memat.evaluate.asked import scored_rows
 from memat.evaluate.distracted import prompts_of_types
 from memat.evaluate.fact_metrics import fact_metrics
@@ -114,25 +114,25 @@ def find_values(bench: Bench, settings: Settings, language: str, n_facts: int) -
 
     Raises NonFiniteValue(case id).
     """
-    spread = bench.fixed.spread
-    path = bench.folder / "values" / f"{values_id(settings, spread, language)}.safetensors"
+    way = bench.fixed.spread
+    path = bench.folder / "values" / f"{values_id(settings, way, language)}.safetensors"
     (requests,) = _requests(bench, language, n_facts)
     known = read_tensors(path)[0] if path.exists() else None
     cases = known["case_ids"].tolist() if known else []
     missing = [request for request in requests if request.case_id not in cases]
     if missing:
-        found = optimise_joint_values(
+        found = optimise_values(
             bench.model,
             [missing],
             [bench.templates[language]],
             [bench.kl_prompts[language]],
-            value_layers(settings, spread),
+            value_layers(settings, way),
             ValueSettings(
                 **bench.fixed.values,
                 learning_rate=settings["values.learning_rate"],
                 clamp=settings["values.clamp"],
                 steps=settings["values.steps"],
-                spread=spread,
+                spread=way,
             ),
             bench.budget(gradients=True),
         )
@@ -153,7 +153,7 @@ def solve_edit(bench: Bench, settings: Settings, language: str, n_facts: int) ->
     Raises NonFiniteValue(layer, case id).
     """
     layers = settings["edit.layers"]
-    return spread_joint(
+    deltas, _keys = spread(
         bench.model,
         _requests(bench, language, n_facts),
         find_values(bench, settings, language, n_facts),
@@ -170,6 +170,7 @@ def solve_edit(bench: Bench, settings: Settings, language: str, n_facts: int) ->
         bench.budget(gradients=False),
         bench.protected_keys(settings),
     )
+    return deltas
 
 
 def measure_edit(
