@@ -1,5 +1,6 @@
-"""Reading a YAML file that a person wrote."""
+"""Reading a YAML or JSON file that a person or another program wrote."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -18,3 +19,19 @@ def read_yaml(path: str | Path, kind: type[MematError]) -> object:
     # YAML reads dates and numbers with Python's own types, which refuse 2020-13-45
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise kind(f"{path}: is not readable YAML ({error})") from error
+
+
+def read_json(path: str | Path, kind: type[MematError]) -> object:
+    """Content of a JSON file. Raises `kind`(path)."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise kind(f"{path}: is not readable JSON ({error})") from error
+
+
+def read_json_object(path: str | Path, kind: type[MematError]) -> dict:
+    """A JSON object. Raises `kind`(path)."""
+    content = read_json(path, kind)
+    if not isinstance(content, dict):
+        raise kind(f"{path}: must hold a JSON object")
+    return content

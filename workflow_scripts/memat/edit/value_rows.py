@@ -81,8 +81,7 @@ def value_batches(
 ) -> list[ValueBatch]:
     """All rows of all languages, run once up to what a δ changes."""
     rows = _rows(model, requests_by_language, contexts_by_language, kl_prompts)
-    batches = prepare_suffixes(model, [row.tokens for row in rows], first_layer, token_budget)
-    return [_batch(batch, [rows[n] for n in batch.rows.tolist()]) for batch in batches]
+    return row_batches(model, rows, first_layer, token_budget)
 
 
 def without_finished(batches: Sequence[ValueBatch], active: torch.Tensor) -> list[ValueBatch]:

@@ -22,6 +22,7 @@ from memat.errors import ConfigError, DamagedFile, UnsupportedArchitecture
 from memat.model.editable import EditableModel
 from memat.provenance import Provenance
 from memat.tensors import raw_bytes
+from memat.yaml_files import read_json_object
 
 CONFIG, WEIGHTS, ABOUT = "adapter_config.json", "adapter_model.safetensors", "memat.json"
 PREFIX = "base_model.model."
@@ -106,7 +107,7 @@ def read_adapter(model: EditableModel, folder: str | Path) -> Carried:
     Raises DamagedFile(file), UnsupportedArchitecture (another kind of adapter, or module).
     """
     folder = Path(folder)
-    config = read_json_file(folder / CONFIG)
+    config = read_json_object(folder / CONFIG, DamagedFile)
     _check_kind(folder, config)
     tensors = _read_weights(folder / WEIGHTS)
     deltas, biases = {}, {}
@@ -128,17 +129,6 @@ def read_adapter(model: EditableModel, folder: str | Path) -> Carried:
             f" edits in a '{model.text_config.model_type}' model of {model.n_layers} layers"
         )
     return Carried(deltas, biases)
-
-
-def read_json_file(path: Path) -> dict:
-    """A JSON object. Raises DamagedFile(path)."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedFile(f"{path}: is no readable JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise DamagedFile(f"{path}: must hold a JSON object")
-    return content
 
 
 def _mlp(model: EditableModel, layer: int) -> str:

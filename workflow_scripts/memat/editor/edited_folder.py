@@ -21,16 +21,16 @@ from memat.editor.adapter import (
     matrix_checksum,
     matrix_checksums,
     read_adapter,
-    read_json_file,
 )
 from memat.editor.layers import EditedWeights
 from memat.editor.target_folder import require_own_folder
-from memat.errors import ConfigError, ModelError
+from memat.errors import ConfigError, DamagedFile, ModelError
 from memat.evaluate.export import export_model
 from memat.io import atomic_path
 from memat.model.editable import EditableModel
 from memat.model.load import load_with_all
 from memat.suggest import allowed_values
+from memat.yaml_files import read_json_object
 
 log = logging.getLogger("memat")
 KEPT, ORIGINALS, ADAPTERS, ORDER = "memat", "originals.safetensors", "adapters", "order.json"
@@ -73,7 +73,7 @@ def carried_adapters(model_folder: Path) -> dict[str, Path]:
     order = model_folder / KEPT / ORDER
     if not order.is_file():
         return {}
-    names = read_json_file(order)["adapters"]
+    names = read_json_object(order, DamagedFile)["adapters"]
     return {name: model_folder / KEPT / ADAPTERS / name for name in names}
 
 
@@ -88,7 +88,7 @@ def shown(folder: Path) -> str:
         parts = [f"{name}\n{_adapter_shown(path, came)}" for name, path in adapters.items()]
         return "In the weights, in this order:\n\n" + "\n\n".join(parts)
     if (folder / ABOUT).is_file():
-        return _about_shown(read_json_file(folder / ABOUT))
+        return _about_shown(read_json_object(folder / ABOUT, DamagedFile))
     raise ModelError(f"{folder}: is no adapter of memat, and no model folder that memat has edited")
 
 
@@ -120,18 +120,18 @@ def _rewrite(
 def _made_on(adapter: Path) -> dict[str, str]:
     """Checksums of the projections that an adapter was made on, by layer; none of PEFT's own."""
     about = adapter / ABOUT
-    made_on = read_json_file(about).get("made_on", {}) if about.is_file() else {}
+    made_on = read_json_object(about, DamagedFile).get("made_on", {}) if about.is_file() else {}
     return made_on.get("checksums", {})
 
 
 def _base(adapter: Path) -> str:
-    return str(read_json_file(adapter / CONFIG).get("base_model_name_or_path"))
+    return str(read_json_object(adapter / CONFIG, DamagedFile).get("base_model_name_or_path"))
 
 
 def _require_as_written(model: EditableModel, folder: Path) -> None:
     """Raise ModelError if the weights that a folder's adapters changed were changed since."""
     order = folder / KEPT / ORDER
-    written = read_json_file(order).get("weights", {}) if order.is_file() else {}
+    written = read_json_object(order, DamagedFile).get("weights", {}) if order.is_file() else {}
     found = matrix_checksums(model, map(int, written))
     if changed := [layer for layer in written if found.get(layer) != written[layer]]:
         raise ModelError(
@@ -163,7 +163,7 @@ def _keep(
 
 def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
     """came: checksums of the originals of the model that carries it, by name; None: it lies alone."""
-    config, lines, made_on = read_json_file(folder / CONFIG), [], _made_on(folder)
+    config, lines, made_on = read_json_object(folder / CONFIG, DamagedFile), [], _made_on(folder)
     modules = config.get("target_modules") or []
     lines.append(f"  base model   {_base(folder)}")
     if made_on:
@@ -177,7 +177,7 @@ def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
     lines.append(f"  size         {size / 1e6:.2f} MB, rank {config.get('r')} at most")
     lines.append(f"  modules      {', '.join(modules)}")
     if (folder / ABOUT).is_file():
-        lines.append(_about_shown(read_json_file(folder / ABOUT)))
+        lines.append(_about_shown(read_json_object(folder / ABOUT, DamagedFile)))
     return "\n".join(lines)
 
 

@@ -170,11 +170,10 @@ def _matrix(projection: nn.Module, architecture: Architecture) -> torch.Tensor:
 def _block_tuple_size(network: nn.Module, blocks: nn.ModuleList) -> int:
     """Whether blocks give tensors or tuples differs between types and library versions: look."""
     seen = []
-    handle = blocks[0].register_forward_hook(lambda _m, _a, output: seen.append(output))
     token = torch.zeros(1, 1, dtype=torch.long, device=network.device)
-    try:
-        with stopping_after(blocks[0]):
-            network.base_model(input_ids=token)
-    finally:
-        handle.remove()
+    with (
+        blocks[0].register_forward_hook(lambda _m, _a, output: seen.append(output)),
+        stopping_after(blocks[0]),
+    ):
+        network.base_model(input_ids=token)
     return len(seen[0]) if isinstance(seen[0], tuple) else 0

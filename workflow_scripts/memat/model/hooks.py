@@ -1,10 +1,11 @@
 """Looking into a running model, skipping what is known, and stopping when enough is known.
 
-All are context managers that leave the model as they found it, also after an error.
+All are context managers that leave the model as they found it, also after an error (a hook of
+torch takes itself off).
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import torch
 from torch import nn
@@ -19,53 +20,37 @@ def hidden_of(output) -> torch.Tensor:
     return output[0] if isinstance(output, tuple) else output
 
 
-@contextmanager
-def inputs_seen(module: nn.Module, see: Callable[[torch.Tensor], None]) -> Iterator[None]:
+def inputs_seen(
+    module: nn.Module, see: Callable[[torch.Tensor], None]
+) -> AbstractContextManager[object]:
     """Call `see` with the first input of a module at every forward pass."""
-    handle = module.register_forward_pre_hook(lambda _module, args: see(args[0]))
-    try:
-        yield
-    finally:
-        handle.remove()
+    return module.register_forward_pre_hook(lambda _module, args: see(args[0]))
 
 
-@contextmanager
-def outputs_seen(module: nn.Module, see: Callable[[torch.Tensor], None]) -> Iterator[None]:
+def outputs_seen(
+    module: nn.Module, see: Callable[[torch.Tensor], None]
+) -> AbstractContextManager[object]:
     """Call `see` with the (first) output of a module at every forward pass."""
-    handle = module.register_forward_hook(lambda _module, _args, output: see(hidden_of(output)))
-    try:
-        yield
-    finally:
-        handle.remove()
+    return module.register_forward_hook(lambda _module, _args, output: see(hidden_of(output)))
 
 
-@contextmanager
 def input_changed(
     module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
-) -> Iterator[None]:
+) -> AbstractContextManager[object]:
     """Replace the first input of a module by `change(input)` at every forward pass."""
-    handle = module.register_forward_pre_hook(lambda _module, args: (change(args[0]), *args[1:]))
-    try:
-        yield
-    finally:
-        handle.remove()
+    return module.register_forward_pre_hook(lambda _module, args: (change(args[0]), *args[1:]))
 
 
-@contextmanager
 def output_changed(
     module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
-) -> Iterator[None]:
+) -> AbstractContextManager[object]:
     """Replace the (first) output of a module by `change(output)` at every forward pass."""
 
     def hook(_module, _args, output):
         changed = change(hidden_of(output))
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
-    handle = module.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
+    return module.register_forward_hook(hook)
 
 
 @contextmanager
@@ -74,33 +59,19 @@ def stopping_after(module: nn.Module) -> Iterator[None]:
 
     The module's own hooks registered before this one still run first.
     """
-
-    def stop(_module, _args, _output):
-        raise _Enough
-
-    handle = module.register_forward_hook(stop)
-    try:
+    with suppress(_Enough), module.register_forward_hook(_stop):
         yield
-    except _Enough:
-        pass
-    finally:
-        handle.remove()
 
 
 @contextmanager
 def stopping_before(module: nn.Module) -> Iterator[None]:
     """End the forward pass when `module` is reached; hooks registered earlier saw its input."""
-
-    def stop(_module, _args):
-        raise _Enough
-
-    handle = module.register_forward_pre_hook(stop)
-    try:
+    with suppress(_Enough), module.register_forward_pre_hook(_stop):
         yield
-    except _Enough:
-        pass
-    finally:
-        handle.remove()
+
+
+def _stop(*_given: object) -> None:
+    raise _Enough
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The one loader: a prepared model folder, by its manifest, as an `EditableModel`."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -96,12 +95,3 @@ def require_all_weights(folder: str | Path, loading: dict) -> None:
         raise ModelError(
             f"{folder}: its files lack {len(missing)} weights of the model, the first: {missing[0]}"
         )
-
-
-def read_model_config(folder: str | Path) -> dict:
-    """The `config.json` of a model folder as a dict. Raises ModelError(path)."""
-    path = Path(folder) / "config.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable model config ({error})") from error

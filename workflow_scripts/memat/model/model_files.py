@@ -1,6 +1,5 @@
 """The files of a model folder, tried before a manifest vouches for them."""
 
-import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -8,6 +7,7 @@ from transformers import AutoTokenizer
 
 from memat.errors import ModelError
 from memat.model.tokenizer_fault import tokenizer_fault
+from memat.yaml_files import read_json, read_json_object
 
 
 def check_model_files(folder: Path, words: int | None) -> None:
@@ -22,7 +22,7 @@ def check_model_files(folder: Path, words: int | None) -> None:
             if tensor not in held.get(name, ()):
                 raise ModelError(f"{folder / name}: has no tensor {tensor}, which {index} lists")
     for path in sorted(folder.glob("*.json")):
-        _json(path)
+        read_json(path, ModelError)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
@@ -49,15 +49,7 @@ def _tensor_names(path: Path) -> list[str]:
 
 
 def _weight_map(index: Path) -> dict:
-    content = _json(index)
-    names = content.get("weight_map") if isinstance(content, dict) else None
+    names = read_json_object(index, ModelError).get("weight_map")
     if not isinstance(names, dict):
         raise ModelError(f"{index}: has no weight_map")
     return names
-
-
-def _json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: is not readable JSON ({error})") from error

@@ -25,9 +25,10 @@ from memat.errors import ModelError
 from memat.hub import hub_snapshot
 from memat.io import atomic_folder, sha256_of
 from memat.model.architecture import architecture_of
-from memat.model.load import read_model_config, require_all_weights
+from memat.model.load import require_all_weights
 from memat.model.model_files import check_model_files
 from memat.model.spec import license_in_words
+from memat.yaml_files import read_json_object
 
 log = logging.getLogger("memat")
 
@@ -53,7 +54,7 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
         _from_hub(spec, folder, lock)
     else:
         raise ModelError(f"model kind '{kind}' is unknown; allowed: hub, local, wheel")
-    config = read_model_config(folder)
+    config = read_json_object(folder / "config.json", ModelError)
     architecture_of(config)
     text_config = config.get("text_config") or config
     check_model_files(folder, text_config.get("vocab_size"))
@@ -161,7 +162,7 @@ def _from_hub(spec: dict, folder: Path, lock: Path) -> None:
 
 
 def _native_config(snapshot: Path, spec: dict) -> None:
-    found = read_model_config(snapshot).get("model_type")
+    found = read_json_object(snapshot / "config.json", ModelError).get("model_type")
     expected = spec["architecture"]["model_type"]
     if found != expected:
         raise ModelError(

@@ -12,7 +12,6 @@ A spec is a file resources/models/<name>.yaml of one of three kinds:
     license, license_url: the name of the model's license, and where it is to be read
 """
 
-import json
 from dataclasses import dataclass
 from os.path import isfile
 from pathlib import Path
@@ -21,7 +20,7 @@ from memat.commits import commit_fault
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.model.architecture import Architecture, ModelShape, architecture_of
 from memat.suggest import allowed_values, shown
-from memat.yaml_files import read_yaml
+from memat.yaml_files import read_json_object, read_yaml
 
 _REQUIRED = {
     "hub": ("repo", "revision", "architecture"),
@@ -167,10 +166,4 @@ def _architecture_facts(path: Path, content: dict) -> tuple[str, dict]:
     config = Path(content["path"]) / "config.json"
     if not isfile(config):
         raise ModelError(f"{path}: path: no model there ({shown(config)} does not exist)")
-    try:
-        facts = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{config}: is not readable JSON ({error})") from error
-    if not isinstance(facts, dict):
-        raise ModelError(f"{config}: must be an object")
-    return str(config), facts
+    return str(config), read_json_object(config, ModelError)
