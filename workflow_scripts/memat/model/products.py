@@ -36,21 +36,26 @@ def product(
 
 
 class _Product(torch.autograd.Function):
-    """Keeps nothing but the weights for the way back: oneDNN's own keeps a copy of every x."""
+    """Keeps nothing but the weights for the way back."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None):
         ctx.save_for_backward(weight)
-        return nn.functional.linear(x.to_mkldnn(), weight, bias).to_dense()
+        return _onednn_linear(x, weight, bias)
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor):
         (weight,) = ctx.saved_tensors
         if torch.is_grad_enabled():  # a gradient of this gradient is asked for
             return gradient @ weight, None, None
-        size = (*gradient.shape[:-1], weight.shape[1])
-        backward = torch.ops.aten.mkldnn_linear_backward_input
-        return backward(size, gradient.to_mkldnn(), weight).to_dense(), None, None
+        return _onednn_linear(gradient, weight.T, None), None, None
+
+
+def _onednn_linear(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """On ordinary tensors: the public way, `x.to_mkldnn()`, copies x and the result."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
 def _serves(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
