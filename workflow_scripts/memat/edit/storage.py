@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from memat.edit.covariance import ExactSum, KeyMoments
+from memat.edit.covariance import KeyMoments
 from memat.edit.update import Delta, edited
 from memat.edit.values import Values
 from memat.errors import DamagedFile
@@ -14,18 +14,10 @@ from memat.model.editable import EditableModel
 from memat.provenance import Provenance
 from memat.tensors import open_tensors, read_tensors, write_tensors
 
-PARTS = ("total", "rest")
-
 
 def write_moments(path: str, moments: KeyMoments, provenance: Provenance) -> None:
-    """Two matrices per edit layer: `layer.<n>.total` and `layer.<n>.rest`."""
-    tensors = {
-        f"layer.{n}.{part}": getattr(found, part)
-        for n, found in moments.sums.items()
-        for part in PARTS
-    }
-    layers = sorted(moments.sums)
-    write_tensors(path, tensors, provenance, layers=layers, tokens=moments.tokens)
+    """A float64 matrix per edit layer: `layer.<n>`."""
+    write_layers(path, moments.sums, provenance, layers=sorted(moments.sums), tokens=moments.tokens)
 
 
 class StoredSums(Mapping):
@@ -34,8 +26,8 @@ class StoredSums(Mapping):
     def __init__(self, path: str):
         self._file, self.notes = open_tensors(path)
 
-    def __getitem__(self, layer: int) -> ExactSum:
-        return ExactSum(*(self._file.get_tensor(f"layer.{layer}.{part}") for part in PARTS))
+    def __getitem__(self, layer: int) -> torch.Tensor:
+        return self._file.get_tensor(f"layer.{layer}")
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.notes["layers"])

@@ -60,7 +60,7 @@ class Covariance(Section):
     """sequences at a time"""
     shard_tokens: Count = 100000
     """token vectors per job, at least batch_size · sequence_length; each job leaves
-    12 bytes · (MLP width)² a layer on disk"""
+    8 bytes · (MLP width)² a layer on disk"""
     protected_subjects: ProtectedSubjects = ProtectedSubjects()
 
     def faults(self) -> Iterator[tuple[str, str]]:
