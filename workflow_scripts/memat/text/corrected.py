@@ -5,7 +5,7 @@ corrected form follows into the prompts that nobody corrected, and none is lost 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -15,9 +15,14 @@ from memat.text.gender import LeastPrompts, agree_fact
 from memat.text.languages import Language
 from memat.text.prompts import Prompt
 from memat.text.protect import join_name
-from memat.text.reformed import Article, article_change, with_subject, with_target
 from memat.text.rejections import Rejection
-from memat.text.repaired import RepairedPrompt
+from memat.text.repaired import (
+    Article,
+    RepairedPrompt,
+    article_change,
+    with_subject,
+    with_target,
+)
 from memat.text.reviewed import Correction, Reviewed
 from memat.text.sentences import starts_sentence
 from memat.text.spans import occurrences
@@ -241,7 +246,7 @@ def _agreed(
     fact: dict, rows: Iterable[RepairedPrompt], language: Language, least: LeastPrompts
 ) -> tuple[set[str], list[Rejection]]:
     """Ids of the prompts that the next stage would keep, and its rejections."""
-    rows = [asdict(row) for row in rows]
+    rows = list(map(vars, rows))
     if not rows:
         return set(), []
     kept, lost = agree_fact(rows, language, least.of(fact), fact["target_true"] is not None)

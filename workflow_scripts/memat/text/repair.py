@@ -6,7 +6,7 @@ sentences in which the alignment slips. What cannot be repaired is a row with a 
 """
 
 from collections import Counter, defaultdict
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain
 
 import polars as pl
@@ -63,8 +63,7 @@ def repair_facts(
         kept, lost = _with_rewrites(kept, lost)
         repaired += kept
         rejections += lost
-    rows = [asdict(prompt) for prompt in repaired]
-    return pl.DataFrame(rows, schema=REPAIRED_SCHEMA), rejected_table(rejections)
+    return pl.DataFrame(repaired, schema=REPAIRED_SCHEMA), rejected_table(rejections)
 
 
 def _repair_fact(
