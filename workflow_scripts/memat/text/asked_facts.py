@@ -36,11 +36,7 @@ class AskedFact:
         """A row of `memat.text.facts.FACT_SCHEMA`, none for a fact that cannot be edited, and
         what is rejected of it."""
         placed = place_subject(self.prompt, self.subject)
-        reason = placed.reason
-        if self.target_new is None:
-            reason = "no_new_target"
-        elif self.target_new == self.target_true:
-            reason = "new_target_is_true"
+        reason = self._fault() or placed.reason
         if reason:
             return None, [Rejection(self.case_id, READING, FACT, reason, detail=self.prompt)]
         unanswered = []
@@ -65,6 +61,12 @@ class AskedFact:
             row[f"{prompt_type}_prompts"] = [prompt for prompt, _ in known]
             row[f"{prompt_type}_answers"] = [answer for _, answer in known]
         return row, unanswered
+
+    def _fault(self) -> str | None:
+        """The reason code of a fact that says nothing new."""
+        if self.target_new is None:
+            return "no_new_target"
+        return "new_target_is_true" if self.target_new == self.target_true else None
 
 
 def with_known_answers(listed: list[Answered]) -> list[Answered]:

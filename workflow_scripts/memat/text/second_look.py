@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from memat.text.engine import Engine, back_engine
+from memat.text.engine import Engine
 from memat.text.languages import Language
 from memat.text.prompts import Prompt
 from memat.text.protect import join_name
@@ -32,7 +32,7 @@ def add_second_look(
     words = _subjects_as_words({p.subject for p, _ in pairs}, engine, source_language)
     for prompt, row in pairs:
         row["subject_as_word"] = words.get(prompt.subject)
-    back = back_engine(engine)
+    back = engine.back() if hasattr(engine, "back") else None
     if back is None or not target_language.stand_ins:
         return
     stand_in = target_language.stand_ins[0]

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from tqdm import tqdm
-
 from memat.errors import TranslationError
 from memat.study.section import Count, OptionalText, Section, hub_faults
-from memat.text.engine import Translation, checked
+from memat.text.engine import Translation, in_batches
 from memat.text.hub import model_folder
 
 LONGEST = 512  # tokens of one translation
@@ -45,11 +43,7 @@ class TransformersEngine:
     whole_sources = False
 
     def __init__(
-        self,
-        model: str,
-        beam_size: int = 5,
-        batch_size: int = 64,
-        device: str = "cpu",
+        self, model: str, beam_size: int = 5, batch_size: int = 64, device: str = "cpu"
     ) -> None:
         import torch
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
@@ -66,15 +60,7 @@ class TransformersEngine:
         self.beam_size, self.batch_size = beam_size, batch_size
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
-        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        translations: dict[int, Translation] = {}
-        with tqdm(total=len(sentences), desc=self.name, unit="sentence") as progress:
-            for start in range(0, len(order), self.batch_size):
-                batch = order[start : start + self.batch_size]
-                texts = [" ".join(sentences[i].split()) for i in batch]
-                translations |= dict(zip(batch, self._translate_batch(texts), strict=True))
-                progress.update(len(batch))
-        return checked(self.name, sentences, [translations[i] for i in sorted(translations)])
+        return in_batches(self.name, sentences, self.batch_size, self._translate_batch)
 
     def _translate_batch(self, texts: list[str]) -> list[Translation]:
         import torch
