@@ -1,6 +1,5 @@
 """Which words of a sentence correspond to which of its translation (simalign)."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from memat.model.manifest import model_folder as prepared_folder
 from memat.text.embeddings import WordVectors
 from memat.text.hub import model_folder
 from memat.text.prompts import Prompt
+from memat.text.spans import occurrences
 from memat.text.translate import translated
 from memat.text.words import words_of
 
@@ -38,7 +38,6 @@ class Aligner:
         layer: int,
         method: str = "itermax",
         batch_size: int = 32,
-        device: str = "cpu",
         revision: str | None = None,
         causal: bool = False,
     ) -> None:
@@ -48,7 +47,7 @@ class Aligner:
                 model=str(model_folder(str(model), revision, "align.model")),
                 token_type="word",
                 matching_methods=METHODS[method],
-                device=device,
+                device="cpu",
                 layer=layer,
             )
         except (OSError, ValueError) as error:
@@ -136,8 +135,8 @@ def _words_with_subject(prompt: Prompt, row: dict, text: str) -> tuple[list[str]
 
 def _around(text: str, name: str) -> tuple[str, str] | None:
     """What stands before and after the only occurrence of a name."""
-    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if name else []
-    return (text[: places[0].start()], text[places[0].end() :]) if len(places) == 1 else None
+    places = occurrences(text, name)
+    return (text[: places[0]], text[places[0] + len(name) :]) if len(places) == 1 else None
 
 
 def _alignment_row(

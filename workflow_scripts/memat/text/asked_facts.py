@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from memat.progress import with_progress
-from memat.text.losses import FACT
 from memat.text.placed import place_subject
 from memat.text.questions import MARKS, as_question, asked
 from memat.text.records import Where, load_records
-from memat.text.rejections import READING, Rejection
+from memat.text.rejections import FACT, READING, Rejection
 
 Answered = tuple[str, str | None]  # a prompt and its answer
 
@@ -119,10 +118,7 @@ def prompts_with_answers(
             places[1], f"must be a list as long as {keys[0]}'s {len(prompts)}, found {found}"
         )
     return [
-        (
-            where.text(prompt, f"{places[0]}[{i}]"),
-            first_text(where, answer, f"{places[1]}[{i}]"),
-        )
+        (where.text(prompt, f"{places[0]}[{i}]"), first_text(where, answer, f"{places[1]}[{i}]"))
         for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True))
     ]
 
@@ -158,10 +154,7 @@ def zsre_fact(where: Where, record: dict, template: str, within: str = "") -> As
         for key in ("loc_ans", "alt", "answers")
     )
     portability = prompts_with_answers(
-        where,
-        record.get("portability"),
-        f"{within}portability",
-        ("New Question", "New Answer"),
+        where, record.get("portability"), f"{within}portability", ("New Question", "New Answer")
     )
     return AskedFact(
         where.case_id,

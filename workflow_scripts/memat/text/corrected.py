@@ -15,13 +15,7 @@ from memat.text.languages import Language
 from memat.text.prompts import Prompt
 from memat.text.protect import join_name
 from memat.text.rejections import Rejection
-from memat.text.repaired import (
-    Article,
-    RepairedPrompt,
-    article_change,
-    with_subject,
-    with_target,
-)
+from memat.text.repaired import Article, RepairedPrompt, article_change, with_subject, with_target
 from memat.text.reviewed import Correction, Reviewed
 from memat.text.sentences import starts_sentence
 from memat.text.spans import occurrences
@@ -56,8 +50,8 @@ def correct_fact(
 ) -> tuple[list[RepairedPrompt], list[Rejection]]:
     """The machine's prompts of a fact, kept and lost, with its corrections applied.
 
-    translations: rows of the table by prompt_id. Corrections that say what the machine says change nothing. Raises CorrectionsFileError
-    where two of them contradict each other.
+    translations: rows of the table by prompt_id. Corrections that say what the machine says change
+    nothing. Raises CorrectionsFileError where two of them contradict each other.
     """
     machine = {row.prompt_id: row for row in kept}
     changed = {
@@ -123,10 +117,8 @@ def _changes(
                 raise _contradiction(reviewed, first, correction, "subject")
         if asked[key].has_own_answer:
             continue  # its form is that of no other prompt
-        known = [row.target for row in machine.values() if row.role == role]
-        if key in machine:
-            known = [machine[key].target]
-        if correction.target not in known:
+        rows = [machine[key]] if key in machine else machine.values()
+        if correction.target not in [row.target for row in rows if row.role == role]:
             first = targets.setdefault(role, correction)
             if first.target != correction.target:
                 raise _contradiction(reviewed, first, correction, "target")

@@ -8,6 +8,7 @@ simalign one vector a word.
 """
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import torch
 from simalign.simalign import EmbeddingLoader
@@ -26,7 +27,8 @@ class WordVectors:
         self.model.config.use_cache = False
         self.pieces = loader.tokenizer
         self.batch_size, self.causal = batch_size, causal
-        self.tokenizer = WholeWords()
+        # simalign asks in how many pieces a word is cut
+        self.tokenizer = SimpleNamespace(tokenize=lambda word: [word])
         self._vectors: dict[tuple[str, ...], torch.Tensor] = {}
         keep_layers(self.model, self.layer)
 
@@ -87,13 +89,6 @@ class WordVectors:
                 [i for i, (a, b) in enumerate(offsets) if a < cursor and b > start] or [0]
             )
         return ids, places
-
-
-class WholeWords:
-    """Tells simalign that every word is one token."""
-
-    def tokenize(self, word: str) -> list[str]:
-        return [word]
 
 
 def keep_layers(model: torch.nn.Module, layer: int) -> None:

@@ -93,11 +93,6 @@ def engines_in_words() -> str:
     return in_words(PACKAGE)
 
 
-def other_engines(name: str) -> str:
-    """The engines besides one, for a message that says it cannot be used."""
-    return ", ".join(other for other in engine_names() if other != name)
-
-
 def load_engine(name: str) -> ModuleType:
     """The leaf of one engine. Raises ConfigError naming those there are."""
     return load_leaf(PACKAGE, name)

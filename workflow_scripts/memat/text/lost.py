@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from memat.text.losses import FACT
 from memat.text.reasons import in_words
+from memat.text.rejections import FACT
 
 LOST_SCHEMA = {
     "case_id": pl.Int64,

@@ -4,7 +4,7 @@ A prompt and an answer that it is asked with are one row, with an id that every 
 language has too. What a stage finds of a prompt is looked up by it, never by a text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import polars as pl
@@ -98,6 +98,28 @@ def list_prompts(facts: pl.DataFrame, language: str) -> pl.DataFrame:
 def prompts_of(table: pl.DataFrame) -> list[Prompt]:
     """The rows of a table of `PROMPT_SCHEMA`."""
     return [Prompt(**row) for row in table.iter_rows(named=True)]
+
+
+def join_languages(prompts: pl.DataFrame, paired: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """`BILINGUAL_SCHEMA` in all languages, in file order: of each fact its source rows, then
+    those of each target language it has.
+
+    prompts: of the source, `PROMPT_SCHEMA`. paired: as of `memat.text.gender.paired_facts`, one table
+    a target. A fact that is lost in one target language stays in the others.
+    """
+    translated = pl.concat(paired)
+    source = prompts.select(*BILINGUAL_SCHEMA).join(
+        translated, on="case_id", how="semi", maintain_order="left"
+    )
+    places = prompts.select("case_id").unique(maintain_order=True).with_row_index("place")
+    rows = pl.concat([source, translated]).join(places, on="case_id", maintain_order="left")
+    return rows.sort("place", maintain_order=True).drop("place")
+
+
+def facts_by_language(bilingual: pl.DataFrame) -> dict[str, int]:
+    """Language → number of its facts, in the order of the table."""
+    counts = bilingual.group_by("language", maintain_order=True).agg(pl.col("case_id").n_unique())
+    return dict(counts.iter_rows())
 
 
 def _target(fact: dict, prompt: dict, role: str) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from memat.text.engine import Translation
 from memat.text.languages import Language, join_words
+from memat.text.spans import occurrences
 
 Translate = Callable[[Sequence[str]], list[Translation]]
 
@@ -134,12 +135,11 @@ def _names_of_people(translate: Translate, answers: dict[str, tuple[str, str]]) 
 def restore(masked: Masked, translation: str, language: Language) -> str | None:
     """The translation with its names; None unless each stand-in is there exactly once."""
     for stand_in, name in masked.stand_ins:
-        places = list(re.finditer(rf"(?<!\w){re.escape(stand_in)}(?!\w)", translation))
+        places = occurrences(translation, stand_in)
         if len(places) != 1:
             return None
-        start, end = places[0].span()
-        before, name = join_name(language, translation[:start], name)
-        translation = before + name + translation[end:]
+        before, name = join_name(language, translation[: places[0]], name)
+        translation = before + name + translation[places[0] + len(stand_in) :]
     return translation
 
 

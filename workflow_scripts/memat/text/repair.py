@@ -63,10 +63,12 @@ class Evidence:
         if row is None or not row["translation"].strip():
             raise Unrepairable("empty_translation", prompt.source)
         core = row["translation"][row["translation_core"] :]
-        alignment = self.alignments.get(prompt.prompt_id)
-        if alignment is None:
+        found = self.alignments.get(prompt.prompt_id)
+        if found is None:
             raise Unrepairable("not_aligned", core)
-        return row, AlignedSentence.of(core, alignment)
+        pairs = ((pair["s"], pair["t"]) for pair in found["pairs"])
+        words = found["source_words"], found["translation_words"]
+        return row, AlignedSentence.of(core, *words, pairs)
 
     def target_by_alignment(self, prompt: Prompt, aligned: AlignedSentence) -> int | None:
         return target_start(aligned, len(words_of(prompt.target)), self.language)

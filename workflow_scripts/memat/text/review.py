@@ -12,8 +12,7 @@ import polars as pl
 
 from memat.text.languages import Language
 from memat.text.prompts import Prompt
-from memat.text.surprising import robust_z
-from memat.text.suspicion import HOLE, SURPRISING, Translated, suspicions
+from memat.text.suspicion import HOLE, SURPRISING, Translated, robust_z, suspicions
 from memat.text.translate import translated
 
 REVIEW_SCHEMA = {
@@ -148,7 +147,7 @@ def suspicion_table(
     """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them.
 
     surprisals: prompt_id → nats per token of its translation without the noise;
-    least_z: from which z on (`memat.text.surprising`) a translation is flagged.
+    least_z: from which z on (`memat.text.suspicion.robust_z`) a translation is flagged.
     """
     own = pl.col("flags").list.set_intersection(list(CORRECTED)).list.len() == 0
     looked_at = prompts.join(
@@ -158,7 +157,10 @@ def suspicion_table(
         prompt.prompt_id: _translated(prompt, row, text)
         for prompt, row, text in translated(looked_at, translations)
     }
-    z = _surprisal_z(sentences, surprisals)
+    # of each translation that the model has read, against those of its wording or relation
+    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences.values())}
+    read = {s.translation: surprisals[key] for key, s in sentences.items() if key in surprisals}
+    z = robust_z(read, groups)
     odd = {text: value for text, value in z.items() if value is not None and value >= least_z}
     flagged = [replace(s, surprisal_z=odd.get(s.translation, 0)) for s in sentences.values()]
     found = suspicions(flagged, source_language, target_language)
@@ -168,15 +170,6 @@ def suspicion_table(
     ]
     frame = pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
     return frame.with_columns(pl.col("surprisal_z").round(2))
-
-
-def _surprisal_z(
-    sentences: Mapping[str, Translated], surprisals: Mapping[str, float]
-) -> dict[str, float | None]:
-    """Of each translation that the model has read, against those of its wording or relation."""
-    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences.values())}
-    read = {s.translation: surprisals[key] for key, s in sentences.items() if key in surprisals}
-    return robust_z(read, groups)
 
 
 def _translated(prompt: Prompt, row: dict, text: str) -> Translated:

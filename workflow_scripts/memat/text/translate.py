@@ -113,20 +113,16 @@ def _translate_parts(
     rows = []
     for prompt in prompts:
         core = cores[Unit.of(prompt)]
-        lead = _lead(prompt.source[: prompt.core], leads)
+        noise = prompt.source[: prompt.core]
+        lead = leads.get(noise, "")
+        if lead:  # with the blank that separates it from the sentence
+            lead += "\n" if noise.endswith("\n") else " "
         answer = replace(core, text=lead + core.text if core.text else "")
         form = translator.form(prompt.subject)
         target = translator.kept.get(prompt.target) or plain[f"{prompt.target}."]
         target = without_final_punctuation(target)
         rows.append(_row(prompt, answer, len(lead), translator.engine.name, form, target))
     return rows
-
-
-def _lead(source: str, leads: dict[str, str]) -> str:
-    """The translated noise with the blank that separates it from the sentence."""
-    if not leads.get(source):
-        return ""
-    return leads[source] + ("\n" if source.endswith("\n") else " ")
 
 
 def _row(
@@ -183,11 +179,8 @@ class Translator:
 
     def translate_texts(self, texts: Iterable[str]) -> dict[str, str]:
         """Free text (noise), sentence by sentence as it stands."""
-        texts = sorted(texts)
-        return {
-            text: translation.text.strip()
-            for text, translation in zip(texts, self.engine.translate(texts), strict=True)
-        }
+        answers = self._translate_distinct(texts)
+        return {text: answer.text.strip() for text, answer in answers.items()}
 
     def translate_units(self, units: Sequence[Unit]) -> dict[Unit, Translation]:
         """Each unit's translation, names restored.
@@ -205,13 +198,12 @@ class Translator:
                 answer = answers[mask.text]
                 text = restore(mask, answer.text, self.language)
                 if text is not None:
-                    done[unit] = Translation(self._finish(unit, text), answer.score, answer.unknown)
-        left = [unit for unit in units if unit not in done]
-        answers = self._translate_distinct(apply_rules(self.source_rules, u.core) for u in left)
-        for unit in left:
-            answer = answers[apply_rules(self.source_rules, unit.core)]
-            text = self._finish(unit, answer.text)
-            done[unit] = Translation(text, answer.score, answer.unknown)
+                    done[unit] = replace(answer, text=self._finish(unit, text))
+        left = {u: apply_rules(self.source_rules, u.core) for u in units if u not in done}
+        answers = self._translate_distinct(left.values())
+        for unit, source in left.items():
+            answer = answers[source]
+            done[unit] = replace(answer, text=self._finish(unit, answer.text))
         return done
 
     def _translate_distinct(self, texts: Iterable[str]) -> dict[str, Translation]:

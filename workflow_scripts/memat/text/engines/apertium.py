@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from memat.errors import TranslationError
 from memat.study.section import PlainText, Section
-from memat.text.engine import Translation, checked, other_engines
+from memat.text.engine import Translation, checked, engine_names
 from memat.text.languages import apertium_pair
 
 # words marked by `apertium` as unknown (*), not translated (@) or not generated (#)
@@ -57,10 +57,10 @@ class ApertiumEngine:
     def __init__(self, pair: str, program: str = "apertium", modes: str = MODES) -> None:
         self.pair, self.program, self.modes = pair, program, modes
         if shutil.which(program) is None:
+            others = ", ".join(name for name in engine_names() if name != self.name)
             raise TranslationError(
                 f"translate.engine apertium: the program {program!r} is not installed "
-                f"(Debian: apt-get install apertium-{pair}); "
-                f"other engines: {other_engines(self.name)}"
+                f"(Debian: apt-get install apertium-{pair}); other engines: {others}"
             )
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:

@@ -54,7 +54,6 @@ class CTranslate2Engine:
         beam_size: int = 5,
         batch_size: int = 64,
         threads: int = 1,
-        device: str = "cpu",
         source_end: str | None = None,
     ) -> None:
         import ctranslate2
@@ -67,7 +66,7 @@ class CTranslate2Engine:
         self.source_end = [source_end] if source_end else []
         self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(spm))
         self.translator = ctranslate2.Translator(
-            str(model), device=device, inter_threads=1, intra_threads=threads
+            str(model), device="cpu", inter_threads=1, intra_threads=threads
         )
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:

@@ -42,10 +42,7 @@ class TransformersEngine:
     name = "transformers"
     whole_sources = False
 
-    def __init__(
-        self, model: str, beam_size: int = 5, batch_size: int = 64, device: str = "cpu"
-    ) -> None:
-        import torch
+    def __init__(self, model: str, beam_size: int = 5, batch_size: int = 64) -> None:
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
         try:
@@ -55,8 +52,7 @@ class TransformersEngine:
             raise TranslationError(
                 f"translate.transformers.model {model!r} cannot be loaded: {error}"
             ) from error
-        self.device = torch.device(device)
-        self.model.to(self.device).eval()
+        self.model.eval()
         self.beam_size, self.batch_size = beam_size, batch_size
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
@@ -68,7 +64,7 @@ class TransformersEngine:
         inputs = self.tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
         with torch.inference_mode():
             output = self.model.generate(
-                **inputs.to(self.device),
+                **inputs,
                 num_beams=self.beam_size,
                 do_sample=False,
                 max_length=LONGEST,
