@@ -113,10 +113,15 @@ def align_translations(
     keys = [(tuple(source), tuple(text)) for _, _, (source, text, _) in rows]
     distinct = list(dict.fromkeys(keys))
     aligned = dict(zip(distinct, aligner.align(distinct), strict=True))
-    return pl.DataFrame(
-        [_alignment_row(*row, aligned[key]) for row, key in zip(rows, keys, strict=True)],
-        schema=ALIGNMENT_SCHEMA,
-    )
+    table = []
+    for (prompt, form, (source, text, named)), key in zip(rows, keys, strict=True):
+        pairs = aligned[key]
+        if named:
+            s, t = source.index(SUBJECT_WORD), text.index(SUBJECT_WORD)
+            pairs = sorted({(a, b) for a, b in pairs if a != s and b != t} | {(s, t)})
+            source[s], text[t] = prompt.subject, form
+        table.append((prompt.prompt_id, source, text, [{"s": s, "t": t} for s, t in pairs]))
+    return pl.DataFrame(table, schema=ALIGNMENT_SCHEMA, orient="row")
 
 
 def _words_with_subject(prompt: Prompt, row: dict, text: str) -> tuple[list[str], list[str], bool]:
@@ -137,21 +142,3 @@ def _around(text: str, name: str) -> tuple[str, str] | None:
     """What stands before and after the only occurrence of a name."""
     places = occurrences(text, name)
     return (text[: places[0]], text[places[0] + len(name) :]) if len(places) == 1 else None
-
-
-def _alignment_row(
-    prompt: Prompt, form: str | None, words: tuple[list, list, bool], pairs: list[tuple[int, int]]
-) -> dict:
-    """form: the subject's in the translation."""
-    source, text, named = words
-    if named:
-        s, t = source.index(SUBJECT_WORD), text.index(SUBJECT_WORD)
-        pairs = sorted({(a, b) for a, b in pairs if a != s and b != t} | {(s, t)})
-        source = [*source[:s], prompt.subject, *source[s + 1 :]]
-        text = [*text[:t], form, *text[t + 1 :]]
-    return {
-        "prompt_id": prompt.prompt_id,
-        "source_words": source,
-        "translation_words": text,
-        "pairs": [{"s": s, "t": t} for s, t in pairs],
-    }

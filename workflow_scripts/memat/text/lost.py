@@ -26,8 +26,9 @@ def lost_table(source: Sequence[dict], rejected: pl.DataFrame) -> pl.DataFrame:
     """`LOST_SCHEMA`: what was lost between the facts file and the dataset, facts before prompts.
 
     source: every row of the facts file (`memat.text.reader.read_format`). rejected: of all
-    stages. language: where it was lost; empty: in all, before the translation. sentence: the prompt with its target, in the source language; of a fact, its rewrite
-    prompt with the new target. prompt_type is empty for a fact.
+    stages. language: where it was lost; empty: in all, before the translation. sentence: the prompt
+    with its target, in the source language; of a fact, its rewrite prompt with the new target.
+    prompt_type is empty for a fact.
     """
     facts = {row["case_id"]: row for row in source}
     rows = [_lost_row(row, facts.get(row["case_id"])) for row in rejected.iter_rows(named=True)]
@@ -46,20 +47,14 @@ def left_out_neighbours(facts: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataF
 
 
 def _lost_row(row: dict, fact: dict | None) -> dict:
-    is_fact = row["prompt_type"] == FACT
+    prompt_type, role = row["prompt_type"], row["role"]
     return {
-        "case_id": row["case_id"],
-        "what": "fact" if is_fact else "prompt",
-        "language": row["language"],
-        "prompt_type": None if is_fact else row["prompt_type"],
-        "target_role": row["role"],
-        "stage": row["stage"],
-        "reason": row["reason"],
+        **{name: row.get(name) for name in LOST_SCHEMA},
+        "what": "fact" if prompt_type == FACT else "prompt",
+        "prompt_type": None if prompt_type == FACT else prompt_type,
+        "target_role": role,
         "why": in_words(row["reason"]),
-        "sentence": source_sentence(fact, row["prompt_type"], row["index"], row["role"])
-        if fact
-        else None,
-        "detail": row["detail"],
+        "sentence": source_sentence(fact, prompt_type, row["index"], role) if fact else None,
         "subject": fact["subject"] if fact else None,
     }
 

@@ -67,7 +67,8 @@ def columns_of(row: type) -> dict[str, pl.DataType]:
     return {known.name: pl.DataType.from_python(known.type) for known in fields(row)}
 
 
-BILINGUAL_SCHEMA, PROMPT_SCHEMA = columns_of(Asked), columns_of(Prompt)
+BILINGUAL_SCHEMA = columns_of(Asked)
+PROMPT_SCHEMA = columns_of(Prompt)
 
 
 def prompt_id(case_id: int, role: str, prompt_type: str, index: int) -> str:

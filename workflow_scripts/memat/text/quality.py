@@ -46,15 +46,10 @@ def translation_quality(
     if not measured[ALL]:
         raise FactError(f"the {language.name} reference has none of the facts")
     rows = [_summary(relation, sentences) for relation, sentences in measured.items()]
-    return pl.DataFrame(rows, schema=QUALITY_SCHEMA)
+    return pl.DataFrame(rows, schema=QUALITY_SCHEMA, orient="row")
 
 
-def _summary(relation: str, rows: list[tuple]) -> dict:
+def _summary(relation: str, rows: list[tuple]) -> tuple:
     texts, references, ends, kept = zip(*rows, strict=True)
-    return {
-        "relation_id": relation,
-        "sentences": len(rows),
-        "chrf": CHRF().corpus_score(list(texts), [list(references)]).score,
-        "ends_with_target": sum(ends) / len(rows),
-        "keeps_subject": sum(kept) / len(rows),
-    }
+    chrf = CHRF().corpus_score(list(texts), [list(references)]).score
+    return relation, len(rows), chrf, sum(ends) / len(rows), sum(kept) / len(rows)

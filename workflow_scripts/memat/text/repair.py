@@ -34,11 +34,7 @@ STAGE = "repair_structure"
 
 
 class Unrepairable(Exception):
-    """Why a sentence cannot be used; becomes a row of the rejected table."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
+    """Why a sentence cannot be used: reason and detail of a row of the rejected table."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,6 @@ class Evidence:
     translations: dict[str, dict]
     alignments: dict[str, dict]
     language: Language
-
-    @classmethod
-    def of(
-        cls, translations: pl.DataFrame, alignments: pl.DataFrame, language: Language
-    ) -> "Evidence":
-        tables = (translations, alignments)
-        by_id = ({row["prompt_id"]: row for row in table.iter_rows(named=True)} for table in tables)
-        return cls(*by_id, language)
 
     def sentence(self, prompt: Prompt) -> tuple[dict, AlignedSentence]:
         """The prompt's translation, and its words without the noise. Raises Unrepairable."""
@@ -111,7 +99,9 @@ def repair_facts(
     facts it keeps but for the corrections.
     """
     reviewed, least = reviewed or Reviewed(), least or LeastPrompts()
-    evidence = Evidence.of(translations, alignments, language)
+    tables = (translations, alignments)
+    by_id = ({row["prompt_id"]: row for row in table.iter_rows(named=True)} for table in tables)
+    evidence = Evidence(*by_id, language)
     by_case: dict[int, list[Prompt]] = defaultdict(list)
     for prompt in prompts_of(prompts):
         by_case[prompt.case_id].append(prompt)
@@ -124,8 +114,9 @@ def repair_facts(
             try:
                 kept.append(repair_prompt(prompt, evidence, forms[prompt.target]))
             except Unrepairable as fault:
-                place = (prompt.case_id, STAGE, prompt.prompt_type, fault.reason, prompt.index)
-                lost.append(Rejection(*place, prompt.role, fault.detail))
+                reason, detail = fault.args
+                place = (prompt.case_id, STAGE, prompt.prompt_type, reason, prompt.index)
+                lost.append(Rejection(*place, prompt.role, detail))
         if fact["case_id"] in reviewed.by_fact:
             kept, lost = correct_fact(
                 fact, of_fact, kept, lost, reviewed, evidence.translations, language, least

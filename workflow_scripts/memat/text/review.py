@@ -15,40 +15,37 @@ from memat.text.prompts import Prompt
 from memat.text.suspicion import HOLE, SURPRISING, Translated, robust_z, suspicions
 from memat.text.translate import translated
 
-REVIEW_SCHEMA = {
-    "case_id": pl.Int64,
-    "role": pl.String,
-    "prompt_type": pl.String,
-    "index": pl.Int64,
-    "suspicion": pl.Float64,
-    "surprisal_z": pl.Float64,
-    "why": pl.String,
-    "source": pl.String,
-    "back": pl.String,
-    "translation": pl.String,
-    "prompt": pl.String,
-    "target": pl.String,
-    "subject": pl.String,
+COLUMNS = {  # type and meaning
+    "case_id": (pl.Int64, "the fact"),
+    "role": (
+        pl.String,
+        "target_new or target_true: which of its two targets ends the sentence, a neighbour's"
+        " own answer in place of the true one; answer: what a portability prompt asks for",
+    ),
+    "prompt_type": (pl.String, "rewrite, paraphrase, neighborhood or portability"),
+    "index": (pl.Int64, "number of the prompt in its list"),
+    "suspicion": (pl.Float64, "points of all reasons; empty: dropped"),
+    "surprisal_z": (
+        pl.Float64,
+        "how many robust standard deviations the translation surprises the model more per"
+        " token than the median of its wording, or of its relation; empty: nothing is known,"
+        " as the language is not in review.surprisal, or too few sentences are like it",
+    ),
+    "why": (
+        pl.String,
+        "reasons to look, the reason it was dropped, `wording_of(n)` where it stands for the"
+        " n prompts (whatever their answers) of its wording, or `sample`; then how its target"
+        " was found",
+    ),
+    "source": (pl.String, "the sentence that was translated"),
+    "back": (pl.String, "its translation translated back, where the translator can"),
+    "translation": (pl.String, "its translation; for a dropped prompt what is known of it"),
+    "prompt": (pl.String, "the repaired prompt; rewrites with {} for the subject; empty: dropped"),
+    "target": (pl.String, "the repaired target; empty: dropped"),
+    "subject": (pl.String, "the subject in the other language"),
 }
-COLUMN_MEANINGS = {
-    "case_id": "the fact",
-    "role": "target_new or target_true: which of its two targets ends the sentence, a neighbour's"
-    " own answer in place of the true one; answer: what a portability prompt asks for",
-    "prompt_type": "rewrite, paraphrase, neighborhood or portability",
-    "index": "number of the prompt in its list",
-    "suspicion": "points of all reasons; empty: dropped",
-    "surprisal_z": "how many robust standard deviations the translation surprises the model more per"
-    " token than the median of its wording, or of its relation; empty: nothing is known, as the"
-    " language is not in review.surprisal, or too few sentences are like it",
-    "why": "reasons to look, the reason it was dropped, `wording_of(n)` where it stands for the n prompts"
-    " (whatever their answers) of its wording, or `sample`; then how its target was found",
-    "source": "the sentence that was translated",
-    "back": "its translation translated back, where the translator can",
-    "translation": "its translation; for a dropped prompt what is known of it",
-    "prompt": "the repaired prompt; rewrites with {} for the subject; empty: dropped",
-    "target": "the repaired target; empty: dropped",
-    "subject": "the subject in the other language",
-}
+REVIEW_SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
+COLUMN_MEANINGS = {name: meaning for name, (_, meaning) in COLUMNS.items()}
 ORDER = ["suspicion", "case_id", "role", "prompt_type", "index"]
 DESCENDING = [name == "suspicion" for name in ORDER]
 SUSPICION_SCHEMA = {
