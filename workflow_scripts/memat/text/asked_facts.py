@@ -101,10 +101,9 @@ def prompts_with_answers(
     if value is None or value == {}:
         return []
     if isinstance(value, list):
-        listed = [(item, f"{field}[{i}]") for i, item in enumerate(value)]
         return [
             pair
-            for item, place in listed
+            for item, place in where.items(value, field)
             for pair in prompts_with_answers(where, item, place, keys)
         ]
     entry = where.mapping(value, field)

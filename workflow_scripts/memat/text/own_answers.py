@@ -16,8 +16,7 @@ ANSWERED_KEYS = ("prompt", "answer")
 def answered_prompts(where: Where, value: object, field: str) -> list[tuple[str, str]]:
     """Pairs (prompt, answer) of a list of `{prompt, answer}`; none for nothing."""
     found = []
-    for i, item in enumerate(where.items(value, field)):
-        place = f"{field}[{i}]"
+    for item, place in where.items(value, field):
         entry = where.mapping(item, place)
         where.known_keys(entry, ANSWERED_KEYS, place)
         found.append(tuple(where.text(entry.get(k), f"{place}.{k}") for k in ANSWERED_KEYS))
