@@ -12,9 +12,8 @@ from memat.text.engine import Translation
 from memat.text.facts import FACT_SCHEMA, read_facts
 from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
-from memat.text.joined import join_languages
 from memat.text.languages import Language, load_language
-from memat.text.prompts import list_prompts, prompts_of
+from memat.text.prompts import join_languages, list_prompts, prompts_of
 from memat.text.reader import read_format
 from memat.text.repair import repair_facts
 from memat.text.repaired import REPAIRED_SCHEMA, RepairedPrompt

@@ -8,9 +8,7 @@ from memat.text.align import align_translations, aligner_of
 def main(stage: Stage) -> str:
     aligner = aligner_of(dict(stage.cfg), getattr(stage.inputs, "manifest", None))
     alignments = align_translations(
-        io.read_table(stage.inputs.prompts),
-        io.read_tables(stage.inputs.translations),
-        aligner,
+        io.read_table(stage.inputs.prompts), io.read_tables(stage.inputs.translations), aligner
     )
     io.write_table(stage.outputs.alignments, alignments, stage.provenance)
     return f"{alignments.height} sentences aligned"

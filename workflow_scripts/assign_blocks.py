@@ -8,7 +8,7 @@ from memat.errors import NotEnoughFacts
 from memat.stage import Stage, run_stage
 from memat.text.blocks import assign_blocks
 from memat.text.edited import edited_neighbours
-from memat.text.losses import losses_in_words, require_facts
+from memat.text.rejections import losses_in_words, require_facts
 
 
 def main(stage: Stage) -> str:

@@ -4,8 +4,8 @@ from memat import io
 from memat.stage import Stage, run_stage
 from memat.text.edited import STAGE as EDITED
 from memat.text.funnel import drawn_rows, funnel_table
-from memat.text.joined import facts_by_language
 from memat.text.lost import left_out_neighbours
+from memat.text.prompts import facts_by_language
 from memat.text.review import surprising_prompts
 
 

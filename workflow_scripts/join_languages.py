@@ -2,7 +2,7 @@
 
 from memat import io
 from memat.stage import Stage, run_stage
-from memat.text.joined import facts_by_language, join_languages
+from memat.text.prompts import facts_by_language, join_languages
 
 
 def main(stage: Stage) -> str:

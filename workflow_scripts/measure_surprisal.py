@@ -1,7 +1,7 @@
 """How surprising the unedited model finds each translation, for the review."""
 
 from memat import io
-from memat.evaluate.surprisal import sentence_surprisal
+from memat.evaluate.scores import sentence_surprisal
 from memat.model.budget import trie_budget
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage

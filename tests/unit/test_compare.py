@@ -22,7 +22,7 @@ from memat.compare.page import answer, load_gradio
 from memat.edit.storage import write_deltas
 from memat.edit.update import Delta
 from memat.errors import ConfigError, FactError, MissingPackage
-from memat.evaluate.next_token import next_token_probabilities
+from memat.evaluate.answers import next_token_probabilities
 from memat.heads.deployment import Corrections, write_corrections
 from memat.provenance import Provenance
 from memat.text.prompts import BILINGUAL_SCHEMA

@@ -23,13 +23,11 @@ from memat.study.config import completed, config_faults
 from memat.study.translation import file_of, used_settings
 from memat.text.blocks import assign_blocks
 from memat.text.funnel import drawn_rows, funnel_table
-from memat.text.joined import facts_by_language, join_languages
 from memat.text.languages import apertium_pair
-from memat.text.losses import losses_in_words
 from memat.text.lost import lost_table
 from memat.text.overlap import overlap_table, subsets
-from memat.text.prompts import BILINGUAL_SCHEMA, list_prompts
-from memat.text.rejections import Rejection, lost_in, rejected_table
+from memat.text.prompts import BILINGUAL_SCHEMA, facts_by_language, join_languages, list_prompts
+from memat.text.rejections import Rejection, losses_in_words, lost_in, rejected_table
 from score_tables import FAMILIES, GENERATE, PROMPTS, experiment, random_scores
 from small_models import small_model
 from text_samples import REPOSITORY, facts_of, record

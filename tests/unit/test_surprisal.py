@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from memat.errors import NonFiniteValue
-from memat.evaluate.surprisal import SURPRISAL_SCHEMA, sentence_surprisal
+from memat.evaluate.scores import SURPRISAL_SCHEMA, sentence_surprisal
 from memat.text.funnel import funnel_table
 from memat.text.prompts import list_prompts
 from memat.text.repair import repair_facts
 from memat.text.review import review_table, surprising_prompts, suspicion_table
-from memat.text.surprising import LEAST, robust_z
-from memat.text.suspicion import SURPRISING
+from memat.text.suspicion import LEAST, SURPRISING, robust_z
 from memat.text.translate import translate_prompts, translated_sentences
 from small_models import small_model
 from text_samples import (

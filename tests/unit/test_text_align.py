@@ -7,8 +7,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
 from memat.errors import ModelError
-from memat.text.align import ALIGNMENT_SCHEMA, Aligner, align_translations
-from memat.text.embeddings import keep_layers
+from memat.text.align import ALIGNMENT_SCHEMA, Aligner, align_translations, keep_layers
 from memat.text.prompts import PROMPT_SCHEMA
 from memat.text.words import words_of
 

@@ -13,13 +13,11 @@ from memat.report.figure_funnel import draw_funnel
 from memat.report.figure_overlap import draw_overlap
 from memat.text.funnel import funnel_table
 from memat.text.gender import LeastPrompts
-from memat.text.losses import losses_in_words
-from memat.text.lost import LOST_SCHEMA, lost_table, source_sentence
+from memat.text.lost import LOST_SCHEMA, REASONS, in_words, lost_table, source_sentence
 from memat.text.overlap import overlap_table
 from memat.text.prompts import BILINGUAL_SCHEMA
 from memat.text.reader import read_format
-from memat.text.reasons import REASONS, in_words
-from memat.text.rejections import Rejection, rejected_table
+from memat.text.rejections import Rejection, losses_in_words, rejected_table
 from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.review import review_table
 from stages import PROVENANCE, stage
@@ -161,7 +159,7 @@ def test_every_reason_that_a_stage_gives_has_a_sentence():
             elif isinstance(node, ast.FunctionDef) and node.name.endswith("_fault"):
                 given |= _codes(ast.Module(node.body, []))
     assert {"target_not_final", "too_few_neighborhood", "not_in_keep_ids"} <= given
-    assert given - REASONS.keys() == set(), "memat/text/reasons.py has no sentence for these"
+    assert given - REASONS.keys() == set(), "memat/text/lost.py has no sentence for these"
     assert in_words("some_new_code") == "Some new code."
 
 

@@ -9,8 +9,13 @@ from memat.text.align import align_translations
 from memat.text.facts import read_facts
 from memat.text.gender import LeastPrompts, paired_facts
 from memat.text.imported import import_bilingual
-from memat.text.joined import join_languages
-from memat.text.prompts import BILINGUAL_SCHEMA, PROMPT_SCHEMA, list_prompts, prompts_of
+from memat.text.prompts import (
+    BILINGUAL_SCHEMA,
+    PROMPT_SCHEMA,
+    join_languages,
+    list_prompts,
+    prompts_of,
+)
 from memat.text.quality import translation_quality
 from memat.text.repair import repair_facts
 from memat.text.review import suspicion_table

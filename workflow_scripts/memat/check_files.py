@@ -20,10 +20,9 @@ from memat.text.blocks import TUNING_SPLIT
 from memat.text.contradictions import CONTRADICTS, REPEATS, edited_by_others, examples
 from memat.text.facts import FACT_SCHEMA, choose_facts, read_ids
 from memat.text.languages import load_language
-from memat.text.losses import FACT
 from memat.text.prompts import list_prompts
 from memat.text.reader import formats_like, load_reader, notices, own_settings
-from memat.text.rejections import Rejection
+from memat.text.rejections import FACT, Rejection
 from memat.text.reviewed import read_corrections
 from memat.text.two_record import read_two_record
 

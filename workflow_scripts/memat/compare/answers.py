@@ -10,9 +10,8 @@ import torch
 from memat.compare.models import CarriedFiles
 from memat.edit.requests import asked_of_block
 from memat.errors import ConfigError
-from memat.evaluate.answers import greedy_answers
-from memat.evaluate.next_token import next_token_probabilities
-from memat.evaluate.prompt_types import PROMPT_TYPES
+from memat.evaluate.answers import greedy_answers, next_token_probabilities
+from memat.evaluate.prompt_types import WANTED
 from memat.heads.deployment import carrying
 from memat.model.budget import CPU_TOKENS
 from memat.model.editable import EditableModel
@@ -49,21 +48,19 @@ class Asking:
         for name in names:
             if name not in self.models:
                 raise ConfigError(f"model: {allowed_values(name, self.models)}")
+        asked = []
         with self._lock:
-            return [self._ask(prompt, self.models[name], most_tokens) for name in names]
-
-    def _ask(self, prompt: str, files: CarriedFiles, most_tokens: int) -> Asked:
-        with carrying(self.model, files.deltas, files.corrections) as model:
-            probabilities = next_token_probabilities(model, prompt)
-            (says,) = greedy_answers(model, [prompt], CPU_TOKENS, most_tokens)
-        return Asked(files.name, says, probabilities)
+            for files in (self.models[name] for name in names):
+                with carrying(self.model, files.deltas, files.corrections) as model:
+                    probabilities = next_token_probabilities(model, prompt)
+                    (says,) = greedy_answers(model, [prompt], CPU_TOKENS, most_tokens)
+                asked.append(Asked(files.name, says, probabilities))
+        return asked
 
     def likeliest(self, asked: Sequence[Asked]) -> list[tuple[str, list[float]]]:
         """The likeliest next tokens of each model, with P in every model; the likeliest of all
         models first."""
-        places = {
-            int(token) for one in asked for token in one.next_token.topk(LIKELIEST).indices
-        }  # fmt: skip
+        places = {int(n) for one in asked for n in one.next_token.topk(LIKELIEST).indices}
         rows = [(n, [float(one.next_token[n]) for one in asked]) for n in places]
         rows.sort(key=lambda row: (-max(row[1]), row[0]))
         return [(shown_token(self.model.tokenizer.decode([n])), values) for n, values in rows]
@@ -91,10 +88,9 @@ def prompts_of_fact(
     bilingual: pl.DataFrame, case_id: int, languages: Sequence[str]
 ) -> list[tuple[str, str]]:
     """(language, type, prompt and wanted target; the prompt) of everything that a fact is asked."""
-    roles = {name: kind.wanted for name, kind in PROMPT_TYPES.items()}
     rows = bilingual.filter(
         pl.col("case_id") == case_id,
-        pl.col("role") == pl.col("prompt_type").replace_strict(roles, default=None),
+        pl.col("role") == pl.col("prompt_type").replace_strict(WANTED, default=None),
     ).sort(pl.col("language").replace_strict({code: n for n, code in enumerate(languages)}))
     columns = rows.select("language", "prompt_type", "prompt", "target").iter_rows()
     return [

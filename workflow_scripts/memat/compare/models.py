@@ -8,7 +8,6 @@ from pathlib import Path
 from memat.errors import ConfigError
 from memat.results_folder import checked_results, read_config
 from memat.study.config import completed, config_faults
-from memat.study.models import EditedModel
 from memat.study.paths import Paths
 from memat.study.plan import Study, plan_study
 from memat.study.rows import Row
@@ -56,16 +55,25 @@ def comparison_of(config_file: str, experiments: Sequence[str], repository: Path
     The facts are those of `export.block`. Raises ConfigError for a name that is no experiment, or
     one whose model has not been made.
     """
-    config = _config(config_file, repository)
+    config = read_config(config_file, repository)
+    config, _ = with_model_settings(config, read_yaml(config_file, ConfigError), MODELS)
+    for fault in config_faults(config):
+        raise ConfigError(fault)
+    config = completed(config)
     study = plan_study(config)
     paths = Paths(str(checked_results(config["results"], repository)), config["study"]["name"])
     block = str(config["export"]["block"])
     rows = [_named_row(study, name) for name in experiments] or _with_weights(study.main.rows)
-    found = [(row, _carried(row, study, paths, block)) for row in rows]
-    there = [(row, files) for row, files in found if not files.missing()]
-    if experiments and len(there) < len(found):
-        files = next(files for _, files in found if files.missing())
-        raise ConfigError(f"experiment {files.name}: {_not_made(files.missing()[0], config_file)}")
+    found = []
+    for row in rows:
+        corrections = paths.corrections_of(row.model, study.corrected_with(row.model, block))
+        deltas = paths.deltas_of(row.model, block)
+        found.append((row, CarriedFiles(row.name, tuple(deltas), tuple(corrections))))
+    missing = [files for _, files in found if files.missing()]
+    if experiments and missing:
+        name, first = missing[0].name, missing[0].missing()[0]
+        raise ConfigError(f"experiment {name}: {_not_made(first, config_file)}")
+    there = [(row, files) for row, files in found if files not in missing]
     manifest = str(MODELS / config["model"]["name"] / "manifest.json")
     for path in (manifest, paths.bilingual, paths.blocks):
         if not Path(path).is_file():
@@ -85,15 +93,6 @@ def comparison_of(config_file: str, experiments: Sequence[str], repository: Path
     )
 
 
-def _config(path: str, repository: Path) -> dict:
-    merged, _ = with_model_settings(
-        read_config(path, repository), read_yaml(path, ConfigError), MODELS
-    )
-    for fault in config_faults(merged):
-        raise ConfigError(fault)
-    return completed(merged)
-
-
 def _named_row(study: Study, name: str) -> Row:
     row = study.row(name)
     if row.model.context:
@@ -107,12 +106,6 @@ def _named_row(study: Study, name: str) -> Row:
 
 def _with_weights(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if not row.model.context]
-
-
-def _carried(row: Row, study: Study, paths: Paths, block: str) -> CarriedFiles:
-    model: EditedModel = row.model
-    corrections = paths.corrections_of(model, study.corrected_with(model, block))
-    return CarriedFiles(row.name, tuple(paths.deltas_of(model, block)), tuple(corrections))
 
 
 def _one_of_each(models: Sequence[CarriedFiles]) -> list[CarriedFiles]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from memat.compare.answers import Asked, Asking, facts_of_run, prompts_of_fact
+from memat.compare.answers import Asking, facts_of_run, prompts_of_fact
 from memat.compare.models import Comparison
 from memat.errors import MematError, MissingPackage
 from memat.report.html_page import escaped, table
@@ -28,8 +28,15 @@ CSS = """
 """
 
 
-def answers_html(asking: Asking, asked: Sequence[Asked]) -> str:
-    """What each model says side by side, and below it the table of next tokens."""
+def answer(asking: Asking, prompt: str, names: Sequence[str], most_tokens: int) -> str:
+    """HTML for one question: what each model says side by side, and below it the table of next
+    tokens; a fault of the question is said in its place."""
+    if not prompt.strip() or not names:
+        return '<p class="note">Type a prompt and choose a model.</p>'
+    try:
+        asked = asking.ask(prompt, names, int(most_tokens))
+    except MematError as error:
+        return f'<p class="note">{escaped(error)}</p>'
     cards = "".join(
         f"<div><h3>{escaped(one.name)}</h3><p>{escaped(one.says)}</p></div>" for one in asked
     )
@@ -40,16 +47,6 @@ def answers_html(asking: Asking, asked: Sequence[Asked]) -> str:
     header = ["next token", *(one.name for one in asked)]
     tokens = table(header, rows, numbers=range(1, len(header)))
     return f'<div class="models">{cards}</div><div class="tokens">{tokens}</div>'
-
-
-def answer(asking: Asking, prompt: str, names: Sequence[str], most_tokens: int) -> str:
-    """HTML for one question; a fault of the question is said in its place."""
-    if not prompt.strip() or not names:
-        return '<p class="note">Type a prompt and choose a model.</p>'
-    try:
-        return answers_html(asking, asking.ask(prompt, names, int(most_tokens)))
-    except MematError as error:
-        return f'<p class="note">{escaped(error)}</p>'
 
 
 def build_page(

@@ -1,4 +1,5 @@
-"""What a model says after a prompt by itself: its greedy continuation to the end of the sentence."""
+"""What a model says after a prompt by itself: its greedy continuation to the end of the sentence,
+and the distribution over the next token."""
 
 import math
 import re
@@ -8,6 +9,7 @@ import torch
 from tqdm import tqdm
 from transformers import DynamicCache
 
+from memat.errors import FactError
 from memat.model.batching import halve_rows, length_batches, pad, run_halving
 from memat.model.editable import EditableModel
 from memat.model.masks import row_mask
@@ -44,6 +46,19 @@ def greedy_answers(
     return [answers[prompt] for prompt in prompts]
 
 
+@torch.no_grad()
+def next_token_probabilities(model: EditableModel, prompt: str) -> torch.Tensor:
+    """P of every token as the next one after a prompt, (n_vocabulary,) float32 or better.
+
+    Raises FactError for a prompt without any token.
+    """
+    row = model.tokenizer(prompt)["input_ids"]
+    if not row:
+        raise FactError(f"the prompt {prompt!r} has no token")
+    hidden = model.last_hidden(*pad([row], model.device))
+    return model.log_probabilities(hidden[0, -1]).exp().cpu()
+
+
 def first_sentence(text: str, ended: bool = False) -> str:
     """A continuation up to the first end of a sentence; what goes on ends with an ellipsis.
 
@@ -73,7 +88,8 @@ def _continue(model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens
     Prompts are padded on the right, as everywhere; the mask hides the gap from the tokens after
     it, and each of them stands at the position it would have in its own row.
     """
-    stops = _stops(model)
+    stops = model.network.generation_config.eos_token_id
+    stops = stops if isinstance(stops, list) else [stops]
     said: list[list[int]] = [[] for _ in rows]
     answers = [""] * len(rows)
     ids, mask = pad(rows, model.device)
@@ -108,12 +124,6 @@ def _continue(model: EditableModel, rows: Sequence[tuple[int, ...]], most_tokens
         mask = torch.cat([mask, torch.ones_like(ids)], 1)
         positions = (lengths + len(said[going[0]]) - 1)[:, None]
         keys = torch.cat([keys, positions], 1)
-
-
-def _stops(model: EditableModel) -> list[int | None]:
-    """The tokens that end a text."""
-    stops = model.network.generation_config.eos_token_id
-    return stops if isinstance(stops, list) else [stops]
 
 
 def _new_text(model: EditableModel, prompt: tuple[int, ...], new: list[int]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from memat.evaluate.answers import greedy_answers
-from memat.evaluate.prompt_types import PROMPT_TYPES
+from memat.evaluate.prompt_types import WANTED
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.budget import CPU_TOKENS, trie_budget
 from memat.model.editable import EditableModel
@@ -40,10 +40,9 @@ def answered_rows(
     rows: of the bilingual table; where the targets have prompts of their own, that of the target
     which is wanted is asked. generate: config section of that name.
     """
-    roles = {name: prompt_type.wanted for name, prompt_type in PROMPT_TYPES.items()}
     asked = rows.filter(
         pl.col("prompt_type").is_in(generate["prompt_types"]),
-        pl.col("role") == pl.col("prompt_type").replace_strict(roles, default=None),
+        pl.col("role") == pl.col("prompt_type").replace_strict(WANTED, default=None),
     )
     if generate["per_fact"] is not None:
         place = pl.col("index").rank("dense").over("case_id", "language", "prompt_type")

@@ -6,7 +6,7 @@ prompt's text says which, as a user's question would. Both say the fact in one l
 whatever language the prompt has.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 import torch
@@ -53,34 +53,35 @@ def nearest_facts(
     prompts = list(dict.fromkeys(rows["prompt"]))
     place = {prompt: number for number, prompt in enumerate(prompts)}
     vectors = prompt_vectors(model, prompts, token_budget)
-    centred = _centred(
-        vectors, [(place[p], code) for p, code in rows.select("prompt", "language").iter_rows()]
-    )
-    code = facts["language"][0]
-    of_facts = torch.stack([centred[place[p], code] for p in facts["prompt"]])
+    asked = rows.select("language", "prompt").unique(keep="first", maintain_order=True)
+    centred: dict[tuple[str, str], torch.Tensor] = {}
+    for _, own in asked.group_by("language", maintain_order=True):
+        of_language = vectors[[place[prompt] for prompt in own["prompt"]]]
+        units = torch.nn.functional.normalize(of_language - of_language.mean(0), dim=-1)
+        centred |= zip(own.iter_rows(), units, strict=True)
+    of_facts = torch.stack([centred[key] for key in facts.select("language", "prompt").iter_rows()])
     between = (of_facts @ of_facts.T).fill_diagonal_(-1.0)
     nearest_other = between.max(1).values
     cases = facts["case_id"].to_list()
-    found: dict[tuple[int, str], int | None] = {}
+    found: dict[tuple[str, str], int | None] = {}
     for key, vector in centred.items():
         similarity, number = (of_facts @ vector).max(0)
         near = bool(similarity > nearest_other[number])
         found[key] = cases[int(number)] if near else None
-    return [found[place[p], code] for p, code in rows.select("prompt", "language").iter_rows()]
+    return [found[key] for key in rows.select("language", "prompt").iter_rows()]
 
 
 @torch.no_grad()
 def prompt_vectors(model: EditableModel, prompts: Sequence[str], token_budget: int) -> torch.Tensor:
     """Mean over tokens of the hidden states behind the middle block, (n_prompts, d_model) float64."""
     rows = [model.tokenizer(prompt)["input_ids"] for prompt in prompts]
-    # the first position of a decoder is an attention sink, whatever token it holds
-    whole = [row if len(row) == 1 else row[1:] for row in rows]
     vectors = torch.zeros(len(prompts), model.d_model, dtype=torch.float64)
     middle = model.blocks[model.n_layers // 2]
     for batch in length_batches([len(row) for row in rows], token_budget):
         ids, mask = pad([rows[number] for number in batch], model.device)
         read = mask.clone()
-        read[:, 0] = torch.tensor([len(whole[n]) == len(rows[n]) for n in batch])
+        # the first position of a decoder is an attention sink, whatever token it holds
+        read[:, 0] = torch.tensor([len(rows[n]) == 1 for n in batch])
 
         def keep(hidden: torch.Tensor, batch=batch, read=read) -> None:
             weights = read[..., None].double()
@@ -90,18 +91,3 @@ def prompt_vectors(model: EditableModel, prompts: Sequence[str], token_budget: i
         with outputs_seen(middle, keep), stopping_after(middle):
             model.last_hidden(ids, mask)
     return vectors
-
-
-def _centred(
-    vectors: torch.Tensor, asked: Sequence[tuple[int, str]]
-) -> Mapping[tuple[int, str], torch.Tensor]:
-    """Unit vectors by prompt and language, less the mean of the language's distinct prompts."""
-    numbers: dict[str, dict[int, None]] = {}
-    for number, code in asked:
-        numbers.setdefault(code, {})[number] = None
-    centred = {}
-    for code, of_language in numbers.items():
-        own = vectors[list(of_language)]
-        unit = torch.nn.functional.normalize(own - own.mean(0), dim=-1)
-        centred.update(((number, code), unit[i]) for i, number in enumerate(of_language))
-    return centred

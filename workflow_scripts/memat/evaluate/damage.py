@@ -63,17 +63,19 @@ def text_damage(
     distributions of the next token. A paragraph of one token predicts nothing and is no row.
     Raises NonFiniteValue(language, paragraph).
     """
-    keys = [(code, place) for code, rows in texts.items() for place in range(len(rows))]
     longest = model.within_positions(max_length, "damage.tokens")
-    ids = [model.tokenizer(texts[c][place])["input_ids"][:longest] for c, place in keys]
-    keys, ids = zip(
-        *((k, row) for k, row in zip(keys, ids, strict=True) if len(row) > 1), strict=True
-    )
+    asked = {
+        (code, place): ids
+        for code, paragraphs in texts.items()
+        for place, text in enumerate(paragraphs)
+        if len(ids := model.tokenizer(text)["input_ids"][:longest]) > 1
+    }
+    ids = list(asked.values())
     before = _hidden_states(model, ids, token_budget)
     with edited:
         after = _hidden_states(model, ids, token_budget)
     rows = []
-    for key, row, old, new in zip(keys, ids, before, after, strict=True):
+    for key, row, old, new in zip(asked, ids, before, after, strict=True):
         nll_unedited, nll, kl = _compared(model, row, old, new)
         if not torch.tensor([nll_unedited, nll, kl]).isfinite().all():
             raise NonFiniteValue(f"text of language '{key[0]}', paragraph {key[1] + 1}: not finite")

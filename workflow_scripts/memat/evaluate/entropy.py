@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from math import log2
 
-from memat.evaluate.matching import CUT, words_of
+from memat.evaluate.matching import CUT, is_of_word, words_of
 
 WEIGHTS = {2: 1 / 3, 3: 2 / 3}  # length of the n-grams → weight of their entropy
 
@@ -32,7 +32,7 @@ def tokens_of(text: str) -> list[str]:
     """
     found = []
     for part in unicodedata.normalize("NFC", text.removesuffix(f" {CUT}")).split():
-        for is_word, characters in groupby(part, _is_of_word):
+        for is_word, characters in groupby(part, is_of_word):
             run = "".join(characters)
             found += [word.text for word in words_of(run)] if is_word else run
     return found
@@ -43,7 +43,3 @@ def ngram_entropy(tokens: Sequence[str], n: int) -> float:
     counts = Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
     total = counts.total()
     return -sum(count / total * log2(count / total) for count in counts.values()) + 0.0
-
-
-def _is_of_word(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LMN"

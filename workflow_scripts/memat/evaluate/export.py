@@ -15,8 +15,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from memat.errors import UnsupportedArchitecture
-from memat.io import atomic_folder
+from memat.io import atomic_folder, sha256_of, write_json
 from memat.model.editable import EditableModel
+from memat.provenance import Provenance
 
 
 def export_model(model: EditableModel, folder: Path) -> None:
@@ -25,27 +26,26 @@ def export_model(model: EditableModel, folder: Path) -> None:
     Raises UnsupportedArchitecture where the model type has no place for a correction,
     CannotWrite(folder).
     """
-    network = model.network
-    if _has_new_biases(model):
-        network = _with_biases(model)
+    config = model.network.config
+    with torch.device("meta"):
+        fresh = AutoModelForCausalLM.from_config(config)
+    new = dict(model.network.named_parameters()).keys() - dict(fresh.named_parameters()).keys()
+    network = _with_biases(model) if new else model.network
     with atomic_folder(folder) as target:
         network.save_pretrained(target)
         model.tokenizer.save_pretrained(target)
 
 
-def _has_new_biases(model: EditableModel) -> bool:
-    """Whether some attention projections got a bias that a fresh model would not have."""
-    held = {name for name, _ in model.network.named_parameters()}
-    fresh = {name for name, _ in _empty(model.network.config).named_parameters()}
-    return bool(held - fresh)
-
-
-def _empty(config) -> torch.nn.Module:
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config)
+def list_files(manifest: Path, provenance: Provenance) -> list[int]:
+    """Write the manifest of the folder that it lies in; returns the bytes of each file."""
+    files = sorted(p for p in manifest.parent.iterdir() if p.is_file() and p != manifest)
+    content = {p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in files}
+    write_json(manifest, {"folder": ".", "files": content}, provenance)
+    return [entry["bytes"] for entry in content.values()]
 
 
 def _with_biases(model: EditableModel) -> torch.nn.Module:
+    """The model with a place for the biases that its attention projections got."""
     architecture, config = model.architecture, model.network.config
     state = dict(model.network.state_dict())
     if architecture.bias_home:
@@ -56,18 +56,12 @@ def _with_biases(model: EditableModel) -> torch.nn.Module:
         reduce(dict.__getitem__, parts, settings)[last] = value
     if architecture.value_bias:
         _move_to_values(model, state, settings)
-    kind = architecture.export_as or config.model_type
+    kind, own = config.model_type, ["model_type"]  # own: keys that are not taken over
     if architecture.export_as:
         _check_sister(config)
-        settings = {
-            k: v
-            for k, v in settings.items()
-            if k not in ("model_type", "architectures", "layer_types")
-        }
-    new_config = AutoConfig.for_model(
-        kind, **{k: v for k, v in settings.items() if k != "model_type"}
-    )
-    return _filled(new_config, state, model)
+        kind, own = architecture.export_as, [*own, "architectures", "layer_types"]
+    kept = {key: value for key, value in settings.items() if key not in own}
+    return _filled(AutoConfig.for_model(kind, **kept), state, model)
 
 
 def _move_to_values(model: EditableModel, state: dict, settings: dict) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 from memat.errors import ConfigError, DamagedFile, NonFiniteValue
 from memat.evaluate.families import ANSWERS, SCORES, fact_metrics_of, load_family
 from memat.evaluate.matching import is_contained, is_exact
-from memat.evaluate.prompt_types import PROMPT_TYPES
+from memat.evaluate.prompt_types import PROMPT_TYPES, WANTED
 from memat.text.languages import Language
 
 FACT_SCHEMA = {
@@ -72,22 +72,14 @@ def _by_fact(asked: pl.DataFrame, families: Sequence[str], read: str) -> pl.Data
         pl.col(*families).mean()
     )
     metrics = fact_metrics_of(families)
+    order = pl.Enum([metric.name for metric in metrics])
     names = pl.DataFrame(
         [(metric.prompt_type, metric.family, metric.name) for metric in metrics],
-        schema={
-            "prompt_type": pl.String,
-            "family": pl.String,
-            "metric": pl.Enum([metric.name for metric in metrics]),
-        },
+        schema={"prompt_type": pl.String, "family": pl.String, "metric": order},
         orient="row",
     )
     return (
-        facts.unpivot(
-            on=families,
-            index=[*_FACT, "prompt_type"],
-            variable_name="family",
-            value_name="value",
-        )
+        facts.unpivot(families, index=[*_FACT, "prompt_type"], variable_name="family")
         .drop_nulls("value")
         .join(names, on=["prompt_type", "family"], how="inner")
         .sort("language", "block", "case_id", "metric")
@@ -109,14 +101,11 @@ def prompt_pairs(scores: pl.DataFrame, probability: str = "geometric") -> pl.Dat
     if probability not in PROBABILITIES:
         raise ConfigError(f"summary.probability: {probability!r} is none of {PROBABILITIES}")
     _refuse_non_finite(scores)
-    unpaired = _unpaired(scores)
-    if unpaired.height:
-        raise DamagedFile(_in_words(unpaired.row(0, named=True)))
+    _refuse_unpaired(scores)
     tokens = pl.col("n_tokens") if probability == "geometric" else 1
     of_role = scores.select(*_PROMPT, "role", nll=pl.col("nll") / tokens, is_greedy="is_greedy")
-    wanted = {name: prompt_type.wanted for name, prompt_type in PROMPT_TYPES.items()}
     other = {name: asked.other for name, asked in PROMPT_TYPES.items() if asked.other}
-    asked = of_role.filter(pl.col("role") == pl.col("prompt_type").replace_strict(wanted))
+    asked = of_role.filter(pl.col("role") == pl.col("prompt_type").replace_strict(WANTED))
     compared = of_role.filter(
         pl.col("role") == pl.col("prompt_type").replace_strict(other, default=None)
     )
@@ -156,9 +145,9 @@ def _refuse_non_finite(scores: pl.DataFrame) -> None:
         )
 
 
-def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
-    """Prompts whose targets are not those that their fact's prompts have, each once."""
-    wants_new = [name for name, asked in PROMPT_TYPES.items() if asked.wanted == NEW]
+def _refuse_unpaired(scores: pl.DataFrame) -> None:
+    """The targets of each prompt must be those that its fact's prompts have, each once."""
+    wants_new = [name for name, wanted in WANTED.items() if wanted == NEW]
     # neighbours with an answer of their own have one whether or not the fact's is known
     known = (pl.col("role") == TRUE) & pl.col("prompt_type").is_in(wants_new)
     known = known.any().over(_FACT)
@@ -171,11 +160,11 @@ def _unpaired(scores: pl.DataFrame) -> pl.DataFrame:
     # a neighbour wants an answer that is known; the new target can stand alone
     alone = ~pl.col("known") & pl.col("prompt_type").is_in(wants_new)
     wanted = pl.col("prompt_type").replace_strict(compared, return_dtype=pl.String)
-    return roles.filter(pl.col("role") != pl.when(alone).then(pl.lit(NEW)).otherwise(wanted))
-
-
-def _in_words(odd: dict) -> str:
-    return (
-        f"scores: fact {odd['case_id']}, {odd['language']} {odd['prompt_type']} prompt {odd['index']} "
-        f"has the targets {odd['role']}; each that its type is asked with is needed exactly once"
-    )
+    unpaired = roles.filter(pl.col("role") != pl.when(alone).then(pl.lit(NEW)).otherwise(wanted))
+    if unpaired.height:
+        odd = unpaired.row(0, named=True)
+        raise DamagedFile(
+            f"scores: fact {odd['case_id']}, {odd['language']} {odd['prompt_type']} prompt"
+            f" {odd['index']} has the targets {odd['role']}; each that its type is asked with is"
+            " needed exactly once"
+        )

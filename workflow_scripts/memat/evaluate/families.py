@@ -11,7 +11,7 @@ from types import ModuleType
 from memat.definitions import Leaf
 from memat.errors import ConfigError
 from memat.evaluate.prompt_types import PROMPT_TYPES, SCORED
-from memat.leaves import leaf_names, leaf_path, load_leaf
+from memat.leaves import in_words, leaf_names, leaf_path, load_leaf
 from memat.suggest import allowed_values
 
 PACKAGE = "memat.evaluate.metrics"
@@ -57,9 +57,7 @@ def load_family(name: str) -> ModuleType:
 
 def families_in_words() -> str:
     """`accuracy (every token …) | …`, from the first line of each leaf."""
-    lines = {name: load_family(name).__doc__.splitlines()[0] for name in family_names()}
-    does = {name: line.partition(": ")[2].partition(" (")[0] for name, line in lines.items()}
-    return " | ".join(f"{name} ({words.rstrip('.')})" for name, words in does.items())
+    return in_words(PACKAGE)
 
 
 def metrics_of(families: Sequence[str]) -> tuple[Metric, ...]:

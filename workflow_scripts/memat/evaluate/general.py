@@ -66,13 +66,9 @@ def _results(found: Mapping[str, Mapping]) -> Iterator[tuple]:
             metric, comma, way = key.partition(",")
             if comma and not metric.endswith("_stderr") and _is_number(value):
                 stderr = numbers.get(f"{metric}_stderr,{way}")
-                yield (
-                    task,
-                    _metric_name(metric, way),
-                    numbers.get("sample_len"),
-                    float(value),
-                    float(stderr) if _is_number(stderr) else None,
-                )
+                stderr = float(stderr) if _is_number(stderr) else None
+                n_questions = numbers.get("sample_len")
+                yield task, _metric_name(metric, way), n_questions, float(value), stderr
 
 
 def _questions(samples: Mapping[str, Sequence[Mapping]]) -> Iterator[tuple]:

@@ -69,10 +69,25 @@ def bootstrap_means(
     labels, codes = np.unique(blocks, return_inverse=True)
     if len(labels) < 2:
         return _drawn_means(values, np.ones_like(values), rng, settings.resamples)
-    parts = _decompose(values, codes, len(labels))
-    between = _drawn_means(parts.deviations, parts.sizes, rng, settings.resamples)
-    within = _drawn_means(parts.residuals, np.ones_like(values), rng, settings.resamples)
-    return parts.mean + parts.block_factor * np.nan_to_num(between) + parts.fact_factor * within
+    # values = mean + deviation of the block + residual, column by column
+    present, mean = np.isfinite(values), column_means(values)
+    members = np.eye(len(labels))[codes].T  # (n_blocks, n_facts)
+    sizes = members @ present  # (n_blocks, m) facts with the metric
+    block_means = _ratio(members @ np.where(present, values, 0.0), sizes)
+    deviations, residuals = block_means - mean, values - block_means[codes]
+
+    used, facts = (sizes > 0).sum(axis=0), present.sum(axis=0)
+    degrees = facts - used
+    spread_within = _ratio(np.nansum(residuals**2, axis=0), degrees)
+    spread = _ratio(np.nansum((deviations - column_means(deviations)) ** 2, axis=0), used - 1)
+    explained = _ratio(np.nan_to_num(spread_within) * np.nansum(_ratio(1.0, sizes), axis=0), used)
+    share = np.clip(1 - _ratio(explained, spread), 0, None)
+    s = np.nan_to_num(np.sqrt(share * _ratio(used, used - 1)))
+    t = np.nan_to_num(np.sqrt(_ratio(facts, degrees)), nan=1.0)
+
+    between = _drawn_means(deviations, sizes, rng, settings.resamples)
+    within = _drawn_means(residuals, np.ones_like(values), rng, settings.resamples)
+    return mean + s * np.nan_to_num(between) + t * within
 
 
 def percentile_interval(draws: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -82,44 +97,6 @@ def percentile_interval(draws: np.ndarray, confidence: float) -> tuple[np.ndarra
     known = np.isfinite(draws).any(axis=0)
     low[known], high[known] = np.nanquantile(draws[:, known], [tail, 1 - tail], axis=0)
     return low, high
-
-
-@dataclass(frozen=True)
-class _Decomposition:
-    """values = mean + deviation of the block + residual, column by column."""
-
-    mean: np.ndarray  # (m,)
-    deviations: np.ndarray  # (n_blocks, m), NaN where a block lacks the metric
-    residuals: np.ndarray  # (n_facts, m)
-    sizes: np.ndarray  # (n_blocks, m) facts with the metric
-    block_factor: np.ndarray  # (m,) s
-    fact_factor: np.ndarray  # (m,) t
-
-
-def _decompose(values: np.ndarray, codes: np.ndarray, n_blocks: int) -> _Decomposition:
-    present = np.isfinite(values)
-    members = np.eye(n_blocks)[codes].T  # (n_blocks, n_facts)
-    sizes = members @ present
-    block_means = _ratio(members @ np.where(present, values, 0.0), sizes)
-    mean = column_means(values)
-    deviations = block_means - mean
-    residuals = values - block_means[codes]
-
-    used = (sizes > 0).sum(axis=0)
-    facts = present.sum(axis=0)
-    degrees = facts - used
-    within = _ratio(np.nansum(residuals**2, axis=0), degrees)
-    between = _ratio(np.nansum((deviations - column_means(deviations)) ** 2, axis=0), used - 1)
-    explained = _ratio(np.nan_to_num(within) * np.nansum(_ratio(1.0, sizes), axis=0), used)
-    share = np.clip(1 - _ratio(explained, between), 0, None)
-    return _Decomposition(
-        mean=mean,
-        deviations=deviations,
-        residuals=residuals,
-        sizes=sizes,
-        block_factor=np.nan_to_num(np.sqrt(share * _ratio(used, used - 1))),
-        fact_factor=np.nan_to_num(np.sqrt(_ratio(facts, degrees)), nan=1.0),
-    )
 
 
 def _drawn_means(

@@ -52,11 +52,16 @@ def is_exact(answer: str, target: str, language: Language) -> bool:
 def words_of(text: str) -> list[Word]:
     """Words in order, cut at everything but letters, their marks and digits: l'orgue is two."""
     text = unicodedata.normalize("NFC", text)
-    kept = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text)
+    kept = "".join(c if is_of_word(c) else " " for c in text)
     words = _UNSPACED.sub(r" \1 ", kept).split()
     return [
         Word(unicodedata.normalize("NFC", word.casefold()), word[0].isupper()) for word in words
     ]
+
+
+def is_of_word(character: str) -> bool:
+    """Whether a character is a letter, a mark of one or a digit."""
+    return unicodedata.category(character)[0] in "LMN"
 
 
 def without_article(words: Sequence[Word], language: Language) -> list[Word]:

@@ -27,7 +27,22 @@ def concatenated(rows: pl.DataFrame) -> pl.DataFrame:
     """
     known = (pl.col("role") == TRUE) & (pl.col("prompt_type") == "rewrite")
     both = known.any().over("case_id") & pl.col("role").is_in([NEW, TRUE])
-    return pl.concat([_concatenated(rows.filter(both)), rows.filter(~both)])
+    prompts, paired = ["case_id", "prompt_type"], rows.filter(both)
+    number = pl.col("index").rank("dense").over(prompts).cast(pl.Int64) - 1
+    count = pl.col("index").n_unique().over(prompts).cast(pl.Int64)
+    place = pl.col("place")
+    paired = (
+        paired.with_columns(place=number + pl.when(role=NEW).then(count).otherwise(0))
+        .with_columns(role=pl.when(place % 2 == 0).then(pl.lit(NEW)).otherwise(pl.lit(TRUE)))
+        .drop("target")
+        .join(
+            paired.select(*prompts, "index", "role", "target"),
+            on=[*prompts, "index", "role"],
+            maintain_order="left",
+        )
+        .with_columns(index=place // 2)
+    )
+    return pl.concat([paired.select(rows.columns), rows.filter(~both)])
 
 
 def rows_to_score(asked: pl.DataFrame, targets: Sequence[str], pairing: str) -> pl.DataFrame:
@@ -37,21 +52,3 @@ def rows_to_score(asked: pl.DataFrame, targets: Sequence[str], pairing: str) -> 
     is_target = pl.col("language").is_in(list(targets))
     paired = [concatenated(asked.filter(language=code)) for code in targets]
     return pl.concat([asked.filter(~is_target), *paired])
-
-
-def _concatenated(rows: pl.DataFrame) -> pl.DataFrame:
-    prompts = ["case_id", "prompt_type"]
-    number = pl.col("index").rank("dense").over(prompts).cast(pl.Int64) - 1
-    count = pl.col("index").n_unique().over(prompts).cast(pl.Int64)
-    place = number + pl.when(role=NEW).then(count).otherwise(0)
-    targets = rows.select(*prompts, "index", "role", "target")
-    return (
-        rows.drop("target")
-        .with_columns(place=place)
-        .with_columns(
-            role=pl.when(pl.col("place") % 2 == 0).then(pl.lit(NEW)).otherwise(pl.lit(TRUE))
-        )
-        .join(targets, on=targets.columns[:-1], maintain_order="left")
-        .with_columns(index=pl.col("place") // 2)
-        .select(rows.columns)
-    )

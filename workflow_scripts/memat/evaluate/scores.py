@@ -1,12 +1,14 @@
-"""Scoring prompts: NLL of a target under teacher forcing, and whether it is the argmax.
+"""Scoring prompts: NLL of a target under teacher forcing, and whether it is the argmax; and the
+surprisal of whole sentences: −log P of their tokens, each given those before it.
 
 Prompts and targets run as prefix tries (`memat.model.prefix_trie`): what several rows begin
 with runs once, and the output head runs at scored positions only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import polars as pl
 import torch
 from tqdm import tqdm
 
@@ -16,6 +18,8 @@ from memat.model.editable import EditableModel
 from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import Sentence, tokenise
 from memat.model.targets import read_targets
+
+SURPRISAL_SCHEMA = {"sentence": pl.String, "n_tokens": pl.Int64, "nats_per_token": pl.Float64}
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,21 @@ def require_finite(nll: torch.Tensor, what: str, texts: Sequence[str]) -> None:
     bad = (~nll.isfinite()).nonzero()
     if len(bad):
         raise NonFiniteValue(f"{what} {texts[int(bad[0, 0])]!r} is not finite")
+
+
+def sentence_surprisal(
+    model: EditableModel, texts: Iterable[str], token_budget: int
+) -> pl.DataFrame:
+    """`SURPRISAL_SCHEMA`: a row for each distinct text, in the order of the alphabet.
+
+    n_tokens: those that are predicted. The first token of a text is one of them where the
+    tokenizer puts a BOS token before it, and is given otherwise. A text of which nothing is
+    predicted is no row. Raises NonFiniteValue(text).
+    """
+    ids = {text: tuple(model.tokenizer(text)["input_ids"]) for text in sorted(set(texts))}
+    sentences = {text: Sentence(row, None, 1) for text, row in ids.items() if len(row) > 1}
+    scores = score_sentences(model, list(sentences.values()), token_budget)
+    require_finite(scores.nll, "surprisal of", list(sentences))
+    means = (scores.nll / scores.n_tokens).tolist()
+    table = {"sentence": list(sentences), "n_tokens": scores.n_tokens.tolist()}
+    return pl.DataFrame(table | {"nats_per_token": means}, schema=SURPRISAL_SCHEMA)

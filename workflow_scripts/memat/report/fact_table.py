@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from memat.fact_sets import DONOR, TUNING
-from memat.text.losses import FACT
-from memat.text.reasons import in_words
+from memat.text.lost import in_words
+from memat.text.rejections import FACT
 
 SCORED, UNUSED, LOST = "scored", "not used", "lost"
 FACT_SCHEMA = {

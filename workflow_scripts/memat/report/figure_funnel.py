@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from memat.report.figures import BLUE, CYCLE, empty_panel, new_figure
-from memat.text.losses import FACT
 from memat.text.prompts import PROMPT_TYPES
+from memat.text.rejections import FACT
 
 TYPE_COLORS = dict(zip((FACT, *PROMPT_TYPES), CYCLE, strict=False))
 MOST_REASONS = 14

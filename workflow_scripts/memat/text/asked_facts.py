@@ -4,12 +4,15 @@ Relations are not given: a fact's relation is its rewrite prompt with "{}" for t
 records contradict each other where they ask the same of one subject.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from memat.text.losses import FACT
+from memat.progress import with_progress
 from memat.text.placed import place_subject
-from memat.text.records import Where
-from memat.text.rejections import READING, Rejection
+from memat.text.questions import MARKS, as_question, asked
+from memat.text.records import Where, load_records
+from memat.text.rejections import FACT, READING, Rejection
 
 Answered = tuple[str, str | None]  # a prompt and its answer
 
@@ -35,12 +38,7 @@ class AskedFact:
         reason = self._fault() or placed.reason
         if reason:
             return None, [Rejection(self.case_id, READING, FACT, reason, detail=self.prompt)]
-        unanswered = [
-            Rejection(self.case_id, READING, prompt_type, "answer_unknown", detail=prompt)
-            for prompt_type, listed in self._answered().items()
-            for prompt, answer in listed
-            if answer is None
-        ]
+        unanswered = []
         row = {
             "case_id": self.case_id,
             "position": self.position,
@@ -51,22 +49,39 @@ class AskedFact:
             "target_true": self.target_true,
             "paraphrase_prompts": self.paraphrases,
         }
-        for prompt_type, listed in self._answered().items():
-            known = [(prompt, answer) for prompt, answer in listed if answer is not None]
+        answered = {"neighborhood": self.neighbours, "portability": self.portability}
+        for prompt_type, listed in answered.items():
+            unanswered += [
+                Rejection(self.case_id, READING, prompt_type, "answer_unknown", detail=prompt)
+                for prompt, answer in listed
+                if answer is None
+            ]
+            known = with_known_answers(listed)
             row[f"{prompt_type}_prompts"] = [prompt for prompt, _ in known]
             row[f"{prompt_type}_answers"] = [answer for _, answer in known]
         return row, unanswered
-
-    def _answered(self) -> dict[str, list[Answered]]:
-        return {"neighborhood": self.neighbours, "portability": self.portability}
 
     def _fault(self) -> str | None:
         """The reason code of a fact that says nothing new."""
         if self.target_new is None:
             return "no_new_target"
-        if self.target_new == self.target_true:
-            return "new_target_is_true"
-        return None
+        return "new_target_is_true" if self.target_new == self.target_true else None
+
+
+def with_known_answers(listed: list[Answered]) -> list[Answered]:
+    return [(prompt, answer) for prompt, answer in listed if answer is not None]
+
+
+def read_asked(
+    path: str | Path, fact_of: Callable[[Where, dict], AskedFact]
+) -> tuple[list[dict], list[Rejection]]:
+    """What a reader's `read` gives, of a file whose records are such facts."""
+    rows, rejections = [], []
+    for where, record in with_progress(load_records(path, numbered=False), "facts read"):
+        row, rejected = fact_of(where, record).row()
+        rows += [row] if row else []
+        rejections += rejected
+    return rows, rejections
 
 
 def first_text(where: Where, value: object, field: str) -> str | None:
@@ -86,10 +101,9 @@ def prompts_with_answers(
     if value is None or value == {}:
         return []
     if isinstance(value, list):
-        listed = [(item, f"{field}[{i}]") for i, item in enumerate(value)]
         return [
             pair
-            for item, place in listed
+            for item, place in where.items(value, field)
             for pair in prompts_with_answers(where, item, place, keys)
         ]
     entry = where.mapping(value, field)
@@ -103,10 +117,7 @@ def prompts_with_answers(
             places[1], f"must be a list as long as {keys[0]}'s {len(prompts)}, found {found}"
         )
     return [
-        (
-            where.text(prompt, f"{places[0]}[{i}]"),
-            first_text(where, answer, f"{places[1]}[{i}]"),
-        )
+        (where.text(prompt, f"{places[0]}[{i}]"), first_text(where, answer, f"{places[1]}[{i}]"))
         for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True))
     ]
 
@@ -116,3 +127,42 @@ def texts(where: Where, value: object, field: str) -> list[str]:
     if isinstance(value, str):
         return [where.text(value, field)] if value.strip() else []
     return where.prompts(value, field)
+
+
+NEEDED = ("subject", "src", "alt")  # the fields that every record of zsRE has
+
+
+def looks_like_zsre(record: dict) -> bool:
+    return set(NEEDED) <= record.keys()
+
+
+def zsre_fact(where: Where, record: dict, template: str, within: str = "") -> AskedFact:
+    """A record of zsRE, or the half of one whose fields are named `within` ("en."), as a fact.
+
+        {"subject", "src", "rephrase", "alt", "answers", "loc", "loc_ans",
+         "portability": {"New Question", "New Answer"}}
+
+    `alt` is the new answer, `answers` the true ones (of which the first counts; they may be left
+    out). template: with which the questions of its language are asked.
+    """
+    subject, question = (where.subject(record.get(k), f"{within}{k}") for k in ("subject", "src"))
+    mark = question[-1] if question.endswith(tuple(MARKS)) else "?"
+    locality = texts(where, record.get("loc"), f"{within}loc")
+    answer, new, true = (
+        first_text(where, record.get(key), f"{within}{key}")
+        for key in ("loc_ans", "alt", "answers")
+    )
+    portability = prompts_with_answers(
+        where, record.get("portability"), f"{within}portability", ("New Question", "New Answer")
+    )
+    return AskedFact(
+        where.case_id,
+        where.position,
+        subject,
+        asked(question, template),
+        new,
+        true,
+        [asked(t, template) for t in texts(where, record.get("rephrase"), f"{within}rephrase")],
+        [(as_question(prompt, template, mark), answer) for prompt in locality],
+        [(asked(prompt, template), own) for prompt, own in portability],
+    )

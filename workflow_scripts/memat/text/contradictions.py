@@ -6,7 +6,7 @@ fact that only repeats an earlier one is dropped, as it would count twice.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from memat.text.own_answers import neighbour_answers
 from memat.text.rejections import READING, Rejection
 from memat.text.sentences import SubjectFinder
 
-REFUSE, DROP = "refuse", "drop"
+REFUSE = "refuse"
 CONTRADICTS, REPEATS = "contradicts_earlier_fact", "repeats_earlier_fact"
 SHOWN = 3  # examples in a message
 
@@ -91,38 +91,29 @@ def edited_by_others(facts: pl.DataFrame) -> list[str]:
     asking = facts.filter(pl.col("neighborhood_prompts").list.len() > 0)
     if asking.is_empty():
         return []
-    editing = _editing(facts)
-    by_case = {row["case_id"]: row for row in facts.iter_rows(named=True)}
+    finder, by_case = SubjectFinder.of(facts), {}
+    edited: dict[str, EditedFacts] = defaultdict(EditedFacts)
+    for row in facts.iter_rows(named=True):
+        by_case[row["case_id"]] = row
+        prompt = row["prompt"].replace("{}", row["subject"])
+        edited[row["split"]].add(row["case_id"], row["relation_id"], row["subject"], prompt)
+
+    @cache  # facts of one relation share many neighbours
+    def editing(split: str, relation: str, prompt: str, own_answer: bool) -> int | None:
+        span = finder.neighbour_subject(relation, prompt)
+        subject = prompt[slice(*span)] if span else None
+        return edited[split].editing(relation, prompt, subject, own_answer)
+
     found = []
     for row in with_progress(asking.iter_rows(named=True), "neighbours checked", asking.height):
-        own = row["neighborhood_answers"]
-        for index, (answer, _) in enumerate(neighbour_answers(row)):
+        listed = zip(row["neighborhood_prompts"], row["neighborhood_answers"], strict=True)
+        for (prompt, own), (answer, _) in zip(listed, neighbour_answers(row), strict=True):
             if answer is None:
                 continue  # rejected where the facts are read
-            prompt = row["neighborhood_prompts"][index]
-            has_own = own[index] is not None
-            case_id = editing(row["split"], row["relation_id"], prompt, has_own)
+            case_id = editing(row["split"], row["relation_id"], prompt, own is not None)
             if case_id is not None:
                 other = by_case[case_id]
                 found.append(
                     f"{prompt!r} of {name_of(row)} is {other['target_new']!r} in {name_of(other)}"
                 )
     return found
-
-
-def _editing(facts: pl.DataFrame) -> Callable[[str, str, str, bool], int | None]:
-    """split, relation, neighbour prompt, whether it has an answer of its own → case id of the
-    fact that edits it; each asked once."""
-    finder = SubjectFinder.of(facts)
-    edited: dict[str, EditedFacts] = defaultdict(EditedFacts)
-    columns = ("split", "case_id", "relation_id", "subject", "prompt")
-    for split, case_id, relation, subject, prompt in facts.select(columns).iter_rows():
-        edited[split].add(case_id, relation, subject, prompt.replace("{}", subject))
-
-    @cache
-    def editing(split: str, relation: str, prompt: str, own_answer: bool) -> int | None:
-        span = finder.neighbour_subject(relation, prompt)
-        subject = prompt[slice(*span)] if span else None
-        return edited[split].editing(relation, prompt, subject, own_answer)
-
-    return editing

@@ -5,19 +5,17 @@ corrected form follows into the prompts that nobody corrected, and none is lost 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from memat.errors import CorrectionsFileError
-from memat.text.evidence import Evidence
 from memat.text.gender import LeastPrompts, agree_fact
 from memat.text.languages import Language
 from memat.text.prompts import Prompt
 from memat.text.protect import join_name
-from memat.text.reformed import Article, article_change, with_subject, with_target
 from memat.text.rejections import Rejection
-from memat.text.repaired import RepairedPrompt
+from memat.text.repaired import Article, RepairedPrompt, article_change, with_subject, with_target
 from memat.text.reviewed import Correction, Reviewed
 from memat.text.sentences import starts_sentence
 from memat.text.spans import occurrences
@@ -46,13 +44,14 @@ def correct_fact(
     kept: list[RepairedPrompt],
     lost: list[Rejection],
     reviewed: Reviewed,
-    evidence: Evidence,
+    translations: dict[str, dict],
+    language: Language,
     least: LeastPrompts,
 ) -> tuple[list[RepairedPrompt], list[Rejection]]:
     """The machine's prompts of a fact, kept and lost, with its corrections applied.
 
-    Corrections that say what the machine says change nothing. Raises CorrectionsFileError
-    where two of them contradict each other.
+    translations: rows of the table by prompt_id. Corrections that say what the machine says change
+    nothing. Raises CorrectionsFileError where two of them contradict each other.
     """
     machine = {row.prompt_id: row for row in kept}
     changed = {
@@ -63,22 +62,24 @@ def correct_fact(
     if not changed:
         return kept, lost
     asked = {prompt.prompt_id: prompt for prompt in prompts}
-    old_subjects = {key: _old_subject(asked[key], machine.get(key), evidence) for key in changed}
-    changes = _changes(changed, asked, machine, old_subjects, reviewed, evidence.language)
+    # the machine's forms; of a dropped prompt the form it would have had
+    old_subjects = {
+        key: machine[key].subject
+        if key in machine
+        else translations.get(key, {}).get("translated_subject") or asked[key].subject
+        for key in changed
+    }
+    changes = _changes(changed, asked, machine, old_subjects, reviewed, language)
     rows = []
     for key, prompt in asked.items():
         row, correction = machine.get(key), changed.get(key)
-        if correction is not None:
-            row = (
-                _corrected(prompt, correction, old_subjects[key], evidence.language)
-                if correction.prompt
-                else None
-            )
-        if row is not None:
-            rows.append(_following(prompt, row, changes, evidence.language))
+        if correction is not None and correction.prompt:
+            row = _corrected(prompt, correction, old_subjects[key], language)
+        if row is not None and (correction is None or correction.prompt):
+            rows.append(_following(prompt, row, changes, language))
     named = {_place(asked[key]) for key in changed}
     lost = [one for one in lost if _place(one) not in named]
-    return _without_lost(fact, kept, rows, lost, changed, asked, reviewed, evidence.language, least)
+    return _without_lost(fact, kept, rows, lost, changed, asked, reviewed, language, least)
 
 
 def corrections_line(repaired: pl.DataFrame, rejected: pl.DataFrame) -> str:
@@ -93,14 +94,6 @@ def corrections_line(repaired: pl.DataFrame, rejected: pl.DataFrame) -> str:
         f" {dropped.height - len(records)} prompts and {len(records)} facts dropped by them"
     )
     return line + (f" (case_id {', '.join(map(str, records))})" if records else "")
-
-
-def _old_subject(prompt: Prompt, row: RepairedPrompt | None, evidence: Evidence) -> str | None:
-    """The machine's form of a subject; of a dropped prompt the form it would have had."""
-    if row is not None:
-        return row.subject
-    translated = evidence.translations.get(prompt.prompt_id, {})
-    return translated.get("translated_subject") or prompt.subject
 
 
 def _changes(
@@ -124,10 +117,8 @@ def _changes(
                 raise _contradiction(reviewed, first, correction, "subject")
         if asked[key].has_own_answer:
             continue  # its form is that of no other prompt
-        known = [row.target for row in machine.values() if row.role == role]
-        if key in machine:
-            known = [machine[key].target]
-        if correction.target not in known:
+        rows = [machine[key]] if key in machine else machine.values()
+        if correction.target not in [row.target for row in rows if row.role == role]:
             first = targets.setdefault(role, correction)
             if first.target != correction.target:
                 raise _contradiction(reviewed, first, correction, "target")
@@ -241,7 +232,7 @@ def _agreed(
     fact: dict, rows: Iterable[RepairedPrompt], language: Language, least: LeastPrompts
 ) -> tuple[set[str], list[Rejection]]:
     """Ids of the prompts that the next stage would keep, and its rejections."""
-    rows = [asdict(row) for row in rows]
+    rows = list(map(vars, rows))
     if not rows:
         return set(), []
     kept, lost = agree_fact(rows, language, least.of(fact), fact["target_true"] is not None)

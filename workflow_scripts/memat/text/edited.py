@@ -6,7 +6,7 @@ same relation, the edit changes it on purpose, and it is no neighbour.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -85,31 +85,26 @@ def edited_neighbours(bilingual: pl.DataFrame, blocks: pl.DataFrame, source: str
     rewrites = rows.filter(prompt_type="rewrite", role="target_new").select(wanted)
     for block, *fact in rewrites.iter_rows():
         edited.setdefault(block, EditedFacts()).add(*fact)
-    return rejected_table(_rejections(_with_own_answer(rows), edited))
-
-
-def _with_own_answer(rows: pl.DataFrame) -> pl.DataFrame:
-    """The neighbour prompts, and whether the answer of each is another than its fact's."""
+    # of each neighbour, whether its answer is another than its fact's
     of_true = rows.filter(role="target_true")
     true = of_true.filter(prompt_type="rewrite").select("case_id", true="target")
     answers = of_true.filter(prompt_type=PROMPT_TYPE).select("case_id", "index", answer="target")
     asked = neighbour_prompts(rows)
     asked = asked.join(answers, on=["case_id", "index"], how="left", maintain_order="left")
     asked = asked.join(true, on="case_id", how="left", maintain_order="left")
-    return asked.with_columns(own_answer=pl.col("answer").ne_missing(pl.col("true")))
+    asked = asked.with_columns(own_answer=pl.col("answer").ne_missing(pl.col("true")))
+    rejections = []
+    for row in asked.iter_rows(named=True):
+        asks = (row["relation_id"], row["prompt"], row["subject"], row["own_answer"])
+        case_id = edited[row["block"]].editing(*asks)
+        if case_id is not None:
+            detail = f"edited by case {case_id}: {row['prompt']}"
+            place = (row["case_id"], STAGE, PROMPT_TYPE, REASON, row["index"])
+            rejections.append(Rejection(*place, detail=detail))
+    return rejected_table(rejections)
 
 
 def neighbour_prompts(rows: pl.DataFrame) -> pl.DataFrame:
     """The neighbour prompts among rows of one language, each once, in order."""
     neighbours = rows.filter(prompt_type=PROMPT_TYPE)
     return neighbours.unique(["case_id", "index"], keep="first", maintain_order=True)
-
-
-def _rejections(neighbours: pl.DataFrame, edited: dict[str, EditedFacts]) -> Iterable[Rejection]:
-    for row in neighbours.iter_rows(named=True):
-        facts = edited[row["block"]]
-        asked = (row["prompt"], row["subject"], row["own_answer"])
-        case_id = facts.editing(row["relation_id"], *asked)
-        if case_id is not None:
-            detail = f"edited by case {case_id}: {row['prompt']}"
-            yield Rejection(row["case_id"], STAGE, PROMPT_TYPE, REASON, row["index"], detail=detail)

@@ -3,11 +3,13 @@
 Engines are the leaves of `memat.text.engines`: nothing else names one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
+
+from tqdm import tqdm
 
 from memat.definitions import Leaf
 from memat.errors import TranslationError
@@ -35,6 +37,10 @@ class Engine(Protocol):
 
     whole_sources: it can only answer sources as the facts give them, noise included,
     not their parts, names or sentences with stand-ins.
+
+    It may offer a look at its own translations besides: `back()`, the engine of the reverse
+    direction or None where it is not installed, which has `has_verb(sentences)`: whether each
+    sentence, in that engine's source language, has a finite verb.
     """
 
     name: str
@@ -43,24 +49,6 @@ class Engine(Protocol):
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
         """Translations in the order of `sentences`. Raises TranslationError."""
         ...
-
-
-class SecondLook(Protocol):
-    """What an engine may offer besides: a look at its own translations."""
-
-    def back(self) -> Engine | None:
-        """The engine of the reverse direction; None where it is not installed."""
-        ...
-
-    def has_verb(self, sentences: Sequence[str]) -> list[bool]:
-        """Whether each sentence, in this engine's source language, has a finite verb."""
-        ...
-
-
-def back_engine(engine: Engine) -> Engine | None:
-    """The engine that translates back, of engines that know one."""
-    make = getattr(engine, "back", None)
-    return make() if make else None
 
 
 def checked(
@@ -74,6 +62,27 @@ def checked(
     return translations
 
 
+def in_batches(
+    name: str,
+    sentences: Sequence[str],
+    batch_size: int,
+    translate: Callable[[list[str]], list[Translation]],
+) -> list[Translation]:
+    """Translations of batches of sentences of similar lengths: less padding, same answers.
+
+    translate: of a batch, whose blanks are single ones.
+    """
+    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+    translations: dict[int, Translation] = {}
+    with tqdm(total=len(sentences), desc=name, unit="sentence") as progress:
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            texts = [" ".join(sentences[i].split()) for i in batch]
+            translations |= zip(batch, translate(texts), strict=True)
+            progress.update(len(batch))
+    return checked(name, sentences, [translations[i] for i in sorted(translations)])
+
+
 def engine_names() -> tuple[str, ...]:
     """Names of the engines there are."""
     return leaf_names(PACKAGE)
@@ -82,11 +91,6 @@ def engine_names() -> tuple[str, ...]:
 def engines_in_words() -> str:
     """`apertium (rule-based; …) | …`, from the first line of each leaf."""
     return in_words(PACKAGE)
-
-
-def other_engines(name: str) -> str:
-    """The engines besides one, for a message that says it cannot be used."""
-    return ", ".join(other for other in engine_names() if other != name)
 
 
 def load_engine(name: str) -> ModuleType:

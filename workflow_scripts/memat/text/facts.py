@@ -15,11 +15,10 @@ import polars as pl
 
 from memat.errors import FactError
 from memat.text.contradictions import REFUSE, clashes, require_consistent
-from memat.text.losses import FACT
 from memat.text.own_answers import neighbour_answers
 from memat.text.reader import NO_SETTINGS, read_format
 from memat.text.records import load_json
-from memat.text.rejections import READING, Rejection, rejected_table
+from memat.text.rejections import FACT, READING, Rejection, rejected_table
 
 FACT_SCHEMA = {
     "case_id": pl.Int64,
@@ -114,14 +113,8 @@ def _unusable_prompts(row: dict) -> Iterable[Rejection]:
     that is not the new target."""
     for index, prompt in enumerate(row["paraphrase_prompts"]):
         if row["subject"] not in prompt:
-            yield Rejection(
-                row["case_id"],
-                READING,
-                "paraphrase",
-                "subject_not_in_prompt",
-                index,
-                detail=prompt,
-            )
+            place = (row["case_id"], READING, "paraphrase", "subject_not_in_prompt", index)
+            yield Rejection(*place, detail=prompt)
     answered = zip(row["neighborhood_prompts"], neighbour_answers(row), strict=True)
     for index, (prompt, (_, reason)) in enumerate(answered):
         if reason:

@@ -43,16 +43,17 @@ def funnel_table(
     are left after translation and surprise it; null in all other rows.
     """
     read = len(facts) + len(rejected.filter(stage=READING, prompt_type="record"))
-    source = {"step": "given", "records": read, "dropped": 0, "reasons": "{}"}
-    source |= {"prompts_dropped": 0, "prompt_reasons": "{}"}
-    rows = [source, _step_row("accepted", None, read, rejected.filter(stage=READING))]
+    rows = [
+        _step_row("given", None, read, rejected.clear()),
+        _step_row("accepted", None, read, rejected.filter(stage=READING)),
+    ]
     for language in targets:
         left = len(facts)
         for stage, step in OF_A_LANGUAGE.items():
             at_step = rejected.filter(stage=stage, language=language)
             row = _step_row(step, language, left, at_step)
             left = row["records"]
-            if step == OF_A_LANGUAGE["repair_structure"]:
+            if step == "translated":
                 row["surprising"] = surprising.get(language)
             rows.append(row)
     return pl.DataFrame([*rows, *drawn], schema=FUNNEL_SCHEMA)
@@ -67,12 +68,26 @@ def drawn_rows(
 ) -> list[dict]:
     """Last rows of the funnel: the facts that the run uses, and how many each of several target
     languages has. `neighbours`, `portability`: prompts of that type that are left to them."""
-    several = targets if len(targets) > 1 else ()
-    return [
-        _drawn_row(bilingual.filter(pl.col("language") == (language or source)), blocks, rejected)
-        | {"language": language}
-        for language in (None, *several)
-    ]
+    drawn = []
+    for language in (None, *(targets if len(targets) > 1 else ())):
+        rows = bilingual.filter(language=language or source)
+        used = rows.join(blocks, on="case_id", how="semi")
+        prompts = rejected.filter(stage=edited.STAGE).join(used, on="case_id", how="semi")
+        unused = rows["case_id"].n_unique() - used["case_id"].n_unique()
+        drawn.append(
+            {
+                "step": "used",
+                "language": language,
+                "records": used["case_id"].n_unique(),
+                "dropped": unused,
+                "reasons": json.dumps({"in_no_set": unused} if unused else {}),
+                "prompts_dropped": prompts.height,
+                "prompt_reasons": _counts(prompts),
+                "neighbours": edited.neighbour_prompts(used).height - prompts.height,
+                "portability": used.filter(prompt_type="portability").height,
+            }
+        )
+    return drawn
 
 
 def _step_row(step: str, language: str | None, before: int, at_step: pl.DataFrame) -> dict:
@@ -86,23 +101,6 @@ def _step_row(step: str, language: str | None, before: int, at_step: pl.DataFram
         "reasons": _counts(records),
         "prompts_dropped": len(prompts),
         "prompt_reasons": _counts(prompts),
-    }
-
-
-def _drawn_row(rows: pl.DataFrame, blocks: pl.DataFrame, rejected: pl.DataFrame) -> dict:
-    """rows: of the bilingual table, in one language."""
-    used = rows.join(blocks, on="case_id", how="semi")
-    prompts = rejected.filter(stage=edited.STAGE).join(used, on="case_id", how="semi")
-    unused = rows["case_id"].n_unique() - used["case_id"].n_unique()
-    return {
-        "step": "used",
-        "records": used["case_id"].n_unique(),
-        "dropped": unused,
-        "reasons": json.dumps({"in_no_set": unused} if unused else {}),
-        "prompts_dropped": prompts.height,
-        "prompt_reasons": _counts(prompts),
-        "neighbours": edited.neighbour_prompts(used).height - prompts.height,
-        "portability": used.filter(prompt_type="portability").height,
     }
 
 

@@ -42,21 +42,18 @@ def paired_facts(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`BILINGUAL_SCHEMA` of the facts that survive in a target language, in file order, and the
     rejected table."""
-    by_case = {
-        case_id: group.rows(named=True)
-        for (case_id,), group in repaired.group_by("case_id", maintain_order=True)
-    }
+    by_case = repaired.rows_by_key("case_id", named=True, include_key=True)
     rows, rejections = [], []
     for fact in facts.iter_rows(named=True):
-        if fact["case_id"] not in by_case:
-            continue  # lost in repair, with its reason there
-        known = fact["target_true"] is not None
-        rows_of_fact = by_case[fact["case_id"]]
-        kept, lost = agree_fact(rows_of_fact, language, least.of(fact), known)
-        rejections += lost
-        rows += [_target_row(row, language.code) for row in kept]
-    rejected = lost_in(rejected_table(rejections), language.code)
-    return pl.DataFrame(rows, schema=BILINGUAL_SCHEMA), rejected
+        if rows_of_fact := by_case.get(fact["case_id"]):  # else lost in repair, with its reason
+            known = fact["target_true"] is not None
+            kept, lost = agree_fact(rows_of_fact, language, least.of(fact), known)
+            rejections += lost
+            rows += [{name: row.get(name) for name in BILINGUAL_SCHEMA} for row in kept]
+    paired = pl.DataFrame(rows, schema=BILINGUAL_SCHEMA).with_columns(
+        language=pl.lit(language.code)
+    )
+    return paired, lost_in(rejected_table(rejections), language.code)
 
 
 def agree_fact(
@@ -117,8 +114,8 @@ def _paired_keys(
                 lost.append(_reject(row, role, "other_target_lost"))
             else:
                 lost.append(_reject(row, ROLES[1], "no_true_target"))
-    alone = () if true_known else [key for key in new if key[0] != "neighborhood"]
-    return [key for key in new if key in true or key in alone], lost
+    paired = [key for key in new if key in true or not (true_known or key[0] == "neighborhood")]
+    return paired, lost
 
 
 def _record_fault(
@@ -147,12 +144,11 @@ def single_form(rows: list[dict], language: Language) -> tuple[list[dict], list[
     form = record_form(rows, language)
     kept, lost = [], []
     for row in rows:
-        agreed = _with_form(row, form, language)
-        if agreed is None:
+        if agreed := _with_form(row, form, language):
+            kept.append(agreed)
+        else:
             detail = f"{row['target']}, not {form}"
             lost.append(_reject(row, row["role"], "target_form_differs", detail))
-        else:
-            kept.append(agreed)
     return kept, lost
 
 
@@ -250,7 +246,3 @@ def ending_positions(first: str, second: str, language: Language) -> tuple[int, 
 def _reject(row: dict, role: str | None, reason: str, detail: str = "") -> Rejection:
     place = (row["case_id"], STAGE, row["prompt_type"], reason, row["index"], role)
     return Rejection(*place, detail or row["prompt"])
-
-
-def _target_row(row: dict, code: str) -> dict:
-    return {name: row.get(name) for name in BILINGUAL_SCHEMA} | {"language": code}

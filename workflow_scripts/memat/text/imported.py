@@ -12,10 +12,9 @@ import polars as pl
 from memat.errors import FactError
 from memat.text.gender import STAGE, LeastPrompts, paired_facts
 from memat.text.languages import Language
-from memat.text.losses import FACT
 from memat.text.placed import NOT_FOUND, place_subject
 from memat.text.prompts import BILINGUAL_SCHEMA, prompt_id
-from memat.text.rejections import Rejection, lost_in, rejected_table
+from memat.text.rejections import FACT, Rejection, lost_in, rejected_table
 from memat.text.spans import AlignedSentence, occurrences, sure_subject
 from memat.text.words import words_of
 
@@ -80,11 +79,8 @@ def _aligned_templates(
     for row, pairs, (source, other) in zip(
         asked.iter_rows(named=True), aligned, words, strict=True
     ):
-        alignment = {"source_words": source, "translation_words": other}
-        alignment["pairs"] = [{"s": s, "t": t} for s, t in pairs]
-        sentence = AlignedSentence.of(row["prompt"], alignment)
-        name = sure_subject(sentence, row["subject"])
-        placed = place_subject(row["prompt"], name or "")
+        sentence = AlignedSentence.of(row["prompt"], source, other, pairs)
+        placed = place_subject(row["prompt"], sure_subject(sentence, row["subject"]) or "")
         if placed.template is None:
             place = (row["case_id"], STAGE, FACT, placed.reason or NOT_FOUND)
             lost.append(Rejection(*place, detail=row["prompt"]))

@@ -65,13 +65,7 @@ REQUIRED = ("code", "name", "openers", "kl_prompt")
 
 def load_language(path: str | Path) -> Language:
     """The language of a file. Raises LanguageError(file, key)."""
-    content = _read_content(path)
-    language = Language(**{key: _value(path, key, value) for key, value in content.items()})
-    for key in ("kl_prompt", "question"):
-        text = content.get(key)
-        if text is not None and text.count("{}") != 1:
-            raise LanguageError(f"{path}: {key} must have exactly one '{{}}'")
-    return language
+    return Language(**{key: _value(path, key, value) for key, value in _read_content(path).items()})
 
 
 def language_keys(path: str | Path, keys: Iterable[str]) -> dict[str, object]:
@@ -87,14 +81,13 @@ def language_of(content: dict[str, object]) -> Language:
     """A language that knows only the keys of `language_keys`; asked for another: AttributeError."""
     language = object.__new__(Language)
     for known in fields(Language):
-        if known.name in content:
-            value = content[known.name]
-            found = (
-                known.default_factory()
-                if value is None
-                else _value("language file", known.name, value)
+        name = known.name
+        if name in content:
+            value = content[name]
+            made = (
+                known.default_factory() if value is None else _value("language file", name, value)
             )
-            object.__setattr__(language, known.name, found)
+            object.__setattr__(language, name, made)
     return language
 
 
@@ -129,7 +122,10 @@ def _read_content(path: str | Path) -> dict[str, object]:
 def _value(path: str | Path, key: str, value: object) -> object:
     """One key's value in the type that `Language` declares, or a LanguageError."""
     if key in ("code", "name", "kl_prompt", "question", "vowels", "iso639_3", "script"):
-        return _text(path, key, value)
+        text = _text(path, key, value)
+        if key in ("kl_prompt", "question") and text.count("{}") != 1:
+            raise LanguageError(f"{path}: {key} must have exactly one '{{}}'")
+        return text
     if key == "duplicate_by_target":
         return _checked(path, key, value, bool, "true or false")
     if key in ("elisions", "contractions", "names"):

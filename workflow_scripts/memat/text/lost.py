@@ -1,12 +1,46 @@
-"""The lost facts and prompts as a table that a person opens."""
+"""The lost facts and prompts as a table that a person opens, with each reason in a sentence.
+
+The stages name a reason by its code (`memat.text.rejections`), so a better sentence runs none again.
+"""
 
 from collections.abc import Sequence
 
 import polars as pl
 
-from memat.text.losses import FACT
-from memat.text.reasons import in_words
+from memat.text.rejections import FACT
 
+REASONS = {
+    # where the facts are read
+    "not_in_keep_ids": "The list of facts to keep (facts.keep_ids) does not name this fact.",
+    "subject_not_in_prompt": "The paraphrase does not name the subject, so it asks something else.",
+    "no_true_target": "The fact's true target is unknown, and the neighbour has no answer of its own.",
+    "answer_is_new_target": "The neighbour's answer is the new target, so nothing can be compared.",
+    "contradicts_earlier_fact": "An earlier fact makes the same relation of the subject something else.",
+    "no_new_target": "The record has no new answer.",
+    "new_target_is_true": "The new answer is the true one, so nothing is edited.",
+    "answer_unknown": "The prompt comes without its answer.",
+    "repeats_earlier_fact": "An earlier fact says the same of the subject, and it would count twice.",
+    # where the translation is cut into prompt, subject and target
+    "empty_translation": "The translator gave no text for this sentence.",
+    "not_aligned": "No word of the translation could be matched with a word of the source.",
+    "target_not_final": "The target does not end the translated sentence, so it cannot be asked for.",
+    "subject_not_found": "The subject was not found in the prompt.",
+    "subject_ambiguous": "The subject stands in the prompt more than once.",
+    "unknown_words": "The translator left words of the prompt in the source language.",
+    "dropped_by_correction": "A person emptied this prompt, for one target or both, in the file of corrections.",
+    "lost_by_correction": "It would stand but for a correction; the detail names the line.",
+    "no_record_in_language": "The file holds this fact in other languages only.",
+    # where the prompts of both targets are put together
+    "target_form_differs": "The prompt goes with another form of the target than the rewrite prompt.",
+    "other_target_lost": "The same prompt was lost with the fact's other target.",
+    "prompts_differ": "The prompt is translated differently for the two targets.",
+    "rewrite_lost": "The prompt that the edit is made with was lost.",
+    "targets_equal": "The new and the true target have the same translation.",
+    "too_few_paraphrases": "Fewer paraphrases are left than repair.min_paraphrases asks for.",
+    "too_few_neighborhood": "Fewer neighborhood prompts are left than repair.min_neighborhood asks for.",
+    # where the facts are drawn
+    "neighbour_is_edited": "The subject is edited with the same relation in the same set of facts.",
+}
 LOST_SCHEMA = {
     "case_id": pl.Int64,
     "what": pl.String,
@@ -22,12 +56,18 @@ LOST_SCHEMA = {
 }
 
 
+def in_words(reason: str) -> str:
+    """The sentence of a reason code; a code without one, its words."""
+    return REASONS.get(reason) or f"{reason.replace('_', ' ').capitalize()}."
+
+
 def lost_table(source: Sequence[dict], rejected: pl.DataFrame) -> pl.DataFrame:
     """`LOST_SCHEMA`: what was lost between the facts file and the dataset, facts before prompts.
 
     source: every row of the facts file (`memat.text.reader.read_format`). rejected: of all
-    stages. language: where it was lost; empty: in all, before the translation. sentence: the prompt with its target, in the source language; of a fact, its rewrite
-    prompt with the new target. prompt_type is empty for a fact.
+    stages. language: where it was lost; empty: in all, before the translation. sentence: the prompt
+    with its target, in the source language; of a fact, its rewrite prompt with the new target.
+    prompt_type is empty for a fact.
     """
     facts = {row["case_id"]: row for row in source}
     rows = [_lost_row(row, facts.get(row["case_id"])) for row in rejected.iter_rows(named=True)]
@@ -46,20 +86,14 @@ def left_out_neighbours(facts: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataF
 
 
 def _lost_row(row: dict, fact: dict | None) -> dict:
-    is_fact = row["prompt_type"] == FACT
+    prompt_type, role = row["prompt_type"], row["role"]
     return {
-        "case_id": row["case_id"],
-        "what": "fact" if is_fact else "prompt",
-        "language": row["language"],
-        "prompt_type": None if is_fact else row["prompt_type"],
-        "target_role": row["role"],
-        "stage": row["stage"],
-        "reason": row["reason"],
+        **{name: row.get(name) for name in LOST_SCHEMA},
+        "what": "fact" if prompt_type == FACT else "prompt",
+        "prompt_type": None if prompt_type == FACT else prompt_type,
+        "target_role": role,
         "why": in_words(row["reason"]),
-        "sentence": source_sentence(fact, row["prompt_type"], row["index"], row["role"])
-        if fact
-        else None,
-        "detail": row["detail"],
+        "sentence": source_sentence(fact, prompt_type, row["index"], role) if fact else None,
         "subject": fact["subject"] if fact else None,
     }
 

@@ -29,9 +29,7 @@ def overlap_table(
     Pieces are tokenised as they stand in a sentence, with a space in front. The
     relation is the rewrite template without the subject, for target_new.
     """
-    rewrites = bilingual.filter(
-        (pl.col("prompt_type") == "rewrite") & (pl.col("role") == "target_new")
-    )
+    rewrites = bilingual.filter(prompt_type="rewrite", role="target_new")
     sides = {
         code: {r["case_id"]: r for r in rewrites.filter(language=code).iter_rows(named=True)}
         for code in (source, *targets)
@@ -39,17 +37,10 @@ def overlap_table(
     rows = []
     for language in targets:
         for case_id, two in sides[language].items():
-            one = sides[source][case_id]
-            rows.append(
-                {
-                    "case_id": case_id,
-                    "language": language,
-                    "subject": _overlap(tokenise, one["subject"], two["subject"]),
-                    "relation": _overlap(tokenise, _relation(one), _relation(two)),
-                    "target": _overlap(tokenise, one["target"], two["target"]),
-                }
-            )
-    return pl.DataFrame(rows, schema=OVERLAP_SCHEMA)
+            pieces = zip(_pieces(sides[source][case_id]), _pieces(two), strict=True)
+            found = (jaccard(tokenise(f" {one}"), tokenise(f" {other}")) for one, other in pieces)
+            rows.append((case_id, language, *found))
+    return pl.DataFrame(rows, schema=OVERLAP_SCHEMA, orient="row")
 
 
 def subsets(overlap: pl.DataFrame, same: float, different: float) -> dict[str, pl.DataFrame]:
@@ -82,9 +73,6 @@ def bins(overlap: pl.DataFrame, same: float, different: float) -> dict[str, pl.S
     }
 
 
-def _relation(row: dict) -> str:
-    return " ".join(row["template"].replace("{}", " ").split())
-
-
-def _overlap(tokenise: Tokenise, first: str, second: str) -> float:
-    return jaccard(tokenise(f" {first}"), tokenise(f" {second}"))
+def _pieces(row: dict) -> tuple[str, str, str]:
+    """Subject, relation and target."""
+    return row["subject"], " ".join(row["template"].replace("{}", " ").split()), row["target"]

@@ -14,19 +14,13 @@ ANSWERED_KEYS = ("prompt", "answer")
 
 
 def answered_prompts(where: Where, value: object, field: str) -> list[tuple[str, str]]:
-    """Pairs (prompt, answer) of a list of `{prompt, answer}`; none for nothing.
-
-    where: for messages.
-    """
-    listed = where.items(value, field)
-    return [_answered(where, item, f"{field}[{i}]") for i, item in enumerate(listed)]
-
-
-def _answered(where: Where, item: object, field: str) -> tuple[str, str]:
-    entry = where.mapping(item, field)
-    where.known_keys(entry, ANSWERED_KEYS, field)
-    prompt, answer = (where.text(entry.get(key), f"{field}.{key}") for key in ANSWERED_KEYS)
-    return prompt, answer
+    """Pairs (prompt, answer) of a list of `{prompt, answer}`; none for nothing."""
+    found = []
+    for item, place in where.items(value, field):
+        entry = where.mapping(item, place)
+        where.known_keys(entry, ANSWERED_KEYS, place)
+        found.append(tuple(where.text(entry.get(k), f"{place}.{k}") for k in ANSWERED_KEYS))
+    return found
 
 
 def answer_columns(where: Where, record: dict) -> dict[str, list]:
@@ -75,10 +69,8 @@ def neighbour_answers(fact: Mapping) -> list[tuple[str | None, str | None]]:
 
     An answer is compared with the new target, so it must be known and another.
     """
-    prompts = fact["neighborhood_prompts"]
-    own = fact.get("neighborhood_answers") or [None] * len(prompts)
     found = []
-    for answer in own:
+    for answer in fact.get("neighborhood_answers") or [None] * len(fact["neighborhood_prompts"]):
         answer = fact["target_true"] if answer is None else answer
         if answer is None:
             found.append((None, "no_true_target"))

@@ -47,11 +47,9 @@ def _spans(text: str, name: str, places: list[tuple[int, int]]) -> list[tuple[in
 def _inside_word(text: str, at: int) -> bool:
     """Whether a word goes on across this offset."""
     around = text[max(at - 1, 0) : at + 1] if 0 < at < len(text) else ""
-    return len(around) == 2 and all(c.isalnum() and not _unspaced(c) for c in around)
-
-
-def _unspaced(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(UNSPACED)
+    return len(around) == 2 and all(
+        c.isalnum() and not unicodedata.name(c, "").startswith(UNSPACED) for c in around
+    )
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:

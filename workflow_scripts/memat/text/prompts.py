@@ -4,8 +4,8 @@ A prompt and an answer that it is asked with are one row, with an id that every 
 language has too. What a stage finds of a prompt is looked up by it, never by a text.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import polars as pl
 
@@ -15,51 +15,36 @@ from memat.text.sentences import SubjectFinder
 ROLES = ("target_new", "target_true")  # the two targets of a fact
 ANSWER = "answer"  # role of what a portability prompt asks for, which is neither
 PROMPT_TYPES = ("rewrite", "paraphrase", "neighborhood", "portability")
-# what is asked, in any language; a target language has rows of the same ids
-BILINGUAL_SCHEMA = {
-    "prompt_id": pl.String,  # of a prompt with an answer: one in every language
-    "case_id": pl.Int64,  # the fact
-    "relation_id": pl.String,  # of the fact
-    "split": pl.String,  # of the fact: report or tuning
-    "language": pl.String,  # code of the language of all texts of the row
-    "role": pl.String,  # one of ROLES, or ANSWER
-    "prompt_type": pl.String,  # one of PROMPT_TYPES
-    "index": pl.Int64,  # of the prompt among those of its type, from 0
-    "subject": pl.String,  # as it is written in the prompt; null where none could be told
-    "template": pl.String,  # of a rewrite prompt, with "{}" for the subject
-    "prompt": pl.String,  # the text before the target
-    "target": pl.String,  # what the prompt is asked with
-    "joined": pl.Boolean,  # whether no space stands between prompt and target
-}
-PROMPT_SCHEMA = BILINGUAL_SCHEMA | {
-    "subject_start": pl.Int64,  # offset of the subject in the prompt
-    "core": pl.Int64,  # offset of the sentence that states the fact, behind unrelated text (noise)
-    "answer": pl.String,  # the prompt's own, which stands in for the true target
-}
 # what a prompt has whichever target it is asked with
 ASKED = ["prompt_type", "index", "prompt", "subject", "subject_start", "core", "template", "answer"]
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """A row of `PROMPT_SCHEMA`: the unit of translation and repair."""
+class Asked:
+    """What is asked, in any language; a target language has rows of the same ids."""
 
-    prompt_id: str
-    case_id: int
-    relation_id: str
-    split: str
-    language: str
-    role: str
-    prompt_type: str
-    index: int
-    subject: str | None
-    template: str | None
-    prompt: str
-    target: str
-    joined: bool
-    subject_start: int | None
-    core: int
-    answer: str | None
+    prompt_id: str  # of a prompt with an answer: one in every language
+    case_id: int  # the fact
+    relation_id: str  # of the fact
+    split: str  # of the fact: report or tuning
+    language: str  # code of the language of all texts of the row
+    role: str  # one of ROLES, or ANSWER
+    prompt_type: str  # one of PROMPT_TYPES
+    index: int  # of the prompt among those of its type, from 0
+    subject: str | None  # as it is written in the prompt; null where none could be told
+    template: str | None  # of a rewrite prompt, with "{}" for the subject
+    prompt: str  # the text before the target
+    target: str  # what the prompt is asked with
+    joined: bool  # whether no space stands between prompt and target
+
+
+@dataclass(frozen=True)
+class Prompt(Asked):
+    """A prompt in the source language: the unit of translation and repair."""
+
+    subject_start: int | None  # offset of the subject in the prompt
+    core: int  # offset of the sentence that states the fact, behind unrelated text (noise)
+    answer: str | None  # the prompt's own, which stands in for the true target
 
     @property
     def source(self) -> str:
@@ -75,6 +60,15 @@ class Prompt:
     def has_own_answer(self) -> bool:
         """Whether the target is the prompt's own, and not one of the fact's two."""
         return self.role != ROLES[0] and self.answer is not None
+
+
+def columns_of(row: type) -> dict[str, pl.DataType]:
+    """The schema of a table whose rows are objects of a dataclass."""
+    return {known.name: pl.DataType.from_python(known.type) for known in fields(row)}
+
+
+BILINGUAL_SCHEMA = columns_of(Asked)
+PROMPT_SCHEMA = columns_of(Prompt)
 
 
 def prompt_id(case_id: int, role: str, prompt_type: str, index: int) -> str:
@@ -105,6 +99,28 @@ def list_prompts(facts: pl.DataFrame, language: str) -> pl.DataFrame:
 def prompts_of(table: pl.DataFrame) -> list[Prompt]:
     """The rows of a table of `PROMPT_SCHEMA`."""
     return [Prompt(**row) for row in table.iter_rows(named=True)]
+
+
+def join_languages(prompts: pl.DataFrame, paired: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """`BILINGUAL_SCHEMA` in all languages, in file order: of each fact its source rows, then
+    those of each target language it has.
+
+    prompts: of the source, `PROMPT_SCHEMA`. paired: as of `memat.text.gender.paired_facts`, one table
+    a target. A fact that is lost in one target language stays in the others.
+    """
+    translated = pl.concat(paired)
+    source = prompts.select(*BILINGUAL_SCHEMA).join(
+        translated, on="case_id", how="semi", maintain_order="left"
+    )
+    places = prompts.select("case_id").unique(maintain_order=True).with_row_index("place")
+    rows = pl.concat([source, translated]).join(places, on="case_id", maintain_order="left")
+    return rows.sort("place", maintain_order=True).drop("place")
+
+
+def facts_by_language(bilingual: pl.DataFrame) -> dict[str, int]:
+    """Language → number of its facts, in the order of the table."""
+    counts = bilingual.group_by("language", maintain_order=True).agg(pl.col("case_id").n_unique())
+    return dict(counts.iter_rows())
 
 
 def _target(fact: dict, prompt: dict, role: str) -> str | None:

@@ -7,11 +7,12 @@ language (countries, cities) come back in that form.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from memat.text.engine import Translation
 from memat.text.languages import Language, join_words
+from memat.text.spans import occurrences
 
 Translate = Callable[[Sequence[str]], list[Translation]]
 
@@ -35,13 +36,21 @@ def known_names(translate: Translate, names: Iterable[str], language: Language) 
     listed = dict(language.names)
     names = sorted(set(names))
     single = [name for name in names if " " not in name and name not in listed]
-    upper = [t.text.rstrip(".") for t in translate([f"{name}." for name in single])]
-    lower = [t.text.rstrip(".") for t in translate([f"{name.lower()}." for name in single])]
     forms = {name: listed.get(name, name) for name in names}
-    for name, as_name, as_word in zip(single, upper, lower, strict=True):
+    for name, *both in _as_name_and_word(translate, single):
+        as_name, as_word = (answer.text.rstrip(".") for answer in both)
         if as_name[:1].isupper() and as_name.lower() != as_word.lower():
             forms[name] = as_name
     return forms
+
+
+def _as_name_and_word(
+    translate: Translate, names: Sequence[str], before: str = ""
+) -> Iterator[tuple[str, Translation, Translation]]:
+    """Each name with its translations, as it stands and in lower case, behind the text `before`."""
+    upper = translate([f"{before}{name}." for name in names])
+    lower = translate([f"{before}{name.lower()}." for name in names])
+    return zip(names, upper, lower, strict=True)
 
 
 def names_with_article(
@@ -59,11 +68,9 @@ def names_with_article(
         for name, words in pairs.items()
         if len(words) == 2 and words[0].lower() in articles and words[1][:1].isupper()
     ]
-    answers = translate([f"{name}." for name in of_two])
-    lower = [t.text.rstrip(".") for t in translate([f"{name.lower()}." for name in of_two])]
     forms = {}
-    for name, answer, as_word in zip(of_two, answers, lower, strict=True):
-        as_name = answer.text.rstrip(".")
+    for name, answer, lower in _as_name_and_word(translate, of_two):
+        as_name, as_word = answer.text.rstrip("."), lower.text.rstrip(".")
         rest = without_article(as_name, language)
         # one word after the article, and a name: not the word that stands in the dictionary
         known = rest != as_name and rest[:1].isupper() and " " not in rest and not answer.unknown
@@ -89,17 +96,16 @@ def kept_targets(translate: Translate, targets: Iterable[str], language: Languag
     """
     listed = dict(language.names)
     capital = sorted({t for t in targets if t[:1].isupper() and t not in listed})
-    upper = [t.text.rstrip(".") for t in translate([f"It is {target}." for target in capital])]
-    lower = [
-        t.text.rstrip(".") for t in translate([f"It is {target.lower()}." for target in capital])
-    ]
-    answers = dict(zip(capital, zip(upper, lower, strict=True), strict=True))
+    answers = {
+        target: (upper.text.rstrip("."), lower.text.rstrip("."))
+        for target, upper, lower in _as_name_and_word(translate, capital, "It is ")
+    }
     kept = {
         target
         for target, (as_name, as_word) in answers.items()
         if as_name.lower() == as_word.lower()
-        and _last_word(as_name)[:1].isupper()
-        and _last_word(as_name).lower() != target.lower()
+        and (last := "".join(as_name.split()[-1:]))[:1].isupper()
+        and last.lower() != target.lower()
     }
     return kept | _names_of_people(translate, answers)
 
@@ -118,29 +124,22 @@ def _names_of_people(translate: Translate, answers: dict[str, tuple[str, str]]) 
             if changed:
                 mixed[target] = changed
     words = sorted({word for changed in mixed.values() for word in changed})
-    upper = translate([f"{word}." for word in words])
-    lower = translate([f"{word.lower()}." for word in words])
     common = {
         word
-        for word, as_name, as_word in zip(words, upper, lower, strict=True)
-        if as_name.text.lower() == as_word.text.lower()
+        for word, upper, lower in _as_name_and_word(translate, words)
+        if upper.text.lower() == lower.text.lower()
     }
     return {target for target, changed in mixed.items() if common & set(changed)}
-
-
-def _last_word(text: str) -> str:
-    return text.split()[-1] if text.split() else ""
 
 
 def restore(masked: Masked, translation: str, language: Language) -> str | None:
     """The translation with its names; None unless each stand-in is there exactly once."""
     for stand_in, name in masked.stand_ins:
-        places = list(re.finditer(rf"(?<!\w){re.escape(stand_in)}(?!\w)", translation))
+        places = occurrences(translation, stand_in)
         if len(places) != 1:
             return None
-        start, end = places[0].span()
-        before, name = join_name(language, translation[:start], name)
-        translation = before + name + translation[end:]
+        before, name = join_name(language, translation[: places[0]], name)
+        translation = before + name + translation[places[0] + len(stand_in) :]
     return translation
 
 

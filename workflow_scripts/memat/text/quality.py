@@ -19,21 +19,8 @@ QUALITY_SCHEMA = {
 ALL = "all"
 
 
-def reference_sentences(reference: pl.DataFrame) -> dict[str, tuple[str, str]]:
-    """prompt_id → reference sentence and its target."""
-    sentences = {}
-    for row in reference.iter_rows(named=True):
-        key = prompt_id(row["case_id"], row["role"], row["prompt_type"], row["index"])
-        space = "" if row["joined"] else " "
-        sentences[key] = (f"{row['prompt']}{space}{row['target']}.", row["target"])
-    return sentences
-
-
 def translation_quality(
-    prompts: pl.DataFrame,
-    translations: pl.DataFrame,
-    reference: pl.DataFrame,
-    language: Language,
+    prompts: pl.DataFrame, translations: pl.DataFrame, reference: pl.DataFrame, language: Language
 ) -> pl.DataFrame:
     """`QUALITY_SCHEMA`, one row a relation and one for all together.
 
@@ -42,7 +29,11 @@ def translation_quality(
     subject in the source's or the other language's form. Raises FactError if the
     reference has none of the facts.
     """
-    wanted = reference_sentences(reference)
+    wanted = {}  # prompt_id → reference sentence and its target
+    for row in reference.iter_rows(named=True):
+        key = prompt_id(row["case_id"], row["role"], row["prompt_type"], row["index"])
+        space = "" if row["joined"] else " "
+        wanted[key] = (f"{row['prompt']}{space}{row['target']}.", row["target"])
     measured: dict[str, list[tuple[str, str, bool, bool]]] = {ALL: []}
     for prompt, row, text in translated(prompts, translations):
         if prompt.prompt_id in wanted:
@@ -55,15 +46,10 @@ def translation_quality(
     if not measured[ALL]:
         raise FactError(f"the {language.name} reference has none of the facts")
     rows = [_summary(relation, sentences) for relation, sentences in measured.items()]
-    return pl.DataFrame(rows, schema=QUALITY_SCHEMA)
+    return pl.DataFrame(rows, schema=QUALITY_SCHEMA, orient="row")
 
 
-def _summary(relation: str, rows: list[tuple]) -> dict:
+def _summary(relation: str, rows: list[tuple]) -> tuple:
     texts, references, ends, kept = zip(*rows, strict=True)
-    return {
-        "relation_id": relation,
-        "sentences": len(rows),
-        "chrf": CHRF().corpus_score(list(texts), [list(references)]).score,
-        "ends_with_target": sum(ends) / len(rows),
-        "keeps_subject": sum(kept) / len(rows),
-    }
+    chrf = CHRF().corpus_score(list(texts), [list(references)]).score
+    return relation, len(rows), chrf, sum(ends) / len(rows), sum(kept) / len(rows)

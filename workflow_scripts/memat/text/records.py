@@ -69,11 +69,11 @@ class Where:
                 f"{field}.{shown(min(unknown))}", f"unknown; allowed: {', '.join(allowed)}"
             )
 
-    def items(self, value: object, field: str) -> list:
-        """A list of anything; an empty one for nothing."""
+    def items(self, value: object, field: str) -> list[tuple[object, str]]:
+        """What a list holds, each with its field; an empty one for nothing."""
         if value is not None and not isinstance(value, list):
             raise self.fault(field, f"must be a list, found {kind_of(value)}")
-        return value or []
+        return [(item, f"{field}[{i}]") for i, item in enumerate(value or [])]
 
     def template(self, value: object, field: str) -> str:
         """A prompt with exactly one '{}'."""

@@ -6,13 +6,13 @@ sentences in which the alignment slips. What cannot be repaired is a row with a 
 """
 
 from collections import Counter, defaultdict
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import polars as pl
 
 from memat.text.corrected import correct_fact
-from memat.text.evidence import Evidence, Unrepairable, target_forms
 from memat.text.gender import LeastPrompts
 from memat.text.languages import Language
 from memat.text.prompts import Prompt, prompts_of
@@ -24,12 +24,62 @@ from memat.text.spans import (
     aligned_subject,
     ends_with_word,
     occurrences,
+    target_start,
     without_final_punctuation,
 )
 from memat.text.words import words_of
 
 SUPPORT = 2  # sentences that must show a form of a target before it settles others
 STAGE = "repair_structure"
+
+
+class Unrepairable(Exception):
+    """Why a sentence cannot be used: reason and detail of a row of the rejected table."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything the earlier stages say about the translations: rows by `prompt_id`."""
+
+    translations: dict[str, dict]
+    alignments: dict[str, dict]
+    language: Language
+
+    def sentence(self, prompt: Prompt) -> tuple[dict, AlignedSentence]:
+        """The prompt's translation, and its words without the noise. Raises Unrepairable."""
+        row = self.translations.get(prompt.prompt_id)
+        if row is None or not row["translation"].strip():
+            raise Unrepairable("empty_translation", prompt.source)
+        core = row["translation"][row["translation_core"] :]
+        found = self.alignments.get(prompt.prompt_id)
+        if found is None:
+            raise Unrepairable("not_aligned", core)
+        pairs = ((pair["s"], pair["t"]) for pair in found["pairs"])
+        words = found["source_words"], found["translation_words"]
+        return row, AlignedSentence.of(core, *words, pairs)
+
+    def target_by_alignment(self, prompt: Prompt, aligned: AlignedSentence) -> int | None:
+        return target_start(aligned, len(words_of(prompt.target)), self.language)
+
+
+def target_forms(prompts: Iterable[Prompt], evidence: Evidence) -> dict[str, Counter]:
+    """How often each form of each target stands at the end of a sentence, by alignment.
+
+    Prompts with one source are one sentence.
+    """
+    forms: dict[str, Counter] = defaultdict(Counter)
+    distinct: dict[str, Prompt] = {}
+    for prompt in prompts:
+        distinct.setdefault(prompt.source, prompt)
+    for prompt in distinct.values():
+        try:
+            _, aligned = evidence.sentence(prompt)
+        except Unrepairable:
+            continue
+        start = evidence.target_by_alignment(prompt, aligned)
+        if start is not None:
+            forms[prompt.target][without_final_punctuation(aligned.text[start:])] += 1
+    return forms
 
 
 def repair_facts(
@@ -49,7 +99,9 @@ def repair_facts(
     facts it keeps but for the corrections.
     """
     reviewed, least = reviewed or Reviewed(), least or LeastPrompts()
-    evidence = Evidence.of(translations, alignments, language)
+    tables = (translations, alignments)
+    by_id = ({row["prompt_id"]: row for row in table.iter_rows(named=True)} for table in tables)
+    evidence = Evidence(*by_id, language)
     by_case: dict[int, list[Prompt]] = defaultdict(list)
     for prompt in prompts_of(prompts):
         by_case[prompt.case_id].append(prompt)
@@ -57,29 +109,22 @@ def repair_facts(
     repaired, rejections = [], []
     for fact in facts.iter_rows(named=True):
         of_fact = by_case[fact["case_id"]]
-        kept, lost = _repair_fact(of_fact, evidence, forms)
+        kept, lost = [], []
+        for prompt in of_fact:
+            try:
+                kept.append(repair_prompt(prompt, evidence, forms[prompt.target]))
+            except Unrepairable as fault:
+                reason, detail = fault.args
+                place = (prompt.case_id, STAGE, prompt.prompt_type, reason, prompt.index)
+                lost.append(Rejection(*place, prompt.role, detail))
         if fact["case_id"] in reviewed.by_fact:
-            kept, lost = correct_fact(fact, of_fact, kept, lost, reviewed, evidence, least)
+            kept, lost = correct_fact(
+                fact, of_fact, kept, lost, reviewed, evidence.translations, language, least
+            )
         kept, lost = _with_rewrites(kept, lost)
         repaired += kept
         rejections += lost
-    rows = [asdict(prompt) for prompt in repaired]
-    return pl.DataFrame(rows, schema=REPAIRED_SCHEMA), rejected_table(rejections)
-
-
-def _repair_fact(
-    prompts: list[Prompt], evidence: Evidence, forms: dict[str, Counter]
-) -> tuple[list[RepairedPrompt], list[Rejection]]:
-    """The prompts of a fact, and those that cannot be repaired."""
-    kept: list[RepairedPrompt] = []
-    lost: list[Rejection] = []
-    for prompt in prompts:
-        try:
-            kept.append(repair_prompt(prompt, evidence, forms[prompt.target]))
-        except Unrepairable as fault:
-            place = (prompt.case_id, STAGE, prompt.prompt_type, fault.reason, prompt.index)
-            lost.append(Rejection(*place, prompt.role, fault.detail))
-    return kept, lost
+    return pl.DataFrame(repaired, schema=REPAIRED_SCHEMA), rejected_table(rejections)
 
 
 def _with_rewrites(
@@ -94,8 +139,7 @@ def _with_rewrites(
 
 def repair_prompt(prompt: Prompt, evidence: Evidence, forms: Counter) -> RepairedPrompt:
     """A translated sentence as prompt and target. Raises Unrepairable(reason, detail)."""
-    row = evidence.translation(prompt)
-    aligned = evidence.aligned(prompt, row)
+    row, aligned = evidence.sentence(prompt)
     plain = row["plain_target"]
     start, flags = _find_target(prompt, aligned, evidence, forms, plain)
     target = without_final_punctuation(aligned.text[start:])
@@ -108,7 +152,10 @@ def repair_prompt(prompt: Prompt, evidence: Evidence, forms: Counter) -> Repaire
     lead = row["translation"][: row["translation_core"]]
     if row["unknown"] and any(word in row["unknown"] for word in words_of(target)):
         flags.append("unknown_target")
-    flags += _untranslated(prompt, row, core, subject)
+    names = words_of(f"{subject or ''} {prompt.subject or ''}")
+    left = [w for w in row["unknown"] if w in words_of(core) and w not in names and w.islower()]
+    if left:
+        raise Unrepairable("unknown_words", ", ".join(left))
     return RepairedPrompt.of(
         prompt,
         translation=row["translation"],
@@ -167,12 +214,3 @@ def _find_subject(prompt: Prompt, row: dict, aligned: AlignedSentence, core: str
     if len(places) > 1 and prompt.prompt_type == "rewrite":
         raise Unrepairable("subject_ambiguous", aligned.text)
     return form
-
-
-def _untranslated(prompt: Prompt, row: dict, core: str, subject: str | None) -> list[str]:
-    """A flag for each kind of source word left standing in the prompt; an error for many."""
-    names = set(words_of(f"{subject or ''} {prompt.subject or ''}"))
-    left = [w for w in row["unknown"] if w in words_of(core) and w not in names and w.islower()]
-    if left:
-        raise Unrepairable("unknown_words", ", ".join(left))
-    return []

@@ -12,44 +12,40 @@ import polars as pl
 
 from memat.text.languages import Language
 from memat.text.prompts import Prompt
-from memat.text.surprising import robust_z
-from memat.text.suspicion import HOLE, SURPRISING, Translated, suspicions
+from memat.text.suspicion import HOLE, SURPRISING, Translated, robust_z, suspicions
 from memat.text.translate import translated
 
-REVIEW_SCHEMA = {
-    "case_id": pl.Int64,
-    "role": pl.String,
-    "prompt_type": pl.String,
-    "index": pl.Int64,
-    "suspicion": pl.Float64,
-    "surprisal_z": pl.Float64,
-    "why": pl.String,
-    "source": pl.String,
-    "back": pl.String,
-    "translation": pl.String,
-    "prompt": pl.String,
-    "target": pl.String,
-    "subject": pl.String,
+COLUMNS = {  # type and meaning
+    "case_id": (pl.Int64, "the fact"),
+    "role": (
+        pl.String,
+        "target_new or target_true: which of its two targets ends the sentence, a neighbour's"
+        " own answer in place of the true one; answer: what a portability prompt asks for",
+    ),
+    "prompt_type": (pl.String, "rewrite, paraphrase, neighborhood or portability"),
+    "index": (pl.Int64, "number of the prompt in its list"),
+    "suspicion": (pl.Float64, "points of all reasons; empty: dropped"),
+    "surprisal_z": (
+        pl.Float64,
+        "how many robust standard deviations the translation surprises the model more per"
+        " token than the median of its wording, or of its relation; empty: nothing is known,"
+        " as the language is not in review.surprisal, or too few sentences are like it",
+    ),
+    "why": (
+        pl.String,
+        "reasons to look, the reason it was dropped, `wording_of(n)` where it stands for the"
+        " n prompts (whatever their answers) of its wording, or `sample`; then how its target"
+        " was found",
+    ),
+    "source": (pl.String, "the sentence that was translated"),
+    "back": (pl.String, "its translation translated back, where the translator can"),
+    "translation": (pl.String, "its translation; for a dropped prompt what is known of it"),
+    "prompt": (pl.String, "the repaired prompt; rewrites with {} for the subject; empty: dropped"),
+    "target": (pl.String, "the repaired target; empty: dropped"),
+    "subject": (pl.String, "the subject in the other language"),
 }
-COLUMN_MEANINGS = {
-    "case_id": "the fact",
-    "role": "target_new or target_true: which of its two targets ends the sentence, a neighbour's"
-    " own answer in place of the true one; answer: what a portability prompt asks for",
-    "prompt_type": "rewrite, paraphrase, neighborhood or portability",
-    "index": "number of the prompt in its list",
-    "suspicion": "points of all reasons; empty: dropped",
-    "surprisal_z": "how many robust standard deviations the translation surprises the model more per"
-    " token than the median of its wording, or of its relation; empty: nothing is known, as the"
-    " language is not in review.surprisal, or too few sentences are like it",
-    "why": "reasons to look, the reason it was dropped, `wording_of(n)` where it stands for the n prompts"
-    " (whatever their answers) of its wording, or `sample`; then how its target was found",
-    "source": "the sentence that was translated",
-    "back": "its translation translated back, where the translator can",
-    "translation": "its translation; for a dropped prompt what is known of it",
-    "prompt": "the repaired prompt; rewrites with {} for the subject; empty: dropped",
-    "target": "the repaired target; empty: dropped",
-    "subject": "the subject in the other language",
-}
+REVIEW_SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
+COLUMN_MEANINGS = {name: meaning for name, (_, meaning) in COLUMNS.items()}
 ORDER = ["suspicion", "case_id", "role", "prompt_type", "index"]
 DESCENDING = [name == "suspicion" for name in ORDER]
 SUSPICION_SCHEMA = {
@@ -148,7 +144,7 @@ def suspicion_table(
     """`SUSPICION_SCHEMA` of the repaired prompts that are as the machine translated them.
 
     surprisals: prompt_id → nats per token of its translation without the noise;
-    least_z: from which z on (`memat.text.surprising`) a translation is flagged.
+    least_z: from which z on (`memat.text.suspicion.robust_z`) a translation is flagged.
     """
     own = pl.col("flags").list.set_intersection(list(CORRECTED)).list.len() == 0
     looked_at = prompts.join(
@@ -158,7 +154,10 @@ def suspicion_table(
         prompt.prompt_id: _translated(prompt, row, text)
         for prompt, row, text in translated(looked_at, translations)
     }
-    z = _surprisal_z(sentences, surprisals)
+    # of each translation that the model has read, against those of its wording or relation
+    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences.values())}
+    read = {s.translation: surprisals[key] for key, s in sentences.items() if key in surprisals}
+    z = robust_z(read, groups)
     odd = {text: value for text, value in z.items() if value is not None and value >= least_z}
     flagged = [replace(s, surprisal_z=odd.get(s.translation, 0)) for s in sentences.values()]
     found = suspicions(flagged, source_language, target_language)
@@ -168,15 +167,6 @@ def suspicion_table(
     ]
     frame = pl.DataFrame(table, schema=SUSPICION_SCHEMA, orient="row")
     return frame.with_columns(pl.col("surprisal_z").round(2))
-
-
-def _surprisal_z(
-    sentences: Mapping[str, Translated], surprisals: Mapping[str, float]
-) -> dict[str, float | None]:
-    """Of each translation that the model has read, against those of its wording or relation."""
-    groups = {s.translation: (s.group, s.relation) for s in reversed(sentences.values())}
-    read = {s.translation: surprisals[key] for key, s in sentences.items() if key in surprisals}
-    return robust_z(read, groups)
 
 
 def _translated(prompt: Prompt, row: dict, text: str) -> Translated:

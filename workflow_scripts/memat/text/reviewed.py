@@ -11,14 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from memat.csv_files import read_csv_rows
+from memat.csv_files import SEPARATORS, read_csv_rows
 from memat.errors import CorrectionsFileError
 from memat.text.prompts import ANSWER, PROMPT_TYPES, ROLES, Prompt, prompt_id, prompts_of
 from memat.text.repaired import RepairedPrompt
 from memat.text.spans import occurrences, without_final_punctuation
 
 COLUMNS = ("case_id", "role", "prompt_type", "index", "prompt", "target")
-SEPARATORS = ",;\t"
 MOST_FAULTS = 30  # shown at once
 
 

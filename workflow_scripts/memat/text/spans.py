@@ -1,6 +1,7 @@
 """Finding target and subject in a translated sentence, from the alignment of words."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from memat.text.languages import Language
@@ -23,24 +24,24 @@ class AlignedSentence:
     text: str
 
     @classmethod
-    def of(cls, text: str, alignment: dict) -> "AlignedSentence":
-        """From a row of the alignments table."""
-        words = tuple(alignment["translation_words"])
+    def of(
+        cls,
+        text: str,
+        source_words: Sequence[str],
+        words: Sequence[str],
+        pairs: Iterable[tuple[int, int]],
+    ) -> "AlignedSentence":
         offsets, cursor = [], 0
         for word in words:
             start = text.index(word, cursor)
             cursor = start + len(word)
             offsets.append((start, cursor))
-        pairs = tuple((pair["s"], pair["t"]) for pair in alignment["pairs"])
-        return cls(tuple(alignment["source_words"]), words, tuple(offsets), pairs, text)
+        return cls(tuple(source_words), tuple(words), tuple(offsets), tuple(pairs), text)
 
-    @property
-    def last(self) -> int:
-        """Position of the last word, final punctuation aside; -1 if there is none."""
-        position = len(self.words) - 1
-        while position >= 0 and self.words[position] in FINAL_PUNCTUATION:
-            position -= 1
-        return position
+
+def _last_word(words: Sequence[str]) -> int:
+    """Position of the last word, final punctuation aside; -1 if there is none."""
+    return max((i for i, word in enumerate(words) if word not in FINAL_PUNCTUATION), default=-1)
 
 
 def is_article(word: str, language: Language) -> bool:
@@ -55,10 +56,7 @@ def target_start(sentence: AlignedSentence, target_words: int, language: Languag
     the sentence in one run; words in between that align with nothing belong to it.
     Articles before the target stay in the prompt.
     """
-    last = sentence.last
-    source_last = len(sentence.source_words) - 1
-    while source_last >= 0 and sentence.source_words[source_last] in FINAL_PUNCTUATION:
-        source_last -= 1
+    last, source_last = _last_word(sentence.words), _last_word(sentence.source_words)
     of_target = range(source_last - target_words + 1, source_last + 1)
     aligned = {t for s, t in sentence.pairs if s in of_target and t <= last}
     others = {t for s, t in sentence.pairs if s not in of_target}

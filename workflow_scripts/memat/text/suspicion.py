@@ -1,12 +1,13 @@
 """How suspicious a translation is: points and their reasons, for a person who looks at some.
 
 Nothing is dropped for them. The points say in which order translations are worth a look; a
-reason counts more, the surer it means a bad sentence.
+reason counts more, the surer it means a bad sentence. How surprising a sentence is depends on its
+names and on its wording, good or bad, so it is compared with others of its wording, or relation.
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from statistics import median
@@ -22,7 +23,10 @@ LIKE = 0.65  # of 1: as like as two forms of a word
 MOST = 2.0  # points of a single sign
 LOST_WORDS = 0.8  # points where nothing of the source comes back
 HOLE = "{}"
+Signs = Iterator[tuple[float, str]]  # points and what they are for
 SURPRISING = "surprising"
+LEAST = 8  # sentences that one is compared with, itself among them; of fewer nothing is said
+SIGMA = 1.4826  # standard deviation of a normal distribution whose MAD is 1
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Translated:
     form: the subject in the other language. target: as the facts give it. group: sentences
     that should be translated alike, but for subject and target; relation: a wider group.
     surprisal_z: how much more than others of its group or relation it surprises a language
-    model, where that is much (`memat.text.surprising`); else 0.
+    model, where that is much (`robust_z`); else 0.
     """
 
     source: str
@@ -66,10 +70,9 @@ def suspicions(
     found = []
     for sentence, is_odd in zip(sentences, odd, strict=True):
         signs = [
-            *_left_untranslated(sentence, source_language, target_language),
+            *_word_signs(sentence, source_language, target_language),
             *_subject_signs(sentence, source_language),
             *_target_signs(sentence, target_language),
-            *_unknown_signs(sentence),
             *_back_signs(sentence, source_language),
         ]
         if sentence.verb is False:
@@ -87,64 +90,57 @@ def suspicions(
     return found
 
 
-def _left_untranslated(
+def _word_signs(
     sentence: Translated, source_language: Language, target_language: Language
-) -> list[tuple[float, str]]:
-    """Function words of the source language outside the subject."""
-    rest = _without(sentence.translation, sentence.form)
+) -> Signs:
+    """Function words of the source language outside the subject, and words without translation."""
+    rest = _replaced(sentence.translation, sentence.form, "")
     foreign = set(source_language.function_words) - set(target_language.function_words)
     left = [word for word in dict.fromkeys(words_of(rest)) if word.lower() in foreign]
-    return [(2.0, f"left_untranslated({' '.join(left)})")] if left else []
+    if left:
+        yield 2.0, f"left_untranslated({' '.join(left)})"
+    names = set(words_of(f"{sentence.subject or ''} {sentence.form or ''}"))
+    unknown = [word for word in sentence.unknown if word not in names]
+    if unknown:
+        # a name may stay as it is, a word may not; a sentence's first word has a capital anyway
+        first = words_of(sentence.source)[0]
+        points = 2.0 if any(word.islower() or word == first for word in unknown) else 0.5
+        yield points, f"unknown_words({' '.join(unknown)})"
 
 
-def _subject_signs(sentence: Translated, source_language: Language) -> list[tuple[float, str]]:
+def _subject_signs(sentence: Translated, source_language: Language) -> Signs:
     """A subject left as it was although it has an article or is a word of the language."""
     subject = sentence.subject
     if not subject or sentence.form != subject:
-        return []
+        return
     first, *rest = subject.split()
-    signs = []
     if rest and first.lower() in source_language.articles:
-        signs.append((2.0, "article_of_subject_left"))
+        yield 2.0, "article_of_subject_left"
     elif any(word in source_language.function_words for word in rest):
-        signs.append((0.6, "words_of_subject_left"))
+        yield 0.6, "words_of_subject_left"
     if sentence.subject_as_word:
         # several words in lower case are no name; a single word may be one
         certain = rest and not any(word[:1].isupper() for word in rest)
-        points = 2.0 if certain else 1.5
-        signs.append((points, f"subject_may_be_a_word({sentence.subject_as_word})"))
-    return signs
+        yield 2.0 if certain else 1.5, f"subject_may_be_a_word({sentence.subject_as_word})"
 
 
-def _unknown_signs(sentence: Translated) -> list[tuple[float, str]]:
-    names = set(words_of(f"{sentence.subject or ''} {sentence.form or ''}"))
-    unknown = [word for word in sentence.unknown if word not in names]
-    if not unknown:
-        return []
-    # a name may stay as it is, a word may not; the first word of a sentence has a capital anyway
-    first = words_of(sentence.source)[0]
-    points = 2.0 if any(word.islower() or word == first for word in unknown) else 0.5
-    return [(points, f"unknown_words({' '.join(unknown)})")]
-
-
-def _target_signs(sentence: Translated, language: Language) -> list[tuple[float, str]]:
+def _target_signs(sentence: Translated, language: Language) -> Signs:
     """A name of several words of which one was kept and another translated (Larry Wall)."""
     if sentence.target in dict(language.names):
-        return []  # a form of its own, as listed (New York, Nova York)
+        return  # a form of its own, as listed (New York, Nova York)
     words = sentence.target.split()
     end = without_final_punctuation(sentence.translation).split()[-len(words) :]
     if len(words) < 2 or len(words) != len(end) or not all(w[:1].isupper() for w in words):
-        return []
-    kept = [one == other for one, other in zip(words, end, strict=True)]
-    changed = [pair for pair in zip(words, end, strict=True) if _unlike(*pair)]
-    return [(2.0, "part_of_target_translated")] if any(kept) and changed else []
+        return
+    pairs = list(zip(words, end, strict=True))
+    if any(one == other for one, other in pairs) and any(_unlike(*pair) for pair in pairs):
+        yield 2.0, "part_of_target_translated"
 
 
-def _back_signs(sentence: Translated, language: Language) -> list[tuple[float, str]]:
+def _back_signs(sentence: Translated, language: Language) -> Signs:
     """How many content words of the source are not in the sentence translated back."""
-    signs = []
     if "?" in sentence.source:
-        signs.append((0.7, "question"))
+        yield 0.7, "question"
     if sentence.back:
         names = sentence.subject, sentence.target
         back, source = (
@@ -153,8 +149,7 @@ def _back_signs(sentence: Translated, language: Language) -> list[tuple[float, s
         lost = [word for word in source if not any(not _unlike(word, other) for other in back)]
         points = round(LOST_WORDS * len(lost) / len(source), 2) if source else 0
         if points:
-            signs.append((points, f"back_translation_without({' '.join(lost)})"))
-    return signs
+            yield points, f"back_translation_without({' '.join(lost)})"
 
 
 def _content(text: str, language: Language) -> list[str]:
@@ -189,10 +184,6 @@ def _length_ratio(sentence: Translated) -> float:
     return (1 + len(words_of(sentence.translation))) / (1 + len(words_of(sentence.source)))
 
 
-def _without(text: str, name: str | None) -> str:
-    return _replaced(text, name, "")
-
-
 def _frame(text: str, *names: str | None) -> str:
     for name in names:
         text = _replaced(text, name, HOLE)
@@ -203,3 +194,30 @@ def _replaced(text: str, name: str | None, other: str) -> str:
     for start in reversed(occurrences(text, name or "")):
         text = text[:start] + other + text[start + len(name) :]
     return text
+
+
+def robust_z(
+    surprisals: Mapping[str, float], groups: Mapping[str, Sequence[Hashable]]
+) -> dict[str, float | None]:
+    """How many robust standard deviations each sentence lies above the median of its group.
+
+    surprisals: sentence → nats per token. groups: sentence → what it is like, the narrowest
+    first; the first of them with `LEAST` sentences counts. z = (x - median) / (1.4826 MAD), the
+    median and the median absolute deviation over the distinct sentences of the group; None where
+    every group has fewer, or half of it is equally surprising.
+    """
+    members: dict[Hashable, list[float]] = defaultdict(list)
+    for sentence, value in surprisals.items():
+        for group in dict.fromkeys(groups[sentence]):
+            members[group].append(value)
+    centre = {group: median(values) for group, values in members.items()}
+    spread = {
+        group: SIGMA * median(abs(value - centre[group]) for value in values)
+        for group, values in members.items()
+    }
+    found: dict[str, float | None] = {}
+    for sentence, value in surprisals.items():
+        large = [group for group in groups[sentence] if len(members[group]) >= LEAST]
+        known = bool(large) and spread[large[0]] > 0
+        found[sentence] = (value - centre[large[0]]) / spread[large[0]] if known else None
+    return found

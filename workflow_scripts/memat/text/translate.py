@@ -11,30 +11,41 @@ import polars as pl
 
 from memat.text.engine import Engine, Translation
 from memat.text.languages import Language, apply_rules
-from memat.text.prompts import Prompt, prompts_of
+from memat.text.prompts import Prompt, columns_of, prompts_of
 from memat.text.protect import (
     Masked,
+    join_name,
     kept_targets,
     known_names,
     names_with_article,
     restore,
     without_article,
 )
-from memat.text.second_look import SECOND_LOOK_SCHEMA, add_second_look
 from memat.text.sentences import core_start_in_translation
-from memat.text.spans import without_final_punctuation
+from memat.text.spans import occurrences, without_final_punctuation
 
-TRANSLATION_SCHEMA = {
-    "prompt_id": pl.String,
-    "translation": pl.String,  # of the whole source, noise included; "" where there is none
-    "translated_subject": pl.String,
-    "translation_core": pl.Int64,  # where the sentence starts after the noise
-    "plain_target": pl.String,  # the target translated alone; "" where the engine was not asked
-    "engine": pl.String,
-    "score": pl.Float64,
-    "unknown": pl.List(pl.String),
-    **SECOND_LOOK_SCHEMA,
-}
+
+@dataclass
+class TranslatedPrompt:
+    """A row of the translations table.
+
+    The last three are signs for the review alone, empty where the engine offers none of them.
+    """
+
+    prompt_id: str
+    translation: str  # of the whole source, noise included; "" where there is none
+    translated_subject: str | None  # its form in the translation
+    translation_core: int  # where the sentence starts after the noise
+    plain_target: str  # the target translated alone; "" where the engine was not asked
+    engine: str
+    score: float | None
+    unknown: list[str]
+    back: str | None = None  # the sentence translated back, without its noise
+    verb: bool | None = None  # whether it has a finite verb
+    subject_as_word: str | None = None  # what the subject in lower case is, where it is known
+
+
+TRANSLATION_SCHEMA = columns_of(TranslatedPrompt)
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ def translate_prompts(
     else:
         translator = Translator(engine, target_language, source_language)
         rows = _translate_parts(asked, translator, protect_subject)
-    add_second_look(list(zip(asked, rows, strict=True)), engine, source_language, target_language)
+        add_second_look(asked, rows, engine, source_language, target_language)
     return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
 
 
@@ -88,7 +99,7 @@ def translated_sentences(translations: pl.DataFrame) -> pl.DataFrame:
     return sentences.filter(pl.col("sentence").str.strip_chars() != "")
 
 
-def _translate_whole(prompts: Sequence[Prompt], engine: Engine) -> list[dict]:
+def _translate_whole(prompts: Sequence[Prompt], engine: Engine) -> list[TranslatedPrompt]:
     """Each source as it stands; where its noise ends is told from the translation."""
     sources = sorted({prompt.source for prompt in prompts})
     answers = dict(zip(sources, engine.translate(sources), strict=True))
@@ -96,13 +107,18 @@ def _translate_whole(prompts: Sequence[Prompt], engine: Engine) -> list[dict]:
     for prompt in prompts:
         answer = answers[prompt.source]
         core = core_start_in_translation(prompt.source, prompt.core, answer.text)
-        rows.append(_row(prompt, answer, core, engine.name, prompt.subject, plain_target=""))
+        made = (prompt.subject, core, "", engine.name)
+        rows.append(
+            TranslatedPrompt(
+                prompt.prompt_id, answer.text, *made, answer.score, list(answer.unknown)
+            )
+        )
     return rows
 
 
 def _translate_parts(
     prompts: Sequence[Prompt], translator: "Translator", protect: bool
-) -> list[dict]:
+) -> list[TranslatedPrompt]:
     """Noise and sentence apart, names protected, and each target alone."""
     units = list(dict.fromkeys(map(Unit.of, prompts)))
     if protect:
@@ -113,37 +129,15 @@ def _translate_parts(
     rows = []
     for prompt in prompts:
         core = cores[Unit.of(prompt)]
-        lead = _lead(prompt.source[: prompt.core], leads)
-        answer = replace(core, text=lead + core.text if core.text else "")
-        form = translator.form(prompt.subject)
+        noise = prompt.source[: prompt.core]
+        lead = leads.get(noise, "")
+        if lead:  # with the blank that separates it from the sentence
+            lead += "\n" if noise.endswith("\n") else " "
         target = translator.kept.get(prompt.target) or plain[f"{prompt.target}."]
-        target = without_final_punctuation(target)
-        rows.append(_row(prompt, answer, len(lead), translator.engine.name, form, target))
+        text, form = lead + core.text if core.text else "", translator.form(prompt.subject)
+        made = (form, len(lead), without_final_punctuation(target), translator.engine.name)
+        rows.append(TranslatedPrompt(prompt.prompt_id, text, *made, core.score, list(core.unknown)))
     return rows
-
-
-def _lead(source: str, leads: dict[str, str]) -> str:
-    """The translated noise with the blank that separates it from the sentence."""
-    if not leads.get(source):
-        return ""
-    return leads[source] + ("\n" if source.endswith("\n") else " ")
-
-
-def _row(
-    prompt: Prompt, answer: Translation, core: int, engine: str, form: str | None, plain_target: str
-) -> dict:
-    """core: where the sentence starts in the translation. form: the subject's in it."""
-    return {
-        "prompt_id": prompt.prompt_id,
-        "translation": answer.text,
-        "translated_subject": form,
-        "translation_core": core,
-        "plain_target": plain_target,
-        "engine": engine,
-        "score": answer.score,
-        "unknown": list(answer.unknown),
-        **dict.fromkeys(SECOND_LOOK_SCHEMA),
-    }
 
 
 class Translator:
@@ -183,11 +177,8 @@ class Translator:
 
     def translate_texts(self, texts: Iterable[str]) -> dict[str, str]:
         """Free text (noise), sentence by sentence as it stands."""
-        texts = sorted(texts)
-        return {
-            text: translation.text.strip()
-            for text, translation in zip(texts, self.engine.translate(texts), strict=True)
-        }
+        answers = self._translate_distinct(texts)
+        return {text: answer.text.strip() for text, answer in answers.items()}
 
     def translate_units(self, units: Sequence[Unit]) -> dict[Unit, Translation]:
         """Each unit's translation, names restored.
@@ -205,13 +196,12 @@ class Translator:
                 answer = answers[mask.text]
                 text = restore(mask, answer.text, self.language)
                 if text is not None:
-                    done[unit] = Translation(self._finish(unit, text), answer.score, answer.unknown)
-        left = [unit for unit in units if unit not in done]
-        answers = self._translate_distinct(apply_rules(self.source_rules, u.core) for u in left)
-        for unit in left:
-            answer = answers[apply_rules(self.source_rules, unit.core)]
-            text = self._finish(unit, answer.text)
-            done[unit] = Translation(text, answer.score, answer.unknown)
+                    done[unit] = replace(answer, text=self._finish(unit, text))
+        left = {u: apply_rules(self.source_rules, u.core) for u in units if u not in done}
+        answers = self._translate_distinct(left.values())
+        for unit, source in left.items():
+            answer = answers[source]
+            done[unit] = replace(answer, text=self._finish(unit, answer.text))
         return done
 
     def _translate_distinct(self, texts: Iterable[str]) -> dict[str, Translation]:
@@ -240,3 +230,62 @@ class Translator:
         if unit.core[:1].isupper():
             text = text[:1].upper() + text[1:]
         return text
+
+
+def add_second_look(
+    prompts: Sequence[Prompt],
+    rows: Sequence[TranslatedPrompt],
+    engine: Engine,
+    source_language: Language,
+    target_language: Language,
+) -> None:
+    """Fill in what the engine makes of its own work, as far as it looks at it."""
+    words = _subjects_as_words({prompt.subject for prompt in prompts}, engine, source_language)
+    for prompt, row in zip(prompts, rows, strict=True):
+        row.subject_as_word = words.get(prompt.subject)
+    back = engine.back() if hasattr(engine, "back") else None
+    if back is None or not target_language.stand_ins:
+        return
+    stand_in = target_language.stand_ins[0]
+    masked = [_masked(row, stand_in, target_language) for row in rows]
+    distinct = sorted({text for text in masked if text})
+    answers = dict(zip(distinct, back.translate(distinct), strict=True)) if distinct else {}
+    verbs = dict(zip(distinct, back.has_verb(distinct), strict=False))
+    for prompt, row, text in zip(prompts, rows, masked, strict=True):
+        if text:
+            row.back = answers[text].text.replace(stand_in, prompt.subject or stand_in)
+            row.verb = verbs.get(text)
+
+
+def _masked(row: TranslatedPrompt, stand_in: str, language: Language) -> str:
+    """The sentence with a name that the engine knows in the place of its subject."""
+    text, form = row.translation[row.translation_core :], row.translated_subject or ""
+    for start in reversed(occurrences(text, form)):
+        before, name = join_name(language, text[:start], stand_in)
+        text = before + name + text[start + len(form) :]
+    return text
+
+
+def _subjects_as_words(
+    subjects: Iterable[str | None], engine: Engine, language: Language
+) -> dict[str, str]:
+    """Subjects that could be common words, and their translation as such.
+
+    Only those whose words after the first are in lower case: others are names.
+    """
+    candidates = {}
+    for subject in filter(None, subjects):
+        first, *rest = subject.split()
+        words = rest if rest and first.lower() in language.articles else [first, *rest]
+        if all(word.islower() for word in words[1:]):
+            candidates[subject] = " ".join(words).lower()
+    texts = sorted(set(candidates.values()))
+    if not texts:
+        return {}
+    answers = engine.translate([f"{text}." for text in texts])
+    known = {
+        text: answer.text.rstrip(".")
+        for text, answer in zip(texts, answers, strict=True)
+        if answer.text.rstrip(".").lower() != text and not answer.unknown
+    }
+    return {subject: known[text] for subject, text in candidates.items() if text in known}

@@ -40,19 +40,18 @@ def read_templates(path: Path) -> dict[str, dict]:
         relation = where.text(str(relation), "relation")
         entry = where.mapping(entry, relation)
         where.known_keys(entry, TEMPLATE_KEYS, relation)
-        paraphrases = f"{relation}.paraphrases"
+        rewrite = where.template(entry.get("rewrite"), f"{relation}.rewrite")
+        paraphrases = where.prompts(entry.get("paraphrases"), f"{relation}.paraphrases")
         checked[relation] = {
-            "rewrite": where.template(entry.get("rewrite"), f"{relation}.rewrite"),
+            "rewrite": rewrite,
             "paraphrases": [
-                where.template(item, f"{paraphrases}[{i}]")
-                for i, item in enumerate(where.prompts(entry.get("paraphrases", []), paraphrases))
+                where.template(text, f"{relation}.paraphrases[{i}]")
+                for i, text in enumerate(paraphrases)
             ],
             NEIGHBOURS: _neighbours(where, entry.get(NEIGHBOURS, {}), f"{relation}.{NEIGHBOURS}"),
             PORTABILITY: [
-                _portability(where, item, f"{relation}.{PORTABILITY}[{i}]")
-                for i, item in enumerate(
-                    where.items(entry.get(PORTABILITY, []), f"{relation}.{PORTABILITY}")
-                )
+                _portability(where, item, field)
+                for item, field in where.items(entry.get(PORTABILITY), f"{relation}.{PORTABILITY}")
             ],
         }
     return checked
@@ -60,15 +59,15 @@ def read_templates(path: Path) -> dict[str, dict]:
 
 def _neighbours(where: Where, content: object, place: str) -> dict[str | None, list[Neighbour]]:
     if isinstance(content, list):
-        of_all = [_neighbour(where, item, f"{place}[{i}]") for i, item in enumerate(content)]
-        for i, (_, answer) in enumerate(of_all):
+        listed = where.items(content, place)
+        of_all = [_neighbour(where, item, field) for item, field in listed]
+        for (_, field), (_, answer) in zip(listed, of_all, strict=True):
             if answer is None:
-                raise where.fault(f"{place}[{i}]", "a neighbour of every fact needs an answer")
+                raise where.fault(field, "a neighbour of every fact needs an answer")
         return {OF_EVERY_FACT: of_all}
     return {
         where.text(str(true), place): [
-            _neighbour(where, item, f"{place}.{true}[{i}]")
-            for i, item in enumerate(where.items(listed, f"{place}.{true}"))
+            _neighbour(where, item, field) for item, field in where.items(listed, f"{place}.{true}")
         ]
         for true, listed in where.mapping(content, place).items()
     }

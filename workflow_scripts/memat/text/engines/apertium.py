@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from memat.errors import TranslationError
 from memat.study.section import PlainText, Section
-from memat.text.engine import Translation, checked, other_engines
+from memat.text.engine import Translation, checked, engine_names
 from memat.text.languages import apertium_pair
 
 # words marked by `apertium` as unknown (*), not translated (@) or not generated (#)
@@ -57,10 +57,10 @@ class ApertiumEngine:
     def __init__(self, pair: str, program: str = "apertium", modes: str = MODES) -> None:
         self.pair, self.program, self.modes = pair, program, modes
         if shutil.which(program) is None:
+            others = ", ".join(name for name in engine_names() if name != self.name)
             raise TranslationError(
                 f"translate.engine apertium: the program {program!r} is not installed "
-                f"(Debian: apt-get install apertium-{pair}); "
-                f"other engines: {other_engines(self.name)}"
+                f"(Debian: apt-get install apertium-{pair}); other engines: {others}"
             )
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
@@ -78,9 +78,7 @@ class ApertiumEngine:
     def back(self) -> "ApertiumEngine | None":
         """The reverse pair, if it is installed."""
         pair = "-".join(reversed(self.pair.split("-", 1)))
-        known = subprocess.run(
-            [self.program, "-l"], capture_output=True, text=True, encoding="utf-8", check=False
-        )
+        known = _done([self.program, "-l"], [])
         return ApertiumEngine(pair, self.program) if pair in known.stdout.split() else None
 
     def has_verb(self, sentences: Sequence[str]) -> list[bool]:
@@ -93,30 +91,17 @@ class ApertiumEngine:
             return []
         lines = [_one_line(text) for text in sentences]
         # the text goes in as data; only the pair's own steps are a command
-        done = subprocess.run(
-            ["sh", "-c", steps],
-            input="".join(f"{line.translate(RESERVED)}\n" for line in lines),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-            check=False,
-        )
+        done = _done(["sh", "-c", steps], [line.translate(RESERVED) for line in lines])
         tagged = done.stdout.split("\n")[: len(lines)]
         if done.returncode or len(tagged) != len(lines):
             return []
-        return [any(_finite(tags) for tags in VERB_TAGS.findall(line)) for line in tagged]
+        return [
+            any(not NOT_FINITE.search(tags) for _, tags in VERB_TAGS.findall(line))
+            for line in tagged
+        ]
 
     def _run(self, options: list[str], lines: list[str]) -> list[str]:
-        done = subprocess.run(
-            [self.program, *options, "-f", "line", self.pair],
-            input="".join(f"{line}\n" for line in lines),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-            check=False,
-        )
+        done = _done([self.program, *options, "-f", "line", self.pair], lines)
         output = done.stdout.split("\n")[:-1]
         said = (done.stderr or done.stdout).strip()[-300:]
         if done.returncode or len(output) != len(lines):
@@ -127,6 +112,19 @@ class ApertiumEngine:
         return output
 
 
+def _done(command: list[str], lines: list[str]) -> subprocess.CompletedProcess:
+    """A command that has read these lines."""
+    return subprocess.run(
+        command,
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        check=False,
+    )
+
+
 def _steps_to_tagger(mode: Path) -> str | None:
     """The pair's command from text to tagged words; None where there is none."""
     try:
@@ -135,10 +133,6 @@ def _steps_to_tagger(mode: Path) -> str | None:
         return None
     taggers = [i for i, step in enumerate(steps) if "apertium-tagger" in step]
     return "|".join(steps[: taggers[0] + 1]) if taggers else None
-
-
-def _finite(tags: tuple[str, str]) -> bool:
-    return not NOT_FINITE.search(tags[1])
 
 
 def _one_line(text: str) -> str:

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from memat.errors import TranslationError
 from memat.study.section import Count, OptionalText, Section, Text, hub_faults
-from memat.text.engine import Translation, checked
+from memat.text.engine import Translation, in_batches
 from memat.text.hub import model_folder
 
 
@@ -56,7 +54,6 @@ class CTranslate2Engine:
         beam_size: int = 5,
         batch_size: int = 64,
         threads: int = 1,
-        device: str = "cpu",
         source_end: str | None = None,
     ) -> None:
         import ctranslate2
@@ -69,27 +66,19 @@ class CTranslate2Engine:
         self.source_end = [source_end] if source_end else []
         self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(spm))
         self.translator = ctranslate2.Translator(
-            str(model), device=device, inter_threads=1, intra_threads=threads
+            str(model), device="cpu", inter_threads=1, intra_threads=threads
         )
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
-        # similar lengths together: less padding, same answers
-        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        translations: dict[int, Translation] = {}
-        with tqdm(total=len(sentences), desc=self.name, unit="sentence") as progress:
-            for start in range(0, len(order), self.batch_size):
-                batch = order[start : start + self.batch_size]
-                texts = [" ".join(sentences[i].split()) for i in batch]
-                results = self.translator.translate_batch(
-                    [
-                        pieces + self.source_end
-                        for pieces in self.pieces.encode(texts, out_type=str)
-                    ],
-                    beam_size=self.beam_size,
-                    return_scores=True,
-                )
-                for i, result in zip(batch, results, strict=True):
-                    text = self.pieces.decode(result.hypotheses[0])
-                    translations[i] = Translation(text.strip(), float(result.scores[0]))
-                progress.update(len(batch))
-        return checked(self.name, sentences, [translations[i] for i in sorted(translations)])
+        return in_batches(self.name, sentences, self.batch_size, self._translate_batch)
+
+    def _translate_batch(self, texts: list[str]) -> list[Translation]:
+        results = self.translator.translate_batch(
+            [pieces + self.source_end for pieces in self.pieces.encode(texts, out_type=str)],
+            beam_size=self.beam_size,
+            return_scores=True,
+        )
+        return [
+            Translation(self.pieces.decode(result.hypotheses[0]).strip(), float(result.scores[0]))
+            for result in results
+        ]

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from tqdm import tqdm
-
 from memat.errors import TranslationError
 from memat.study.section import Count, OptionalText, Section, hub_faults
-from memat.text.engine import Translation, checked
+from memat.text.engine import Translation, in_batches
 from memat.text.hub import model_folder
 
 LONGEST = 512  # tokens of one translation
@@ -44,14 +42,7 @@ class TransformersEngine:
     name = "transformers"
     whole_sources = False
 
-    def __init__(
-        self,
-        model: str,
-        beam_size: int = 5,
-        batch_size: int = 64,
-        device: str = "cpu",
-    ) -> None:
-        import torch
+    def __init__(self, model: str, beam_size: int = 5, batch_size: int = 64) -> None:
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
         try:
@@ -61,20 +52,11 @@ class TransformersEngine:
             raise TranslationError(
                 f"translate.transformers.model {model!r} cannot be loaded: {error}"
             ) from error
-        self.device = torch.device(device)
-        self.model.to(self.device).eval()
+        self.model.eval()
         self.beam_size, self.batch_size = beam_size, batch_size
 
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
-        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        translations: dict[int, Translation] = {}
-        with tqdm(total=len(sentences), desc=self.name, unit="sentence") as progress:
-            for start in range(0, len(order), self.batch_size):
-                batch = order[start : start + self.batch_size]
-                texts = [" ".join(sentences[i].split()) for i in batch]
-                translations |= dict(zip(batch, self._translate_batch(texts), strict=True))
-                progress.update(len(batch))
-        return checked(self.name, sentences, [translations[i] for i in sorted(translations)])
+        return in_batches(self.name, sentences, self.batch_size, self._translate_batch)
 
     def _translate_batch(self, texts: list[str]) -> list[Translation]:
         import torch
@@ -82,7 +64,7 @@ class TransformersEngine:
         inputs = self.tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
         with torch.inference_mode():
             output = self.model.generate(
-                **inputs.to(self.device),
+                **inputs,
                 num_beams=self.beam_size,
                 do_sample=False,
                 max_length=LONGEST,

@@ -52,15 +52,10 @@ def read_language(path: str | Path, own: Mapping, language: Language) -> pl.Data
 def _row(where: Where, record: dict) -> dict:
     rewrite = where.mapping(record.get("requested_rewrite"), "requested_rewrite")
     field = "requested_rewrite.target_new"
-    new = where.mapping(rewrite.get("target_new"), field).get("str")
-    targets = {
-        "target_new": where.text(new, f"{field}.str"),
-        "target_true": true_target(where, rewrite),
-    }
-    if targets["target_new"] == targets["target_true"]:
-        raise where.fault(
-            "requested_rewrite", f"target_new and target_true are equal: {targets['target_new']!r}"
-        )
+    new = where.text(where.mapping(rewrite.get("target_new"), field).get("str"), f"{field}.str")
+    true = true_target(where, rewrite)
+    if new == true:
+        raise where.fault("requested_rewrite", f"target_new and target_true are equal: {new!r}")
     subject = where.subject(rewrite.get("subject"), "requested_rewrite.subject")
     # CounterFact has the relation inside the rewrite, appendix A of the paper beside it
     relation = rewrite.get("relation_id", record.get("relation_id"))
@@ -69,7 +64,8 @@ def _row(where: Where, record: dict) -> dict:
         "relation_id": where.text(relation, "requested_rewrite.relation_id"),
         "subject": subject,
         "prompt": where.template(rewrite.get("prompt"), "requested_rewrite.prompt"),
-        **targets,
+        "target_new": new,
+        "target_true": true,
         "paraphrase_prompts": where.prompts(record.get("paraphrase_prompts"), "paraphrase_prompts"),
         **answer_columns(where, record),
     }

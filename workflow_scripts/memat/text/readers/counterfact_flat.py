@@ -12,10 +12,16 @@ question mark are asked in the template of the language. Fields besides are not 
 from collections.abc import Mapping
 from pathlib import Path
 
-from memat.progress import with_progress
-from memat.text.asked_facts import Answered, AskedFact, first_text, prompts_with_answers, texts
+from memat.text.asked_facts import (
+    Answered,
+    AskedFact,
+    first_text,
+    prompts_with_answers,
+    read_asked,
+    texts,
+)
 from memat.text.questions import Questions, asked, with_template
-from memat.text.records import Where, first_record, load_records
+from memat.text.records import Where, first_record
 from memat.text.rejections import Rejection
 
 KEYS = ("prompt", "ground_truth")
@@ -34,12 +40,7 @@ def recognises(path: str | Path) -> bool:
 
 
 def read(path: str | Path, own: Mapping) -> tuple[list[dict], list[Rejection]]:
-    rows, rejections = [], []
-    for where, record in with_progress(load_records(path, numbered=False), "facts read"):
-        row, rejected = _fact(where, record, own["question"]).row()
-        rows += [row] if row else []
-        rejections += rejected
-    return rows, rejections
+    return read_asked(path, lambda where, record: _fact(where, record, own["question"]))
 
 
 def _fact(where: Where, record: dict, template: str) -> AskedFact:

@@ -136,16 +136,16 @@ def _own_neighbours(where: Where, cell: object) -> list[Neighbour]:
     return found
 
 
-def _sharing(records: list[dict]) -> dict[tuple, list[str]]:
+def _sharing(records: list[dict]) -> dict[tuple, dict[str, None]]:
     """(relation, true target) → its subjects in the table, each once, in order."""
     subjects: dict[tuple, dict] = defaultdict(dict)
     for record in records:
         if record[TRUE] is not None:
             subjects[record["relation"], record[TRUE]][record["subject"]] = None
-    return {key: list(found) for key, found in subjects.items()}
+    return subjects
 
 
-def _fact(record: dict, templates: dict, sharing: dict[tuple, list[str]]) -> dict:
+def _fact(record: dict, templates: dict, sharing: dict) -> dict:
     rewrite, subject = templates["rewrite"], record["subject"]
     neighbours: dict[str, str | None] = {}
     for other, answer in _neighbours(record, templates, sharing):

@@ -1,17 +1,16 @@
 """zsre: JSON records of questions, with a rephrased one, a locality and answers (Levy et al. 2017).
 
-Its fields are those of `memat.text.zsre_records`. A question is asked in the template of its
+Its fields are those of `memat.text.asked_facts.zsre_fact`. A question is asked in the template of its
 language; "nq question: " before a locality is no part of it.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from memat.progress import with_progress
+from memat.text.asked_facts import looks_like_zsre, read_asked, zsre_fact
 from memat.text.questions import Questions, with_template
-from memat.text.records import first_record, load_records
+from memat.text.records import first_record
 from memat.text.rejections import Rejection
-from memat.text.zsre_records import looks_like_zsre, zsre_fact
 
 
 class Zsre(Questions):
@@ -27,9 +26,4 @@ def recognises(path: str | Path) -> bool:
 
 
 def read(path: str | Path, own: Mapping) -> tuple[list[dict], list[Rejection]]:
-    rows, rejections = [], []
-    for where, record in with_progress(load_records(path, numbered=False), "facts read"):
-        row, rejected = zsre_fact(where, record, own["question"]).row()
-        rows += [row] if row else []
-        rejections += rejected
-    return rows, rejections
+    return read_asked(path, lambda where, record: zsre_fact(where, record, own["question"]))

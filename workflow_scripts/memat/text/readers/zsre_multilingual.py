@@ -11,15 +11,19 @@ from pathlib import Path
 
 import polars as pl
 
-from memat.progress import with_progress
-from memat.text.asked_facts import Answered, AskedFact
+from memat.text.asked_facts import (
+    AskedFact,
+    looks_like_zsre,
+    read_asked,
+    with_known_answers,
+    zsre_fact,
+)
 from memat.text.languages import Language
 from memat.text.placed import place_subject
 from memat.text.questions import Questions, with_template
 from memat.text.records import Where, first_record, load_records
 from memat.text.rejections import Rejection
 from memat.text.two_record import GIVEN_SCHEMA
-from memat.text.zsre_records import looks_like_zsre, zsre_fact
 
 
 class ZsreMultilingual(Questions):
@@ -49,24 +53,24 @@ def notices(path: str | Path, others_read: bool) -> Iterator[str]:
 
 
 def read(path: str | Path, own: Mapping) -> tuple[list[dict], list[Rejection]]:
-    rows, rejections = [], []
-    for where, record in with_progress(load_records(path, numbered=False), "facts read"):
+    def fact_of(where: Where, record: dict) -> AskedFact:
         fact = _half(where, record, own)
         if fact is None:
             raise where.fault(own["language"], f"missing; the record has {', '.join(record)}")
-        row, rejected = fact.row()
-        rows += [row] if row else []
-        rejections += rejected
-    return rows, rejections
+        return fact
+
+    return read_asked(path, fact_of)
 
 
 def read_language(path: str | Path, own: Mapping, language: Language) -> pl.DataFrame:
-    rows = []
-    for where, record in load_records(path, numbered=False):
-        fact = _half(where, record, own)
-        if fact is not None and fact.target_new is not None:
-            rows += _prompt_rows(fact)
-    return pl.DataFrame(rows, schema=GIVEN_SCHEMA)
+    facts = [_half(where, record, own) for where, record in load_records(path, numbered=False)]
+    rows = [
+        (fact.case_id, fact.prompt, False, *row)
+        for fact in facts
+        if fact is not None and fact.target_new is not None
+        for row in _prompt_rows(fact)
+    ]
+    return pl.DataFrame(rows, schema=GIVEN_SCHEMA, orient="row")
 
 
 def _half(where: Where, record: dict, own: Mapping) -> AskedFact | None:
@@ -86,49 +90,19 @@ def _half(where: Where, record: dict, own: Mapping) -> AskedFact | None:
     )
 
 
-def _prompt_rows(fact: AskedFact) -> Iterator[dict]:
-    """Its prompts with both targets. A subject that is not found in the rewrite prompt leaves it
-    without a template."""
+def _prompt_rows(fact: AskedFact) -> Iterator[tuple]:
+    """Role to answer of `GIVEN_SCHEMA`, of its prompts with both targets. A subject that is not
+    found in the rewrite prompt leaves it without a template."""
     placed = place_subject(fact.prompt, fact.subject)
     subject = placed.subject or fact.subject
     for role in ("target_new", "target_true"):
         target = getattr(fact, role)
         if target is not None:
-            rewrite = {"template": placed.template, "subject": subject}
-            yield _row(fact, role, ("rewrite", 0), fact.prompt, target) | rewrite
+            yield role, "rewrite", 0, fact.prompt, target, subject, placed.template, None
             for index, prompt in enumerate(fact.paraphrases):
-                yield _row(fact, role, ("paraphrase", index), prompt, target, subject=subject)
-        for index, (prompt, answer) in enumerate(_known(fact.neighbours)):
+                yield role, "paraphrase", index, prompt, target, subject, None, None
+        for index, (prompt, answer) in enumerate(with_known_answers(fact.neighbours)):
             wanted = fact.target_new if role == "target_new" else answer
-            yield _row(fact, role, ("neighborhood", index), prompt, wanted, answer)
-    for index, (prompt, answer) in enumerate(_known(fact.portability)):
-        yield _row(fact, "answer", ("portability", index), prompt, answer, answer, subject)
-
-
-def _row(
-    fact: AskedFact,
-    role: str,
-    key: tuple[str, int],
-    prompt: str,
-    target: str,
-    answer: str | None = None,
-    subject: str | None = None,
-) -> dict:
-    prompt_type, index = key
-    return {
-        "case_id": fact.case_id,
-        "relation_id": fact.prompt,
-        "role": role,
-        "prompt_type": prompt_type,
-        "index": index,
-        "subject": subject,
-        "template": None,
-        "prompt": prompt,
-        "target": target,
-        "joined": False,
-        "answer": answer,
-    }
-
-
-def _known(listed: list[Answered]) -> list[Answered]:
-    return [(prompt, answer) for prompt, answer in listed if answer is not None]
+            yield role, "neighborhood", index, prompt, wanted, None, None, answer
+    for index, (prompt, answer) in enumerate(with_known_answers(fact.portability)):
+        yield "answer", "portability", index, prompt, answer, subject, None, answer
