@@ -204,6 +204,17 @@ def test_a_subject_that_cannot_be_aligned_loses_its_fact_in_that_language(align)
     assert row["detail"] == "Qui va dirigir El port silenciós? Resposta:"
 
 
+def test_where_no_subject_is_found_every_fact_is_lost_with_its_reason():
+    path, code = sample("zsre_multilingual"), "ca"
+    facts, _ = read_facts(path, "zsre_multilingual", own=settings("zsre_multilingual"))
+    own = settings("zsre_multilingual", code)
+    given = load_reader("zsre_multilingual").read_language(path, own, language(code))
+    only = facts.filter(case_id=3)
+    paired, rejected = import_bilingual(only, given, language(code), LEAST)
+    assert paired.is_empty()
+    assert rejected.select("case_id", "reason").rows() == [(3, "subject_not_found")]
+
+
 def test_the_true_target_is_known_where_every_half_has_it(tmp_path):
     path = change("zsre_multilingual", tmp_path, 0, es__answers=[])
     rows, _ = read("zsre_multilingual", path)

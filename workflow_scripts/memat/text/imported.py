@@ -15,6 +15,7 @@ from memat.text.languages import Language
 from memat.text.placed import NOT_FOUND, place_subject
 from memat.text.prompts import BILINGUAL_SCHEMA, prompt_id
 from memat.text.rejections import FACT, Rejection, lost_in, rejected_table
+from memat.text.repaired import REPAIRED_SCHEMA
 from memat.text.spans import AlignedSentence, occurrences, sure_subject
 from memat.text.words import words_of
 
@@ -45,16 +46,16 @@ def import_bilingual(
     )
     templates, unplaced = _aligned_templates(held, rows, align)
     lost += unplaced
+    left_out = {rejection.case_id for rejection in unplaced}
     prepared = [
         _as_repaired(
             row | templates.get(row["case_id"], {}) if row["prompt_type"] == "rewrite" else row
         )
         for row in rows.iter_rows(named=True)
-        if row["case_id"] not in {rejection.case_id for rejection in unplaced}
+        if row["case_id"] not in left_out
     ]
-    paired, rejected = paired_facts(
-        facts, pl.DataFrame(prepared, infer_schema_length=None), language, least
-    )
+    repaired = pl.DataFrame(prepared, schema=REPAIRED_SCHEMA)
+    paired, rejected = paired_facts(facts, repaired, language, least)
     return paired, pl.concat([lost_in(rejected_table(lost), language.code), rejected])
 
 
