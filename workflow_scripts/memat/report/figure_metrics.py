@@ -11,7 +11,7 @@ from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
 from memat.evaluate.families import Metric
 from memat.report.figures import GREY, language_colors, new_figure
 from memat.report.markdown import number_of_facts
-from memat.report.shown import metrics_in
+from memat.report.tables import metrics_in
 
 SHAPES = {
     "unedited": "D",

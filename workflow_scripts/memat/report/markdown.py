@@ -8,7 +8,7 @@ from memat.cells import markdown_cell
 from memat.evaluate.families import Metric, load_family, read_answers, scores_of
 from memat.evaluate.prompt_types import PROMPT_TYPES, PromptType
 from memat.report.chance import chance_notes
-from memat.report.shown import metrics_in
+from memat.report.tables import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
 UNEDITED, PUBLISHED = "unedited", "published"

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memat.report.figures import new_figure
-from memat.report.shown import metrics_in
+from memat.report.tables import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
 UNEDITED = "unedited"

@@ -1,4 +1,4 @@
-"""The results as tables: per-fact metrics, summary and differences, in percent."""
+"""The results as tables: per-fact metrics, summary and differences, in percent; the paper's beside."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,18 +8,32 @@ import polars as pl
 from memat.edit.solver import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.evaluate.fact_metrics import answer_metrics, fact_metrics, harmonic_mean
-from memat.evaluate.families import fact_metrics_of, metrics_of, scores_of
+from memat.evaluate.families import Metric, fact_metrics_of, metrics_of, scores_of
 from memat.evaluate.intervals import (
     BootstrapSettings,
     bootstrap_means,
     column_means,
     percentile_interval,
 )
-from memat.report.shown import without_unasked
+from memat.evaluate.prompt_types import SCORED
 from memat.text.languages import Language
 
 DECIMALS = 4  # of a percent, in the CSV files
 NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
+_EXPERIMENT = ("experiment", "method", "edit_language", "combine", "head_language")
+SUMMARY_SCHEMA = {
+    **dict.fromkeys(_EXPERIMENT, pl.String),
+    **dict.fromkeys(("heads", "n_facts"), pl.Int64),
+    **dict.fromkeys(("eval_language", "metric"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+}
+DIFFERENCES_SCHEMA = {
+    **dict.fromkeys(("experiment", "baseline", "eval_language", "metric"), pl.String),
+    "n_facts": pl.Int64,
+    **dict.fromkeys(("difference", "low", "high"), pl.Float64),
+}
+_PLACE = ("target", "experiment", "published_as", "eval_language", "metric")
+PUBLISHED_SCHEMA = {**dict.fromkeys(_PLACE, pl.String), "value": pl.Float64}
 
 
 def metrics_frame(
@@ -139,6 +153,35 @@ def paired_differences(
     return without_unasked(pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA), families)
 
 
+def without_unasked(table: pl.DataFrame, families: Sequence[str]) -> pl.DataFrame:
+    """The table without metrics on prompts that a dataset need not have, where no fact has them.
+
+    table: metric and n_facts among its columns.
+    """
+    optional = [m.name for m in fact_metrics_of(families) if m.prompt_type not in SCORED]
+    has_facts = (pl.col("n_facts") > 0).any().over("metric")
+    return table.filter(has_facts | ~pl.col("metric").is_in(optional))
+
+
+def metrics_in(table: pl.DataFrame, family: str) -> tuple[Metric, ...]:
+    """The metrics of a family that a table with a column `metric` has, in their order."""
+    found = set(table["metric"])
+    return tuple(metric for metric in metrics_of([family]) if metric.name in found)
+
+
+def published_rows(published: pl.DataFrame, target: str, languages: list[str]) -> pl.DataFrame:
+    """The paper's numbers, another model's, as rows of `summary_frame`, null where none is published.
+
+    published: `PUBLISHED_SCHEMA`, percent. Empty for languages that the paper has not.
+    """
+    rows = published.filter(pl.col("eval_language").is_in(languages), target=target).with_columns(
+        experiment="paper: " + pl.col("published_as"), method=pl.lit("published")
+    )
+    return pl.concat(
+        [pl.DataFrame(schema=SUMMARY_SCHEMA), rows.drop("target", "published_as")], how="diagonal"
+    )
+
+
 def method_name(experiment: dict) -> str:
     """Method as the tables name it: a random-heads control is no MEMAT result."""
     random = experiment["select"] == "random"
@@ -148,32 +191,6 @@ def method_name(experiment: dict) -> str:
     if solver in (None, DEFAULT):
         return name
     return solver if name == "memit" else f"{name}-{solver}"
-
-
-SUMMARY_SCHEMA = {
-    "experiment": pl.String,
-    "method": pl.String,
-    "edit_language": pl.String,
-    "combine": pl.String,
-    "head_language": pl.String,
-    "heads": pl.Int64,
-    "n_facts": pl.Int64,
-    "eval_language": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
-DIFFERENCES_SCHEMA = {
-    "experiment": pl.String,
-    "baseline": pl.String,
-    "eval_language": pl.String,
-    "metric": pl.String,
-    "n_facts": pl.Int64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
 
 
 class _Columns:
