@@ -1,11 +1,11 @@
 """What a model edited in steps keeps of earlier facts, and what the steps cost: tables, a figure."""
 
 from memat import io
+from memat.report.curves import placed, sequence_frame
 from memat.report.damage import damage_frame, updates_frame
 from memat.report.figure_sequence import draw_sequence
 from memat.report.figures import save_figure, styled
 from memat.report.score_files import measured
-from memat.report.sequence import placed, sequence_frame
 from memat.stage import Stage, run_stage
 
 

@@ -12,14 +12,9 @@ from memat.evaluate.intervals import BootstrapSettings, bootstrap_means, percent
 from memat.report.figures import CYCLE, empty_panel, new_figure
 
 DAMAGE_SCHEMA = {
-    "experiment": pl.String,
-    "eval_language": pl.String,
-    "measure": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n_texts": pl.Int64,
-    "n_tokens": pl.Int64,
+    **dict.fromkeys(("experiment", "eval_language", "measure"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+    **dict.fromkeys(("n_texts", "n_tokens"), pl.Int64),
 }
 MEASURES = ("perplexity_unedited", "perplexity", "perplexity_ratio", "kl")
 SUMS = ("nll_unedited", "nll", "kl", "n_tokens")
@@ -27,12 +22,8 @@ OF_ANSWERS = ("entropy_unedited", "entropy", "entropy_difference")
 _PROMPT = ["case_id", "block", "prompt_type", "index"]
 UPDATES_SCHEMA = {
     "experiment": pl.String,
-    "block": pl.Int64,
-    "layer": pl.Int64,
-    "update_norm": pl.Float64,
-    "weight_norm": pl.Float64,
-    "ratio": pl.Float64,
-    "edited_norm": pl.Float64,
+    **dict.fromkeys(("block", "layer"), pl.Int64),
+    **dict.fromkeys(("update_norm", "weight_norm", "ratio", "edited_norm"), pl.Float64),
 }
 GAINS = ("GA", "EA", "ES")  # the strictest that was measured is drawn
 
@@ -53,11 +44,12 @@ def damage_frame(
         for (language,), own in whole.group_by("language", maintain_order=True):
             sums = own.select(SUMS).to_numpy().astype(np.float64)
             draws = _measures(bootstrap_means(sums, own["block"].to_numpy(), settings))
-            low, high = percentile_interval(draws, settings.confidence)
+            ends = percentile_interval(draws, settings.confidence)
+            sizes = own.height, int(own["n_tokens"].sum())
             rows += [
-                (experiment, language, name, value, least, most, own.height, int(sums[:, 3].sum()))
-                for name, value, least, most in zip(
-                    MEASURES, _measures(sums.mean(axis=0)), low, high, strict=True
+                (experiment, language, name, *numbers, *sizes)
+                for name, *numbers in zip(
+                    MEASURES, _measures(sums.mean(axis=0)), *ends, strict=True
                 )
             ]
     return pl.DataFrame(rows, schema=DAMAGE_SCHEMA, orient="row")
@@ -104,11 +96,11 @@ def entropy_frame(
             )
             values = facts.select(measures).to_numpy()
             draws = bootstrap_means(values, facts["block"].to_numpy(), settings)
-            low, high = percentile_interval(draws, settings.confidence)
+            ends = percentile_interval(draws, settings.confidence)
             sizes = own.height, own["tokens"].sum()
             rows += [
                 (experiment, language, name, *numbers, *sizes)
-                for name, *numbers in zip(measures, values.mean(axis=0), low, high, strict=True)
+                for name, *numbers in zip(measures, values.mean(axis=0), *ends, strict=True)
             ]
     return pl.DataFrame(rows, schema=DAMAGE_SCHEMA, orient="row")
 
@@ -148,7 +140,8 @@ def draw_gain_and_damage(
     panels = figure.subplots(1, len(languages), squeeze=False, sharey=True)[0]
     colors = {row["name"]: CYCLE[i % len(CYCLE)] for i, row in enumerate(rows)}
     for axes, language in zip(panels, languages, strict=True):
-        _draw_panel(axes, summary.filter(metric=gain, eval_language=language), damage, colors)
+        learnt = summary.filter(metric=gain, eval_language=language)
+        _draw_panel(axes, learnt, damage.filter(measure="kl", eval_language=language), colors)
         axes.set_title(f"asked in {language}")
         axes.set_xlabel("KL from the unedited model on unrelated text (nats a token)")
     panels[0].set_ylabel(f"{gain} (% of edited prompts)")
@@ -161,19 +154,15 @@ def draw_gain_and_damage(
 def _draw_panel(
     axes: Axes, gains: pl.DataFrame, damage: pl.DataFrame, colors: Mapping[str, str]
 ) -> None:
-    costs = {
-        (row["experiment"], row["eval_language"]): row
-        for row in damage.filter(measure="kl").iter_rows(named=True)
-    }
-    languages = set(damage.filter(measure="kl")["eval_language"])
+    if damage.is_empty():
+        empty_panel(axes, "no text in this language")
+        return
+    costs = {row["experiment"]: row for row in damage.iter_rows(named=True)}
     for row in gains.iter_rows(named=True):
-        name, language = row["experiment"], row["eval_language"]
-        if language not in languages:
-            empty_panel(axes, "no text in this language")
-            return
+        name = row["experiment"]
         if row["value"] is None or name not in colors:
             continue
-        cost = costs.get((name, language), {"value": 0.0, "low": 0.0, "high": 0.0})
+        cost = costs.get(name, {"value": 0.0, "low": 0.0, "high": 0.0})
         axes.errorbar(
             cost["value"],
             row["value"],

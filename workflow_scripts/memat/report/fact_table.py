@@ -11,14 +11,8 @@ from memat.text.reasons import in_words
 SCORED, UNUSED, LOST = "scored", "not used", "lost"
 FACT_SCHEMA = {
     "case_id": pl.Int64,
-    "language": pl.String,
-    "relation": pl.String,
-    "subject": pl.String,
-    "prompt": pl.String,
-    "wanted": pl.String,
-    "true": pl.String,
-    "status": pl.String,
-    "why": pl.String,
+    **dict.fromkeys(("language", "relation", "subject", "prompt", "wanted"), pl.String),
+    **dict.fromkeys(("true", "status", "why"), pl.String),
 }
 WHY_NOT_SCORED = {
     DONOR: "One of the facts whose corrections other facts are given (blocks.donor).",

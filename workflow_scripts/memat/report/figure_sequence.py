@@ -22,7 +22,7 @@ def draw_sequence(
 ) -> Figure:
     """A row of panels a language: each metric over the number of facts, then what it cost.
 
-    kept: of `memat.report.sequence.sequence_frame`; a solid line is about all facts in the model, a
+    kept: of `memat.report.curves.sequence_frame`; a solid line is about all facts in the model, a
     dashed one about those of its first step, a grey level the model without an edit. text: series,
     x, eval_language, measure, value, low, high. weights: series, x, layer, ratio.
     """

@@ -16,19 +16,11 @@ WANTED = {name: kind.wanted for name, kind in PROMPT_TYPES.items()}
 OTHER = {name: kind.other for name, kind in PROMPT_TYPES.items()}
 PROMPT_SCHEMA = {
     "case_id": pl.Int64,
-    "language": pl.String,
-    "prompt_type": pl.String,
+    **dict.fromkeys(("language", "prompt_type"), pl.String),
     "index": pl.Int64,
-    "prompt": pl.String,
-    "translations": pl.String,
-    "wanted": pl.String,
-    "other": pl.String,
-    "model": pl.String,
-    "P(wanted)": pl.Float64,
-    "P(other)": pl.Float64,
-    "says": pl.String,
-    "status": pl.String,
-    "why": pl.String,
+    **dict.fromkeys(("prompt", "translations", "wanted", "other", "model"), pl.String),
+    **dict.fromkeys(("P(wanted)", "P(other)"), pl.Float64),
+    **dict.fromkeys(("says", "status", "why"), pl.String),
 }
 
 
