@@ -1,17 +1,18 @@
 """One search from its settings to what it found; a script gives it files and params."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from memat import io
 from memat.edit.requests import facts_of_block
 from memat.errors import NotEnoughFacts
 from memat.fact_sets import TUNING
+from memat.tune.bench import TrialSpec
 from memat.tune.candidates import Settings, edit_candidates, head_candidates
 from memat.tune.halving import facts_of_rounds
-from memat.tune.search import Field, Progress, Rules, Search, search_corrections, search_edit
+from memat.tune.search import Field, Search, search_corrections, search_edit, work_off
 from memat.tune.side_by_side import Do, side_by_side
-from memat.tune.trials import Task, TrialSpec, set_up_trials
+from memat.tune.trials import Task, set_up_trials
 
 log = logging.getLogger("memat")
 LEAST_FACTS = 4
@@ -36,20 +37,19 @@ def search_settings(
     """
     n_facts = tuning_facts(spec)
     log.info("what is tried is kept in %s; a killed search goes on from there", spec.folder)
-    candidates = edit_candidates(tune["edit"], n_layers, spec.fixed.seed)
+    candidates = edit_candidates(tune["edit"], n_layers, spec.seed)
     with side_by_side(set_up_trials, spec, workers) as do:
         _prepare(spec, candidates, do)
         bound, rounds = tune["neighbours_lost"], tune["rounds"]
-        rules = Rules(tune["edit"]["maximise"], bound, facts_of_rounds(n_facts, rounds))
-        field = Field(do, spec, lambda found: after_round([found]))
-        edit = search_edit(field, candidates, rules)
+        given = tune["edit"]["maximise"], bound, facts_of_rounds(n_facts, rounds)
+        edit = search_edit(Field(do, spec, lambda found: after_round([found]), *given), candidates)
         of_heads = head_candidates(tune["corrections"], n_heads)
         if not of_heads:
             return [edit]
         facts = facts_of_rounds(n_facts, min(rounds, ROUNDS_OF_HEADS))
-        rules = Rules(tune["corrections"]["maximise"], bound, facts)
-        field = Field(do, spec, lambda found: after_round([edit, found]))
-        return [edit, search_corrections(field, edit.settings, of_heads, rules)]
+        given = tune["corrections"]["maximise"], bound, facts
+        field = Field(do, spec, lambda found: after_round([edit, found]), *given)
+        return [edit, search_corrections(field, edit.settings, of_heads)]
 
 
 def tuning_facts(spec: TrialSpec) -> int:
@@ -66,21 +66,14 @@ def tuning_facts(spec: TrialSpec) -> int:
     return blocks.filter(block=TUNING).height
 
 
-def layers_tried(candidates: Iterable[Settings]) -> list[int]:
-    """Every layer that some candidate edits, ascending."""
-    return sorted({layer for settings in candidates for layer in settings["edit.layers"]})
-
-
 def _prepare(spec: TrialSpec, candidates: Sequence[Settings], do: Do) -> None:
     """Covariance of every layer, and scores of the unedited model, as far as they are not there."""
-    missing = spec.moments(layers_tried(candidates)).missing()
-    parts = [
-        missing[start : start + LAYERS_TOGETHER]
+    layers = sorted({layer for settings in candidates for layer in settings["edit.layers"]})
+    missing = spec.moments(layers).missing()
+    tasks = [
+        Task("covariance", (missing[start : start + LAYERS_TOGETHER],))
         for start in range(0, len(missing), LAYERS_TOGETHER)
     ]
-    tasks = [Task("covariance", (part,)) for part in parts]
     if not spec.unedited.exists():
         tasks.append(Task("unedited", ()))
-    told = Progress("covariance, and scores of the unedited model", len(tasks))
-    for _task in do(tasks):
-        told.one_more()
+    work_off(do, "covariance, and scores of the unedited model", tasks)
