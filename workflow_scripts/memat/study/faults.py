@@ -46,11 +46,7 @@ def fault_lines(error: ValidationError, model: type[BaseModel]) -> Iterator[str]
 
 def _keys_of(place: tuple) -> tuple:
     """The place without the names that pydantic gives to the kinds of a union."""
-    return tuple(part for part in place if isinstance(part, int) or not _is_kind(str(part)))
-
-
-def _is_kind(part: str) -> bool:
-    return "[" in part or part == "str"
+    return tuple(part for part in place if part != "str" and "[" not in str(part))
 
 
 def _line(fault: dict, model: type[BaseModel]) -> str:
@@ -70,7 +66,9 @@ def _problem(fault: dict) -> str:
         words, key = _LIMITS[kind]
         return f"must be {words} {context[key]}, found {found}"
     if kind == "literal_error":
-        return _unknown_literal(found, context["expected"])
+        # pydantic gives the choices as one text: 'a', 'b' or 'c'
+        names = context["expected"].replace(" or ", ",").split(",")
+        return allowed_values(found, [name.strip(" '") for name in names])
     if kind in ("too_short", "string_too_short"):
         return "must not be empty"
     if kind == "string_pattern_mismatch":
@@ -80,12 +78,6 @@ def _problem(fault: dict) -> str:
         return f"must be {wanted}, found {found!r} ({note})"
     wanted = kind.rsplit("_", 1)[0].removesuffix("_type")
     return f"must be {_KINDS.get(wanted, wanted)}, found {_found(found)}"
-
-
-def _unknown_literal(found: object, expected: str) -> str:
-    """pydantic gives the choices as one text: 'a', 'b' or 'c'."""
-    names = [name.strip(" '") for name in expected.replace(" or ", ",").split(",")]
-    return allowed_values(found, names)
 
 
 def _found(value: object) -> str:
@@ -99,11 +91,9 @@ def _found(value: object) -> str:
 
 
 def _place(parts: tuple | list) -> str:
-    """`experiments[3].train`; keys that Pydantic adds for kinds of a union are left out."""
-    place = ""
-    for part in parts:
-        place += f"[{part}]" if isinstance(part, int) else f".{shown(part)}"
-    return place.removeprefix(".")
+    """`experiments[3].train`."""
+    named = (f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in parts)
+    return "".join(named).removeprefix(".")
 
 
 def _section_at(model: type[BaseModel], path: list) -> type[BaseModel]:

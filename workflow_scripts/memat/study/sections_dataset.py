@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.study.leaf_sections import with_leaf_sections
 from memat.study.section import (
     Count,
     Language,
@@ -18,6 +17,7 @@ from memat.study.section import (
     Share,
     Text,
     unpinned,
+    with_leaf_sections,
 )
 from memat.text.engine import PACKAGE as ENGINES
 from memat.text.engine import engine_names, engines_in_words
@@ -174,7 +174,7 @@ class Blocks(Section):
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.size is None and self.count > 1:
-            yield (
-                "size",
-                f"null puts all facts in one block; give a number for blocks.count: {self.count}",
+            fault = (
+                f"null puts all facts in one block; give a number for blocks.count: {self.count}"
             )
+            yield "size", fault

@@ -6,7 +6,7 @@ common, and each is scored like any other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 
 from memat.fact_sets import TUNING
 
@@ -31,12 +31,7 @@ def step_bounds(n_facts: int, size: int) -> list[tuple[int, int]]:
 def usual_steps(n_steps: int) -> list[int]:
     """1, 2, 5, 10, 20, 50, … as far as there are steps, and the last one."""
     powers = (factor * 10**power for power in count() for factor in (1, 2, 5))
-    found = []
-    for number in powers:
-        if number >= n_steps:
-            return [*found, n_steps]
-        found.append(number)
-    return found
+    return [*takewhile(lambda number: number < n_steps, powers), n_steps]
 
 
 def sequence_lines(
@@ -65,15 +60,10 @@ def sequence_lines(
         own = {key: value for key, value in line.items() if key not in ("steps", "name")}
         if place in sizes:
             own["step_size"] = sizes[place]
+        own["series"] = _series(line, sizes.get(place))
         for end in ends.get(place, everywhere):
             named = {"name": f"{line['name']}_{end}"} if "name" in line else {}
-            yield {
-                **own,
-                **named,
-                "first": end,
-                "x": float(end),
-                "series": _series(line, sizes.get(place)),
-            }
+            yield own | named | {"first": end, "x": float(end)}
 
 
 def _ends(n_facts: int, size: int, after: Sequence[int] | None) -> list[int]:
