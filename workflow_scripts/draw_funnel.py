@@ -1,7 +1,7 @@
 """Figure: records left after each dataset step, and the reasons of what was dropped."""
 
 from memat import io
-from memat.report.figure_funnel import draw_funnel
+from memat.report.figure_dataset import draw_funnel
 from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 

@@ -13,9 +13,8 @@ def main(stage: Stage) -> str:
     frame = matrix_frame(summary, io.read_json(inputs.study)["rows"])
     io.write_csv(outputs.table, frame)
     with styled():
-        save_figure(
-            draw_matrix(frame, stage.cfg["metrics"]), outputs.png, outputs.svg, stage.provenance
-        )
+        figure = draw_matrix(frame, stage.cfg["metrics"])
+        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
     return f"{frame['experiment'].n_unique()} models, {frame['asked_in'].n_unique()} languages"
 
 

@@ -1,7 +1,7 @@
 """Figure: how many tokens subject, relation and target share between the languages."""
 
 from memat import io
-from memat.report.figure_overlap import draw_overlap
+from memat.report.figure_dataset import draw_overlap
 from memat.report.figures import save_figure, styled
 from memat.stage import Stage, run_stage
 

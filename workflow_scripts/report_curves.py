@@ -4,7 +4,7 @@ from memat import io
 from memat.report.curves import curves_frame
 from memat.report.figure_curves import draw_curves
 from memat.report.figures import save_figure, styled
-from memat.report.score_files import measured
+from memat.report.tables import measured
 from memat.stage import Stage, run_stage
 
 

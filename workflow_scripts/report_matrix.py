@@ -3,8 +3,7 @@
 from memat import io
 from memat.report.figures import save_figure, styled
 from memat.report.matrix import draw_matrix, matrix_frame
-from memat.report.score_files import measured
-from memat.report.tables import summary_frame
+from memat.report.tables import measured, summary_frame
 from memat.stage import Stage, run_stage
 
 

@@ -3,9 +3,9 @@
 from memat import io
 from memat.report.curves import placed, sequence_frame
 from memat.report.damage import damage_frame, updates_frame
-from memat.report.figure_sequence import draw_sequence
+from memat.report.figure_curves import draw_sequence
 from memat.report.figures import save_figure, styled
-from memat.report.score_files import measured
+from memat.report.tables import measured
 from memat.stage import Stage, run_stage
 
 

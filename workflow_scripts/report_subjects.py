@@ -2,9 +2,9 @@
 
 from memat import io
 from memat.report.curves import panels_of_subjects, scripts_frame, subjects_frame, transfer_frame
-from memat.report.figure_subjects import draw_subjects
+from memat.report.figure_curves import draw_subjects
 from memat.report.figures import save_figure, styled
-from memat.report.score_files import measured
+from memat.report.tables import measured
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
 from memat.text.overlap import bins

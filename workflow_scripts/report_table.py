@@ -6,8 +6,13 @@ from memat import io
 from memat.report.figure_metrics import draw_metrics
 from memat.report.figures import save_figure, styled
 from memat.report.markdown import markdown_table
-from memat.report.score_files import measured
-from memat.report.tables import PUBLISHED_SCHEMA, differences_frame, published_rows, summary_frame
+from memat.report.tables import (
+    PUBLISHED_SCHEMA,
+    differences_frame,
+    measured,
+    published_rows,
+    summary_frame,
+)
 from memat.stage import Stage, run_stage
 
 

@@ -12,8 +12,7 @@ from memat.report.curves import (
     subset_frame,
     transfer_frame,
 )
-from memat.report.figure_curves import draw_curves
-from memat.report.figure_subjects import draw_subjects
+from memat.report.figure_curves import draw_curves, draw_subjects
 from memat.report.figures import styled
 from memat.report.tables import (
     PUBLISHED_SCHEMA,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from memat.evaluate.entropy import text_entropy, tokens_of
 from memat.evaluate.intervals import BootstrapSettings, bootstrap_means, percentile_interval
-from memat.report.figures import CYCLE, empty_panel, new_figure
+from memat.report.figures import colors_of, empty_panel, new_figure
 
 DAMAGE_SCHEMA = {
     **dict.fromkeys(("experiment", "eval_language", "measure"), pl.String),
@@ -63,9 +63,7 @@ def _measures(sums: np.ndarray) -> np.ndarray:
 
 
 def entropy_frame(
-    answers: Mapping[str, pl.DataFrame],
-    unedited: pl.DataFrame | None,
-    settings: BootstrapSettings,
+    answers: Mapping[str, pl.DataFrame], unedited: pl.DataFrame | None, settings: BootstrapSettings
 ) -> pl.DataFrame:
     """`DAMAGE_SCHEMA`: entropy of the free answers in bits, of the edited model and of the unedited
     one, and the first minus the second.
@@ -76,18 +74,16 @@ def entropy_frame(
     prompt. Means over the prompts of a fact, then over facts, which intervals are bootstrapped over.
     n_texts: answers of the edited model that count; n_tokens: their tokens, of `tokens_of`.
     """
-    rows = []
-    before = None if unedited is None else _with_entropy(unedited)
+    rows, key = [], [*_PROMPT, "language"]
+    before, measures = None, OF_ANSWERS[1:2]
+    if unedited is not None:
+        before = _with_entropy(unedited).select(*key, entropy_unedited="entropy")
+        measures = OF_ANSWERS
     for experiment, asked in answers.items():
         found = _with_entropy(asked)
-        measures = OF_ANSWERS[1:2]
         if before is not None:
-            measures = OF_ANSWERS
-            key = [*_PROMPT, "language"]
-            of_unedited = before.select(*key, entropy_unedited="entropy")
-            found = found.join(of_unedited, on=key).with_columns(
-                entropy_difference=pl.col("entropy") - pl.col("entropy_unedited")
-            )
+            change = pl.col("entropy") - pl.col("entropy_unedited")
+            found = found.join(before, on=key).with_columns(entropy_difference=change)
         for (language,), own in found.sort(_PROMPT, maintain_order=True).group_by(
             "language", maintain_order=True
         ):
@@ -138,7 +134,7 @@ def draw_gain_and_damage(
     gain = next((name for name in GAINS if (summary["metric"] == name).any()), GAINS[-1])
     figure = new_figure(4.6 * len(languages) + 2.2, 4.2, "What was learnt, and what it cost")
     panels = figure.subplots(1, len(languages), squeeze=False, sharey=True)[0]
-    colors = {row["name"]: CYCLE[i % len(CYCLE)] for i, row in enumerate(rows)}
+    colors = colors_of(row["name"] for row in rows)
     for axes, language in zip(panels, languages, strict=True):
         learnt = summary.filter(metric=gain, eval_language=language)
         _draw_panel(axes, learnt, damage.filter(measure="kl", eval_language=language), colors)

@@ -4,7 +4,9 @@ Figures are made with the object interface of matplotlib (no pyplot, no global
 state); `styled()` holds the settings while one is drawn and saved.
 """
 
+from collections.abc import Iterable
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,18 +18,11 @@ from memat.io import PROVENANCE_KEY, atomic_path
 from memat.provenance import Provenance
 
 # Okabe & Ito: told apart with any kind of colour vision
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#8A8A8A"
+DASHES = (0, (4, 3))
 PNG_DPI = 200
 
 STYLE = {
@@ -85,6 +80,6 @@ def empty_panel(axes: Axes, message: str) -> None:
     axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
-def language_colors(languages: list[str]) -> dict[str, str]:
-    """One colour per language, in their order."""
-    return {language: CYCLE[i % len(CYCLE)] for i, language in enumerate(languages)}
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """One colour per name, in their order, the same again where there are many."""
+    return dict(zip(names, cycle(CYCLE), strict=False))

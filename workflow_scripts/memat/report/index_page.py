@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from memat.report.figure_funnel import step_names
+from memat.report.figure_dataset import step_names
 from memat.report.html_page import escaped, page, table
 from memat.report.markdown import definition, legend, section_cells, section_title
 

@@ -5,10 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from memat import io
 from memat.edit.solver import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.evaluate.fact_metrics import answer_metrics, fact_metrics, harmonic_mean
-from memat.evaluate.families import Metric, fact_metrics_of, metrics_of, scores_of
+from memat.evaluate.families import (
+    Metric,
+    fact_metrics_of,
+    metrics_of,
+    read_answers,
+    scores_of,
+)
 from memat.evaluate.intervals import (
     BootstrapSettings,
     bootstrap_means,
@@ -16,7 +23,7 @@ from memat.evaluate.intervals import (
     percentile_interval,
 )
 from memat.evaluate.prompt_types import SCORED
-from memat.text.languages import Language
+from memat.text.languages import Language, language_of
 
 DECIMALS = 4  # of a percent, in the CSV files
 NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
@@ -34,6 +41,29 @@ DIFFERENCES_SCHEMA = {
 }
 _PLACE = ("target", "experiment", "published_as", "eval_language", "metric")
 PUBLISHED_SCHEMA = {**dict.fromkeys(_PLACE, pl.String), "value": pl.Float64}
+
+
+def measured(rows: Sequence[dict], cfg: dict, seed: int) -> tuple[pl.DataFrame, BootstrapSettings]:
+    """`metrics_frame` of the rows of a report, and how its intervals are drawn.
+
+    rows: of a study file, each with the paths of its `scores` and its `answers`; two rows whose
+    models are the same name the same files. cfg: config section `summary`, and, where a family of
+    metrics reads answers, `languages`: code → keys of the language's file.
+    """
+    answers, languages = [], {}
+    if read_answers(cfg["metrics"]):
+        answers = _tables(rows, "answers")
+        languages = {code: language_of(keys) for code, keys in cfg["languages"].items()}
+    scores = _tables(rows, "scores")
+    metrics = metrics_frame(scores, rows, cfg["metrics"], cfg["probability"], answers, languages)
+    return metrics, BootstrapSettings(cfg["bootstrap"], cfg["confidence"], seed)
+
+
+def _tables(rows: Sequence[dict], kind: str) -> list[tuple[str, pl.DataFrame]]:
+    """(name of the row, table) of every file of the rows, each file read once."""
+    paths = dict.fromkeys(path for row in rows for path in row[kind])
+    tables = {path: io.read_table(path) for path in paths}
+    return [(row["name"], tables[path]) for row in rows for path in row[kind]]
 
 
 def metrics_frame(
