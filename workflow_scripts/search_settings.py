@@ -9,7 +9,7 @@ from memat.study.settings_file import settings_text
 from memat.text.languages import language_of
 from memat.tune.bench import TrialSpec
 from memat.tune.candidates import as_config
-from memat.tune.run import search_settings
+from memat.tune.search import search_settings
 from memat.tune.tables import how_found, markdown_of, tried_frame, verdict
 
 

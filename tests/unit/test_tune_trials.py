@@ -27,7 +27,7 @@ from memat.tensors import write_tensors
 from memat.tune import bench, trials
 from memat.tune.bench import FAMILIES, TrialSpec
 from memat.tune.candidates import candidate_id
-from memat.tune.run import search_settings
+from memat.tune.search import search_settings
 from memat.tune.trials import Task, set_up_trials
 from small_models import small_model
 
@@ -302,7 +302,7 @@ def counted(monkeypatch, most):
 
         return do
 
-    monkeypatch.setattr("memat.tune.run.set_up_trials", make)
+    monkeypatch.setattr("memat.tune.search.set_up_trials", make)
     return done
 
 

@@ -39,7 +39,7 @@ FAMILIES = ("success", "magnitude", "accuracy")  # those that read no answers
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """What a process needs to try candidates, as plain data: files, and settings that are not tuned.
+    """What a process needs to try candidates: files, and settings that are not tuned.
 
     templates: files by language, in the order of the run's; kl_prompts likewise. values, deltas,
     probes, corrections: the config's sections as far as candidates leave them. covariance: tokens,
