@@ -5,7 +5,7 @@ it says into paths.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from memat.edit.solver import DEFAULT
 from memat.edit.spread import RESIDUAL, solver_fault
@@ -38,19 +38,14 @@ class Report:
 
     name: str
     kind: str
-    rows: tuple[Row, ...]
     languages: tuple[str, ...]
-    drawing: dict = field(default_factory=dict)
+    drawing: dict
+    rows: tuple[Row, ...]
 
     def described(self) -> dict:
-        """Name, kind, evaluation languages, drawing and rows as plain values."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "languages": list(self.languages),
-            "drawing": self.drawing,
-            "rows": [row.described() for row in self.rows],
-        }
+        """Plain values, the rows' too."""
+        rows = [row.described() for row in self.rows]
+        return vars(self) | {"languages": list(self.languages), "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -172,7 +167,7 @@ def plan_study(config: dict, spread: str = RESIDUAL) -> Study:
     blocks, defaults = config["blocks"], defaults_of(config)
     languages, axes = defaults.languages, defaults.axes
     main = _rows(experiment_rows(config), defaults)
-    reports, left_out = [Report(MAIN, "table", main, languages)], []
+    reports, left_out = [Report(MAIN, "table", languages, {}, main)], []
     for spec in config["study"]["reports"]:
         lines = [*spec["rows"], *(line for grid in spec["grid"] for line in expanded(grid, axes))]
         fitting = [line for line in lines if _fits(line, spread)]
@@ -242,7 +237,7 @@ def _report(spec: dict, lines: Sequence[dict], defaults: Defaults) -> Report:
     asked = language_codes(spec["asked_in"] or defaults.languages, defaults.languages)
     drawing = {"title": spec["title"] or spec["name"], "axis": spec["axis"] or ""}
     drawing |= {key: spec[key] for key in ("logarithmic", "by_metric", "metrics")}
-    return Report(spec["name"], spec["kind"], _rows(lines, defaults), asked, drawing)
+    return Report(spec["name"], spec["kind"], asked, drawing, _rows(lines, defaults))
 
 
 def _rows(lines: Sequence[dict], defaults: Defaults) -> tuple[Row, ...]:

@@ -108,9 +108,7 @@ class Row:
     baselines: tuple[str, ...] = ()
 
     def described(self) -> dict:
-        """Plain values for tables: name, label, method, solver, edit_language, head_language,
-        protected, step_size, select, k, alpha, recycled (None: it has none), series, x, facts,
-        baselines."""
+        """Plain values for tables; None of what its model has none of."""
         edit = next(iter(self.model.edits), None)
         correction = next(iter(self.model.corrections), None)
         return {

@@ -11,13 +11,12 @@ from memat.study.section import Count, OptionalText, PlainText, Positive, Sectio
 
 Name = Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 # folders of the results, and targets and rules of the workflow
-_FOLDERS = "benchmarks corrections damage dataset edits export figures general heads logs protected"
-_FOLDERS += " results scores study"
-_RULES = (
-    "align count_funnel duplicate_gender list_for_review measure_overlap repair_structure score"
-)
-_RULES += " summarise translate"
-TAKEN = frozenset(f"{_FOLDERS} all report tune {_RULES}".split())
+_TAKEN = """
+benchmarks corrections damage dataset edits export figures general heads logs protected results
+scores study align all count_funnel duplicate_gender list_for_review measure_overlap
+repair_structure report score summarise translate tune
+"""
+TAKEN = frozenset(_TAKEN.split())
 MetricName = Literal[*(metric.name for metric in metrics_of(family_names()))]
 LanguageWord = Annotated[PlainText, Field(pattern="^(source|target|[a-z]{2,3})$")]
 
