@@ -5,7 +5,7 @@ import polars as pl
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
 from memat.report.damage import damage_frame, draw_gain_and_damage, entropy_frame, updates_frame
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.stage import Stage, run_stage
 
 
@@ -22,10 +22,8 @@ def main(stage: Stage) -> str:
     table = pl.concat([damage_frame(damage, settings), entropy])
     io.write_csv(stage.outputs.table, table)
     io.write_csv(stage.outputs.updates, updates_frame(updates))
-    with styled():
-        summary = pl.read_csv(stage.inputs.summary)
-        figure = draw_gain_and_damage(summary, table, study["rows"], settings.confidence)
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    drawn = pl.read_csv(stage.inputs.summary), table, study["rows"], settings.confidence
+    write_figure(stage, draw_gain_and_damage, *drawn)
     return f"{table['experiment'].n_unique()} edited models"
 
 

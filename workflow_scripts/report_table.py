@@ -4,7 +4,7 @@ import polars as pl
 
 from memat import io
 from memat.report.figure_metrics import draw_metrics
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.report.markdown import markdown_table
 from memat.report.tables import (
     PUBLISHED_SCHEMA,
@@ -28,9 +28,7 @@ def main(stage: Stage) -> str:
     differences = differences_frame(metrics, rows, languages, families, settings)
     io.write_csv(outputs.differences, differences)
     io.write_text(outputs.table, markdown_table(shown, families, settings.confidence))
-    with styled():
-        figure = draw_metrics(shown, families, settings.confidence)
-        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    write_figure(stage, draw_metrics, shown, families, settings.confidence)
     return f"{len(rows)} experiments"
 
 

@@ -61,8 +61,8 @@ def sequence_frame(
     """`curves_frame` of every model on the facts of each of its steps, and on all it holds.
 
     rows: of a study file; x is the number of facts in the model. blocks: case_id and block, in the
-    order in which facts are edited. Column `step`: number of the step, from 1, whose facts are asked;
-    null for all of them.
+    order in which facts are edited. Column `step`: number of the step, from 1, whose facts are
+    asked; null for all of them.
     """
     frames = [curves_frame(metrics, rows, languages, families, settings).with_columns(step=None)]
     order = blocks.with_columns(position=pl.int_range(pl.len()).over("block"))

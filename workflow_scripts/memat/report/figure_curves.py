@@ -16,6 +16,7 @@ from memat.report.figures import CYCLE, DASHES, GREY, colors_of, empty_panel, ne
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 BIN_WIDTH = 0.8  # of a bin that its points take
 STEPS_AXIS = "facts in the model"
+DOTS = {"marker": "o", "markersize": 3.5}  # of a step
 
 
 def draw_curves(
@@ -84,13 +85,8 @@ def _draw_panel(
         points = points.drop_nulls("x").sort("x")
         if points.is_empty():
             continue
-        axes.fill_between(
-            points["x"], points["low"], points["high"], color=look["color"], alpha=0.13, linewidth=0
-        )
         dashes = DASHES if name in _scores(metrics) else "-"
-        axes.plot(
-            points["x"], points["value"], markersize=4, linewidth=1.4, linestyle=dashes, **look
-        )
+        _draw_line(axes, points, markersize=4, linestyle=dashes, **look)
     if metrics[0].leaf.RANGE[0] < 0:
         axes.axhline(0, color=GREY, linewidth=0.8)
 
@@ -146,7 +142,7 @@ def _draw_kept(axes: Axes, shown: pl.DataFrame, colors: Mapping[str, str]) -> No
     for name, color in colors.items():
         own = shown.filter(series=name).sort("x")
         every, oldest = own.filter(pl.col("step").is_null()), own.filter(step=1)
-        _draw_line(axes, every, color)
+        _draw_line(axes, every, color, **DOTS)
         axes.plot(oldest["x"], oldest["value"], color=color, linewidth=1.1, linestyle=DASHES)
 
 
@@ -156,15 +152,15 @@ def _draw_cost(axes: Axes, shown: pl.DataFrame, colors: Mapping[str, str], title
         return
     axes.set_title(title)
     for name, color in colors.items():
-        _draw_line(axes, shown.filter(series=name).sort("x"), color)
+        _draw_line(axes, shown.filter(series=name).sort("x"), color, **DOTS)
 
 
-def _draw_line(axes: Axes, points: pl.DataFrame, color: str) -> None:
+def _draw_line(axes: Axes, points: pl.DataFrame, color: str, **look: object) -> None:
+    x = points["x"]
     if "low" in points.columns:
-        axes.fill_between(
-            points["x"], points["low"], points["high"], color=color, alpha=0.13, linewidth=0
-        )
-    axes.plot(points["x"], points["value"], color=color, marker="o", markersize=3.5, linewidth=1.4)
+        ends = points["low"], points["high"]
+        axes.fill_between(x, *ends, color=color, alpha=0.13, linewidth=0)
+    axes.plot(x, points["value"], color=color, linewidth=1.4, **look)
 
 
 def draw_subjects(frame: pl.DataFrame, title: str, metrics: Sequence[str]) -> Figure:

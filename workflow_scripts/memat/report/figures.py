@@ -4,7 +4,7 @@ Figures are made with the object interface of matplotlib (no pyplot, no global
 state); `styled()` holds the settings while one is drawn and saved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from memat.io import PROVENANCE_KEY, atomic_path
 from memat.provenance import Provenance
+from memat.stage import Stage
 
 # Okabe & Ito: told apart with any kind of colour vision
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -72,6 +73,13 @@ def save_figure(figure: Figure, png: str | Path, svg: str | Path, provenance: Pr
     with atomic_path(svg) as temporary:
         notes = {"Date": None, "Creator": None, "Description": made_by}
         figure.savefig(temporary, format="svg", metadata=notes)
+
+
+def write_figure(stage: Stage, draw: Callable[..., Figure], *given, **options) -> None:
+    """Draw in the look of this project, and save as the outputs `png` and `svg` of a stage."""
+    with styled():
+        figure = draw(*given, **options)
+        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
 
 
 def empty_panel(axes: Axes, message: str) -> None:

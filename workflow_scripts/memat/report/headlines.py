@@ -25,7 +25,7 @@ class Interval(NamedTuple):
     n: int | None = None
 
     def written(self, form: str, unit: str = "", of_ends: str | None = None) -> str:
-        """`1.020 [1.010, 1.031]`. unit: behind the value; of_ends: another form than the value's."""
+        """`1.020 [1.010, 1.031]`. unit: behind the value; of_ends: their own form, if any."""
         value = f"{self.value:{form}}{unit}"
         if self.low is None:
             return value
@@ -97,7 +97,8 @@ class _Sentences(Results):
         yield TOLD.get(row["method"], "Edited in {}.").format(languages)
         for code in trained:
             if told := self.shares(name, code, "ES", "PS"):
-                yield f"Asked in {self.name_of(code)}, the new target is ahead on {' and on '.join(told)}."
+                where, ahead = self.name_of(code), " and on ".join(told)
+                yield f"Asked in {where}, the new target is ahead on {ahead}."
         for code in self.languages:  # what the model says by itself, where that was measured
             if told := self.shares(name, code, "GA", "GP"):
                 where, after = self.name_of(code), " and after ".join(told)
@@ -149,7 +150,8 @@ class _Sentences(Results):
                     if (name, baseline, code, metric) in self.changes
                 ]
                 if changes:
-                    yield f"Asked in {self.name_of(code)}, against {baseline}: {', '.join(changes)}."
+                    where = self.name_of(code)
+                    yield f"Asked in {where}, against {baseline}: {', '.join(changes)}."
 
 
 def _points(change: Interval) -> str:

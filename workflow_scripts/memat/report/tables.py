@@ -1,4 +1,4 @@
-"""The results as tables: per-fact metrics, summary and differences, in percent; the paper's beside."""
+"""The results as tables: per-fact metrics, summary and differences, in percent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -200,7 +200,7 @@ def metrics_in(table: pl.DataFrame, family: str) -> tuple[Metric, ...]:
 
 
 def published_rows(published: pl.DataFrame, target: str, languages: list[str]) -> pl.DataFrame:
-    """The paper's numbers, another model's, as rows of `summary_frame`, null where none is published.
+    """The paper's numbers, another model's, as rows of `summary_frame`, null where not published.
 
     published: `PUBLISHED_SCHEMA`, percent. Empty for languages that the paper has not.
     """
