@@ -30,15 +30,13 @@ def main(stage: Stage) -> str:
 def answers_of(rows: list[dict], paths: list[str], edited: dict) -> tuple:
     """Answers of the unedited model, None where no row is one, and of each edited one by name."""
     tables = {path: io.read_table(path) for path in paths}
-    answers = {
-        row["name"]: pl.concat([tables[path] for path in row["answers"]])
-        for row in rows
-        if row["method"] == "unedited" or row["name"] in edited
-    }
-    unedited = [name for name in answers if name not in edited]
-    return next((answers[name] for name in unedited), None), {
-        name: answers[name] for name in edited
-    }
+    files = {row["name"]: row["answers"] for row in rows}
+
+    def of(name: str) -> pl.DataFrame:
+        return pl.concat([tables[path] for path in files[name]])
+
+    unedited = (r["name"] for r in rows if r["method"] == "unedited" and r["name"] not in edited)
+    return next(map(of, unedited), None), {name: of(name) for name in edited}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -83,11 +83,7 @@ def headline_list(sentences: Mapping[str, Sequence[str]]) -> str:
     """The sentences of each experiment as one item of a list."""
     if not sentences:
         return "<p>No experiment of this run edits the model.</p>"
-    told = (
-        f"<li><strong>{escaped(experiment)}</strong>: {escaped(' '.join(of_experiment))}</li>"
-        for experiment, of_experiment in sentences.items()
-    )
-    return "<ul>" + "\n".join(told) + "</ul>"
+    return _points((name, ": " + " ".join(told)) for name, told in sentences.items())
 
 
 def note_list(notes: Sequence[str]) -> str:
@@ -97,12 +93,12 @@ def note_list(notes: Sequence[str]) -> str:
 
 def definition_list(summary: pl.DataFrame, families: Sequence[str]) -> str:
     """What the metrics of the families say."""
-    told = (
-        f"<li><strong>{escaped(section_title(family))}</strong>,"
-        f" {escaped(definition(summary, family))}</li>"
-        for family in families
-    )
-    return "<ul>" + "\n".join(told) + "</ul>"
+    return _points((section_title(name), f", {definition(summary, name)}") for name in families)
+
+
+def _points(told: Iterable[tuple[str, str]]) -> str:
+    lines = (f"<li><strong>{escaped(what)}</strong>{escaped(text)}</li>" for what, text in told)
+    return "<ul>" + "\n".join(lines) + "</ul>"
 
 
 def results(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> Iterator[str]:

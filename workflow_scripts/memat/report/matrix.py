@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memat.report.figures import new_figure
+from memat.report.markdown import UNEDITED
 from memat.report.tables import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
-UNEDITED = "unedited"
 MATRIX_SCHEMA = {
     **dict.fromkeys(("experiment", "edited_in", "asked_in", "metric"), pl.String),
     **dict.fromkeys(("value", "low", "high"), pl.Float64),

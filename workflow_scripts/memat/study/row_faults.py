@@ -37,9 +37,8 @@ def experiment_faults(config: dict) -> Iterator[str]:
     first_seen: dict[str, int] = {}
     for position, row in enumerate(experiment_rows(config)):
         place = f"experiments[{position}]"
-        faults = [*row_faults(row, place, config), *_faults_of_other_facts(row, place, config)]
-        yield from faults
-        if faults:
+        if faults := [*row_faults(row, place, config), *_other_facts_faults(row, place, config)]:
+            yield from faults
             continue
         name = row.get("name") or automatic_name(resolved(row, defaults_of(config)))
         if name in first_seen:
@@ -198,7 +197,7 @@ def _step_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         yield f"{place}.steps: {steps} steps are more than the {n_facts} facts"
 
 
-def _faults_of_other_facts(row: dict, place: str, config: dict) -> Iterator[str]:
+def _other_facts_faults(row: dict, place: str, config: dict) -> Iterator[str]:
     """Recycled corrections, protected subjects, transported keys and taught values without other
     facts to take them from. Reports of the study are refused when asked for.
     """

@@ -43,15 +43,12 @@ def sequence_lines(
     `step_size` in its place. A line without is the same edit of all those facts at once, at each
     of these numbers of facts. x is the number of facts, one without an edit has none.
     """
-    sizes = {
-        place: step_size(line.get("first", block_size), line["steps"])
-        for place, line in enumerate(lines)
-        if "steps" in line
-    }
-    ends = {
-        place: _ends(lines[place].get("first", block_size), size, after)
-        for place, size in sizes.items()
-    }
+    sizes, ends = {}, {}
+    for place, line in enumerate(lines):
+        if "steps" in line:
+            n_facts = line.get("first", block_size)
+            sizes[place] = step_size(n_facts, line["steps"])
+            ends[place] = _ends(n_facts, sizes[place], after)
     everywhere = sorted({end for own in ends.values() for end in own})
     for place, line in enumerate(lines):
         if "train" not in line:
