@@ -13,13 +13,12 @@ _KINDS = {
     "dict": "a section",
     "list": "a list",
     "string": "a text",
+    "str": "a text",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
     "none": "null",
 }
-_FOUND = {dict: "a section", list: "a list", str: "a text", bool: "true or false"}
-_FOUND |= {int: "a whole number", float: "a number"}
 _NOTES = {
     "finite_number": ("a number", "too large or no number"),
     "control_character": ("a text", "a text with a line break or another control character"),
@@ -83,11 +82,12 @@ def _problem(fault: dict) -> str:
 def _found(value: object) -> str:
     if value is None:
         return "null"
+    name = type(value).__name__
     if isinstance(value, dict | list):
-        return _FOUND[type(value)]
+        return _KINDS[name]
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         return f"{value!r} (too large)"
-    return f"{value!r} ({_FOUND.get(type(value), type(value).__name__)})"
+    return f"{value!r} ({_KINDS.get(name, name)})"
 
 
 def _place(parts: tuple | list) -> str:

@@ -24,8 +24,6 @@ from memat.text.engine import engine_names, engines_in_words
 from memat.text.reader import PACKAGE as FORMATS
 from memat.text.reader import bilingual_formats, format_names, formats_in_words
 
-EXAMPLE = "configs/own.yaml"
-
 
 @with_leaf_sections(FORMATS, "facts")
 class Facts(Section):
@@ -58,7 +56,7 @@ class Facts(Section):
             yield (
                 "",
                 "no facts are named; give facts.path (a file) or facts.url (a download)."
-                f" {EXAMPLE} is an example to copy",
+                " configs/own.yaml is an example to copy",
             )
         if self.path is not None and self.url is not None:
             yield "", "both path and url are given; set one of them to null"
