@@ -1,16 +1,14 @@
 """Figure: records left after each dataset step, and the reasons of what was dropped."""
 
 from memat import io
-from memat.report.figure_funnel import draw_funnel
-from memat.report.figures import save_figure, styled
+from memat.report.figure_dataset import draw_funnel
+from memat.report.figures import write_figure
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
     funnel, rejected = io.read_table(stage.inputs.funnel), io.read_table(stage.inputs.rejected)
-    with styled():
-        figure = draw_funnel(funnel, rejected)
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    write_figure(stage, draw_funnel, funnel, rejected)
     return f"{funnel.height} steps"
 
 

@@ -1,7 +1,7 @@
 """Table and figure: every edit in each language it is asked in."""
 
 from memat import io
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.report.matrix import draw_matrix, matrix_frame
 from memat.report.tables import SUMMARY_SCHEMA
 from memat.stage import Stage, run_stage
@@ -12,10 +12,7 @@ def main(stage: Stage) -> str:
     summary = io.read_csv(inputs.summary, schema=SUMMARY_SCHEMA)
     frame = matrix_frame(summary, io.read_json(inputs.study)["rows"])
     io.write_csv(outputs.table, frame)
-    with styled():
-        save_figure(
-            draw_matrix(frame, stage.cfg["metrics"]), outputs.png, outputs.svg, stage.provenance
-        )
+    write_figure(stage, draw_matrix, frame, stage.cfg["metrics"])
     return f"{frame['experiment'].n_unique()} models, {frame['asked_in'].n_unique()} languages"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from memat.report.figure_losses import draw_losses
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.stage import Stage, run_stage
 from memat.tensors import read_tensors
 
@@ -15,9 +15,7 @@ def main(stage: Stage) -> str:
         (row["edit"], row["language"], row["heads"]): _curves(row["files"])
         for row in params.corrections
     }
-    with styled():
-        figure = draw_losses(values, corrections, stage.cfg["stop_loss"])
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    write_figure(stage, draw_losses, values, corrections, stage.cfg["stop_loss"])
     return f"curves of {len(values)} edits and {len(corrections)} corrections"
 
 

@@ -2,16 +2,14 @@
 
 from memat import io
 from memat.report.figure_metrics import draw_metrics
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.report.tables import SUMMARY_SCHEMA
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
     summary = io.read_csv(stage.inputs.summary, schema=SUMMARY_SCHEMA)
-    with styled():
-        figure = draw_metrics(summary, stage.cfg["metrics"], stage.cfg["confidence"])
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    write_figure(stage, draw_metrics, summary, stage.cfg["metrics"], stage.cfg["confidence"])
     return f"{summary['experiment'].n_unique()} experiments"
 
 

@@ -1,16 +1,14 @@
 """Figure: how many tokens subject, relation and target share between the languages."""
 
 from memat import io
-from memat.report.figure_overlap import draw_overlap
-from memat.report.figures import save_figure, styled
+from memat.report.figure_dataset import draw_overlap
+from memat.report.figures import write_figure
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
     overlap = io.read_table(stage.inputs.overlap)
-    with styled():
-        figure = draw_overlap(overlap, stage.cfg["same"], stage.cfg["different"])
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    write_figure(stage, draw_overlap, overlap, stage.cfg["same"], stage.cfg["different"])
     return f"{overlap['case_id'].n_unique()} facts"
 
 

@@ -2,15 +2,13 @@
 
 from memat import io
 from memat.report.figure_tune import draw_tune
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.stage import Stage, run_stage
 
 
 def main(stage: Stage) -> str:
     tried = io.read_csv(stage.inputs.tried, infer_schema_length=None)
-    with styled():
-        figure = draw_tune(tried, stage.params.languages, stage.params.bound)
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    write_figure(stage, draw_tune, tried, stage.params.languages, stage.params.bound)
     return f"{tried['candidate'].n_unique()} candidates"
 
 

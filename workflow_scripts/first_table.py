@@ -4,8 +4,7 @@ import logging
 
 from memat import io
 from memat.report.markdown import results_table
-from memat.report.score_files import measured
-from memat.report.tables import summary_frame
+from memat.report.tables import measured, summary_frame
 from memat.stage import Stage, run_stage
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,7 @@ from pathlib import Path
 from memat import io
 from memat.report.claims import claims_markdown, compared_pairs, measured_claims
 from memat.report.curves import TRANSFER_SCHEMA
-from memat.report.score_files import measured
-from memat.report.tables import paired_differences
+from memat.report.tables import measured, paired_differences
 from memat.stage import Stage, run_stage
 
 INTRODUCTION = """# Claims of the study `{study}`, on {model}
@@ -30,9 +29,9 @@ def main(stage: Stage) -> str:
     io.write_csv(outputs.differences, differences)
     transfers = {
         name: io.read_csv(path, schema=TRANSFER_SCHEMA)
-        for name, path in _named(params.transfers, inputs.transfers)
+        for name, path in zip(params.transfers, inputs.transfers, strict=True)
     }
-    peaks = {name: io.read_csv(path) for name, path in _named(params.peaks, inputs.peaks)}
+    peaks = dict(zip(params.peaks, map(io.read_csv, inputs.peaks), strict=True))
     claims = measured_claims(planned, differences, transfers, peaks)
     head = INTRODUCTION.format(
         study=params.study,
@@ -42,15 +41,9 @@ def main(stage: Stage) -> str:
     )
     folder = Path(outputs.index).parent
     links = "\n".join(_link(name, paths, folder) for name, paths in params.targets.items())
-    io.write_text(
-        outputs.index,
-        f"{head}{claims_markdown(claims)}\n## Tables and figures\n\n{links}\n",
-    )
+    page = f"{head}{claims_markdown(claims)}\n## Tables and figures\n\n{links}\n"
+    io.write_text(outputs.index, page)
     return f"{len(claims)} claims"
-
-
-def _named(names, paths):
-    return zip(names, paths, strict=True)
 
 
 def _link(name: str, paths: list[str], folder: Path) -> str:

@@ -3,8 +3,8 @@
 from memat import io
 from memat.report.curves import curves_frame
 from memat.report.figure_curves import draw_curves
-from memat.report.figures import save_figure, styled
-from memat.report.score_files import measured
+from memat.report.figures import write_figure
+from memat.report.tables import measured
 from memat.stage import Stage, run_stage
 
 
@@ -13,9 +13,7 @@ def main(stage: Stage) -> str:
     metrics, settings = measured(study["rows"], stage.cfg, stage.params.seed)
     frame = curves_frame(metrics, study["rows"], study["languages"], stage.cfg["metrics"], settings)
     io.write_csv(outputs.table, frame)
-    with styled():
-        figure = draw_curves(frame, **study["drawing"])
-        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    write_figure(stage, draw_curves, frame, **study["drawing"])
     return f"{len(study['rows'])} edited models"
 
 

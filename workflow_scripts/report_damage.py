@@ -5,7 +5,7 @@ import polars as pl
 from memat import io
 from memat.evaluate.intervals import BootstrapSettings
 from memat.report.damage import damage_frame, draw_gain_and_damage, entropy_frame, updates_frame
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.stage import Stage, run_stage
 
 
@@ -22,25 +22,21 @@ def main(stage: Stage) -> str:
     table = pl.concat([damage_frame(damage, settings), entropy])
     io.write_csv(stage.outputs.table, table)
     io.write_csv(stage.outputs.updates, updates_frame(updates))
-    with styled():
-        summary = pl.read_csv(stage.inputs.summary)
-        figure = draw_gain_and_damage(summary, table, study["rows"], settings.confidence)
-        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+    drawn = pl.read_csv(stage.inputs.summary), table, study["rows"], settings.confidence
+    write_figure(stage, draw_gain_and_damage, *drawn)
     return f"{table['experiment'].n_unique()} edited models"
 
 
 def answers_of(rows: list[dict], paths: list[str], edited: dict) -> tuple:
     """Answers of the unedited model, None where no row is one, and of each edited one by name."""
     tables = {path: io.read_table(path) for path in paths}
-    answers = {
-        row["name"]: pl.concat([tables[path] for path in row["answers"]])
-        for row in rows
-        if row["method"] == "unedited" or row["name"] in edited
-    }
-    unedited = [name for name in answers if name not in edited]
-    return next((answers[name] for name in unedited), None), {
-        name: answers[name] for name in edited
-    }
+    files = {row["name"]: row["answers"] for row in rows}
+
+    def of(name: str) -> pl.DataFrame:
+        return pl.concat([tables[path] for path in files[name]])
+
+    unedited = (r["name"] for r in rows if r["method"] == "unedited" and r["name"] not in edited)
+    return next(map(of, unedited), None), {name: of(name) for name in edited}
 
 
 if __name__ == "__main__":

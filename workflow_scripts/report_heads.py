@@ -14,7 +14,16 @@ def main(stage: Stage) -> str:
     tables = [io.read_table(path) for path in stage.inputs.accuracy]
     peaks = peaks_frame(params.panels, tables, params.k)
     io.write_csv(outputs.table, peaks)
-    panels = [_panel(peaks, tables, *names, params.k) for names in _distinct(params.panels)]
+    panels = []  # all blocks of one edit and language in one map
+    places = peaks.with_row_index()
+    for (edit, language), own in places.group_by("edit", "language", maintain_order=True):
+        stacked = pl.concat(
+            tables[place].with_columns(block=pl.lit(block))
+            for place, block in own.select("index", "block").iter_rows()
+        )
+        control = own["shuffled_peak"].mean()
+        title = f"{edit}, heads in {language}\nshuffled labels {control:.1f}%"
+        panels.append(HeadPanel(title, stacked, params.k))
     with styled():
         for sort_heads, png, svg in (
             (True, outputs.png, outputs.svg),
@@ -22,20 +31,6 @@ def main(stage: Stage) -> str:
         ):
             save_figure(draw_head_maps(panels, sort_heads), png, svg, stage.provenance)
     return f"{len(panels)} maps"
-
-
-def _distinct(panels: list[dict]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((panel["edit"], panel["language"]) for panel in panels))
-
-
-def _panel(peaks: pl.DataFrame, tables: list, edit: str, language: str, k: int) -> HeadPanel:
-    """All blocks of one edit and language in one map."""
-    own = (peaks["edit"] == edit) & (peaks["language"] == language)
-    stacked = pl.concat(
-        tables[place].with_columns(block=pl.lit(peaks["block"][place])) for place in own.arg_true()
-    )
-    control = peaks.filter(own)["shuffled_peak"].mean()
-    return HeadPanel(f"{edit}, heads in {language}\nshuffled labels {control:.1f}%", stacked, k)
 
 
 if __name__ == "__main__":

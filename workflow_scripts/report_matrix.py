@@ -1,10 +1,9 @@
 """One language matrix of a study: edited in × asked in, as a table and a figure."""
 
 from memat import io
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.report.matrix import draw_matrix, matrix_frame
-from memat.report.score_files import measured
-from memat.report.tables import summary_frame
+from memat.report.tables import measured, summary_frame
 from memat.stage import Stage, run_stage
 
 
@@ -15,8 +14,7 @@ def main(stage: Stage) -> str:
     summary = summary_frame(metrics, study["rows"], study["languages"], families, settings)
     frame = matrix_frame(summary, study["rows"])
     io.write_csv(outputs.table, frame)
-    with styled():
-        save_figure(draw_matrix(frame, families), outputs.png, outputs.svg, stage.provenance)
+    write_figure(stage, draw_matrix, frame, families)
     return f"{len(study['rows'])} models"
 
 

@@ -1,11 +1,11 @@
 """What a model edited in steps keeps of earlier facts, and what the steps cost: tables, a figure."""
 
 from memat import io
+from memat.report.curves import placed, sequence_frame
 from memat.report.damage import damage_frame, updates_frame
-from memat.report.figure_sequence import draw_sequence
-from memat.report.figures import save_figure, styled
-from memat.report.score_files import measured
-from memat.report.sequence import placed, sequence_frame
+from memat.report.figure_curves import draw_sequence
+from memat.report.figures import write_figure
+from memat.report.tables import measured
 from memat.stage import Stage, run_stage
 
 
@@ -23,9 +23,7 @@ def main(stage: Stage) -> str:
     io.write_csv(outputs.table, kept)
     io.write_csv(outputs.text, text)
     io.write_csv(outputs.weights, weights)
-    with styled():
-        figure = draw_sequence(kept, text, weights, drawing["title"], drawing["metrics"])
-        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    write_figure(stage, draw_sequence, kept, text, weights, drawing["title"], drawing["metrics"])
     return f"{len(rows)} edited models"
 
 

@@ -2,9 +2,9 @@
 
 from memat import io
 from memat.report.curves import panels_of_subjects, scripts_frame, subjects_frame, transfer_frame
-from memat.report.figure_subjects import draw_subjects
-from memat.report.figures import save_figure, styled
-from memat.report.score_files import measured
+from memat.report.figure_curves import draw_subjects
+from memat.report.figures import write_figure
+from memat.report.tables import measured
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of
 from memat.text.overlap import bins
@@ -32,10 +32,9 @@ def main(stage: Stage) -> str:
         groups[code] = alike, other
     transfer = transfer_frame(metrics, trained, unedited, source, groups, families, settings)
     io.write_csv(outputs.transfer, transfer)
-    with styled():
-        title, shown = study["drawing"]["title"], study["drawing"]["metrics"]
-        figure = draw_subjects(panels_of_subjects(frame, pooled), title, shown)
-        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    panels, drawing = panels_of_subjects(frame, pooled), study["drawing"]
+    shown = drawing["title"], drawing["metrics"]
+    write_figure(stage, draw_subjects, panels, *shown)
     counts = (f"{code} {len(alike)} and {len(other)}" for code, (alike, other) in groups.items())
     return f"facts with like and with different subjects: {', '.join(counts)}"
 

@@ -4,11 +4,15 @@ import polars as pl
 
 from memat import io
 from memat.report.figure_metrics import draw_metrics
-from memat.report.figures import save_figure, styled
+from memat.report.figures import write_figure
 from memat.report.markdown import markdown_table
-from memat.report.published import PUBLISHED_SCHEMA, published_rows
-from memat.report.score_files import measured
-from memat.report.tables import differences_frame, summary_frame
+from memat.report.tables import (
+    PUBLISHED_SCHEMA,
+    differences_frame,
+    measured,
+    published_rows,
+    summary_frame,
+)
 from memat.stage import Stage, run_stage
 
 
@@ -24,9 +28,7 @@ def main(stage: Stage) -> str:
     differences = differences_frame(metrics, rows, languages, families, settings)
     io.write_csv(outputs.differences, differences)
     io.write_text(outputs.table, markdown_table(shown, families, settings.confidence))
-    with styled():
-        figure = draw_metrics(shown, families, settings.confidence)
-        save_figure(figure, outputs.png, outputs.svg, stage.provenance)
+    write_figure(stage, draw_metrics, shown, families, settings.confidence)
     return f"{len(rows)} experiments"
 
 

@@ -7,19 +7,18 @@ from memat.stage import Stage, run_stage
 from memat.study.paths import decided_by
 from memat.study.settings_file import settings_text
 from memat.text.languages import language_of
-from memat.tune.bench import FixedSettings
+from memat.tune.bench import TrialSpec
 from memat.tune.candidates import as_config
-from memat.tune.run import search_settings
+from memat.tune.search import search_settings
 from memat.tune.tables import how_found, markdown_of, tried_frame, verdict
-from memat.tune.trials import TrialSpec
 
 
 def main(stage: Stage) -> str:
     params, inputs, outputs, cfg = stage.params, stage.inputs, stage.outputs, dict(stage.cfg)
-    tune, fixed = cfg.pop("tune"), FixedSettings(**cfg.pop("fixed"), seed=params.seed)
+    tune, fixed = cfg.pop("tune"), {**cfg.pop("fixed"), "seed": params.seed}
     tables = (inputs.bilingual, inputs.blocks, inputs.blocks_rejected, inputs.text)
     sums = [io.sha256_of(path) for path in (inputs.manifest, *tables, *inputs.templates)]
-    key = decided_by(cfg, vars(fixed), params.compute, params.trials, sums)
+    key = decided_by(cfg, fixed, params.compute, params.trials, sums)
     folder = Path(outputs.tried).parent / f"trials_{key}"
     prompts = [language_of(keys).kl_prompt for keys in params.language_keys]
     spec = TrialSpec(
@@ -28,7 +27,7 @@ def main(stage: Stage) -> str:
         *tables,
         dict(zip(params.languages, inputs.templates, strict=True)),
         dict(zip(params.languages, prompts, strict=True)),
-        fixed,
+        **fixed,
         **cfg,
         memory_mb=stage.memory_mb,
         folder=folder,

@@ -2,8 +2,7 @@
 
 from memat import io
 from memat.report.markdown import results_table
-from memat.report.score_files import measured
-from memat.report.tables import differences_frame, summary_frame
+from memat.report.tables import differences_frame, measured, summary_frame
 from memat.stage import Stage, run_stage
 
 
@@ -15,10 +14,8 @@ def main(stage: Stage) -> str:
     summary = summary_frame(metrics, experiments, languages, families, settings)
     io.write_table(stage.outputs.metrics, metrics, stage.provenance)
     io.write_csv(stage.outputs.summary, summary)
-    io.write_csv(
-        stage.outputs.differences,
-        differences_frame(metrics, experiments, languages, families, settings),
-    )
+    differences = differences_frame(metrics, experiments, languages, families, settings)
+    io.write_csv(stage.outputs.differences, differences)
     table = results_table(summary, families, settings.confidence, stage.params.names)
     io.write_text(stage.outputs.table, table)
     return f"{len(experiments)} experiments, {metrics['case_id'].n_unique()} facts"

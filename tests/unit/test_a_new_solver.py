@@ -14,10 +14,9 @@ from memat.evaluate.intervals import BootstrapSettings
 from memat.report.figure_metrics import draw_metrics
 from memat.report.tables import method_name, summary_frame
 from memat.study.config import completed
-from memat.study.leaf_sections import with_leaf_sections
 from memat.study.models import Edit
 from memat.study.plan import plan_study
-from memat.study.section import Section
+from memat.study.section import Section, with_leaf_sections
 from score_tables import LANGUAGES
 from workflow.project import merged_config
 

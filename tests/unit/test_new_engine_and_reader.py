@@ -10,8 +10,7 @@ from pydantic import ValidationError
 from memat.check_files import check_facts
 from memat.errors import FactError
 from memat.study.config import completed
-from memat.study.leaf_sections import with_leaf_sections
-from memat.study.section import Section
+from memat.study.section import Section, with_leaf_sections
 from memat.study.translation import used_settings
 from memat.text import engine, engines, reader, readers
 from memat.text.engine import make_engine

@@ -12,11 +12,15 @@ from memat.report.curves import (
     subset_frame,
     transfer_frame,
 )
-from memat.report.figure_curves import draw_curves
-from memat.report.figure_subjects import draw_subjects
+from memat.report.figure_curves import draw_curves, draw_subjects
 from memat.report.figures import styled
-from memat.report.published import PUBLISHED_SCHEMA, published_rows
-from memat.report.tables import SUMMARY_SCHEMA, metrics_frame, summary_frame
+from memat.report.tables import (
+    PUBLISHED_SCHEMA,
+    SUMMARY_SCHEMA,
+    metrics_frame,
+    published_rows,
+    summary_frame,
+)
 from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, random_run
 
 PANELS = ("ES", "PS", "NS", "EM", "PM", "NM")

@@ -13,11 +13,10 @@ from PIL import Image
 from memat.evaluate.intervals import BootstrapSettings
 from memat.io import PROVENANCE_KEY
 from memat.provenance import Provenance
-from memat.report.figure_funnel import count_reasons, draw_funnel
+from memat.report.figure_dataset import count_reasons, draw_funnel, draw_overlap
 from memat.report.figure_head_maps import HeadPanel, draw_head_maps, head_map
 from memat.report.figure_losses import carried_forward, draw_losses
 from memat.report.figure_metrics import draw_metrics
-from memat.report.figure_overlap import draw_overlap
 from memat.report.figures import save_figure, styled
 from memat.report.tables import metrics_frame, summary_frame
 from score_tables import EXPERIMENTS, FAMILIES, LANGUAGES, MEASURED, random_run

@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from memat.evaluate.intervals import BootstrapSettings
-from memat.report.figure_sequence import draw_sequence
+from memat.report.curves import placed, sequence_frame
+from memat.report.figure_curves import draw_sequence
 from memat.report.figures import styled
-from memat.report.sequence import placed, sequence_frame
 from memat.report.tables import metrics_frame, summary_frame
 from score_tables import FAMILIES, LANGUAGES, experiment, random_scores
 

@@ -15,8 +15,7 @@ from memat.evaluate.pairing import rows_to_score
 from memat.provenance import Provenance
 from memat.report.curves import subjects_frame, transfer_frame
 from memat.report.fact_table import fact_table
-from memat.report.figure_funnel import draw_funnel, step_names
-from memat.report.figure_overlap import draw_overlap
+from memat.report.figure_dataset import draw_funnel, draw_overlap, step_names
 from memat.report.tables import metrics_frame, paired_differences
 from memat.stage import Stage
 from memat.study.config import completed, config_faults

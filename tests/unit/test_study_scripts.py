@@ -12,7 +12,7 @@ import report_subjects
 import report_table
 from memat import io
 from memat.report.claims import compared_pairs
-from memat.report.published import PUBLISHED_SCHEMA
+from memat.report.tables import PUBLISHED_SCHEMA
 from memat.study.config import completed
 from memat.study.plan import plan_study
 from score_tables import LANGUAGES, experiment, random_scores

@@ -9,8 +9,7 @@ import assign_blocks
 import list_lost
 from memat import io
 from memat.errors import NotEnoughFacts, NothingLeft
-from memat.report.figure_funnel import draw_funnel
-from memat.report.figure_overlap import draw_overlap
+from memat.report.figure_dataset import draw_funnel, draw_overlap
 from memat.text.funnel import funnel_table
 from memat.text.gender import LeastPrompts
 from memat.text.lost import LOST_SCHEMA, REASONS, in_words, lost_table, source_sentence

@@ -25,10 +25,10 @@ from memat.provenance import Provenance
 from memat.stage import Stage
 from memat.tensors import write_tensors
 from memat.tune import bench, trials
-from memat.tune.bench import FAMILIES, FixedSettings
+from memat.tune.bench import FAMILIES, TrialSpec
 from memat.tune.candidates import candidate_id
-from memat.tune.run import search_settings
-from memat.tune.trials import Task, TrialSpec, set_up_trials
+from memat.tune.search import search_settings
+from memat.tune.trials import Task, set_up_trials
 from small_models import small_model
 
 PROVENANCE = Provenance(stage="test", settings={}, code="0")
@@ -115,9 +115,12 @@ def world(request, tmp_path, monkeypatch):
         text="",
         templates={code: str(tmp_path / f"{code}.json") for code in CODES},
         kl_prompts={code: SETS[code][2] for code in CODES},
-        fixed=FixedSettings(
-            VALUES, {"residual": "updated"}, MODELS[request.param], "by_prompt", "geometric", 0
-        ),
+        values=VALUES,
+        deltas={"residual": "updated"},
+        spread=MODELS[request.param],
+        pairing="by_prompt",
+        probability="geometric",
+        seed=0,
         refine=False,
         probes=PROBES,
         corrections=CORRECTIONS,
@@ -159,7 +162,7 @@ def run(script, folder, inputs, outputs, cfg, **params):
 
 def staged(spec, folder, language, with_heads):
     """Scores of the edited model in one language as the stages of a run give them."""
-    spread = spec.fixed.spread
+    spread = spec.spread
     keys = {"kl_prompt": SETS[language][2]}
     values = run(
         optimise_values, folder,
@@ -246,7 +249,7 @@ def test_a_candidate_has_the_numbers_of_the_stages(world, with_heads):
         do(Task("corrections", (EDIT, settings, N_FACTS, True)))
     else:
         do(Task("edit", (settings, N_FACTS, True)))
-    measured, failed = spec.journal.read(settings, N_FACTS)
+    measured, failed = spec.kept(settings, N_FACTS)
     assert failed is None
 
     unedited = scored(folder, [], [], [])
@@ -299,7 +302,7 @@ def counted(monkeypatch, most):
 
         return do
 
-    monkeypatch.setattr("memat.tune.run.set_up_trials", make)
+    monkeypatch.setattr("memat.tune.search.set_up_trials", make)
     return done
 
 
@@ -365,7 +368,7 @@ def test_values_are_found_once_for_all_that_share_them(world):
     names = sorted(path.name for path in (spec.folder / "values").iterdir())
     assert len(names) == len(CODES)
     one, other = (
-        spec.journal.read(EDIT | {"deltas.covariance_weight": w}, N_FACTS)[0] for w in (1.0, 10.0)
+        spec.kept(EDIT | {"deltas.covariance_weight": w}, N_FACTS)[0] for w in (1.0, 10.0)
     )
     assert [m.unedited for m in one] == [m.unedited for m in other]
     assert [m.value for m in one] != [m.value for m in other]

@@ -22,8 +22,9 @@ from memat.errors import ConfigError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
-from memat.study.plan import Study, all_languages, plan_study
+from memat.study.plan import Study, plan_study
 from memat.study.row_faults import experiment_faults, general_faults, study_faults
+from memat.study.rows import all_languages
 from memat.study.settings_file import settings_notice, untried_notice
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values

@@ -13,7 +13,8 @@ from memat.edit.subject_list import KEY as SUBJECT_LIST
 from memat.edit.subject_list import read_subject_list
 from memat.errors import ConfigError, FactError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
-from memat.study.plan import all_languages, experiment_rows
+from memat.study.plan import experiment_rows
+from memat.study.rows import all_languages
 from memat.study.translation import file_of
 from memat.suggest import shown
 from memat.text.blocks import TUNING_SPLIT

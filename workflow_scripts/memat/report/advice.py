@@ -6,13 +6,11 @@ is measured here. A bound is kept or missed by a whole interval, never by a valu
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import polars as pl
 
-from memat.report.headlines import trained_languages
-from memat.report.markdown import NOT_EDITED, UNEDITED
-from memat.study.models import IN_CONTEXT
+from memat.report.headlines import Interval, Results, intervals, trained_languages
+from memat.report.markdown import NOT_EDITED
 
 LEARNT, COST = "learnt", "cost"
 NOT_MEASURED = "not measured"
@@ -35,22 +33,13 @@ TASKS_SCHEMA = {
 }
 
 
-class Interval(NamedTuple):
-    """A number of a table with its interval; n: facts, or paragraphs, that it stands on."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-
-
 @dataclass(frozen=True)
 class Finding:
     """One measure of an edit, asked in one language, against its bound.
 
-    name: of the measure. value: with the edit, and before: without. change: the paired difference
-    of both. bound: of the config, None of a measure that has none. holds: whether the bound is kept; None: undecided. A
-    number that was not measured is None. stands_for: the measure that this one is read in place of.
+    bound: of the config, None of a measure that has none. holds: whether it is kept; None:
+    undecided. value: with the edit, and before: without; change: their paired difference; None
+    where not measured. stands_for: the measure that this one is read in place of.
     """
 
     name: str
@@ -76,7 +65,8 @@ class Comparison:
 class Advice:
     """What is known of one edit, asked in one language. trained: the languages it was edited in.
 
-    own_words: how the model writes, which is no part of a verdict."""
+    own_words: how the model writes, which is no part of a verdict.
+    """
 
     experiment: str
     language: str
@@ -90,7 +80,6 @@ class Advice:
 
     @property
     def cost(self) -> tuple[Finding, ...]:
-        """Every measure of what the edit cost."""
         return self.neighbours + self.text + self.general
 
     def verdict(self, side: str) -> str:
@@ -147,9 +136,8 @@ def general_tasks(table: pl.DataFrame) -> pl.DataFrame:
 
     Its rows without an interval are no shares of questions, and are left out.
     """
-    shares = ("value", "difference", "low", "high")
-    found = table.select(list(TASKS_SCHEMA)).cast(TASKS_SCHEMA)
-    return found.drop_nulls(["difference", "low"]).with_columns(pl.col(shares) * 100)
+    found = table.select(list(TASKS_SCHEMA)).cast(TASKS_SCHEMA).drop_nulls(["difference", "low"])
+    return found.with_columns(pl.col(pl.Float64) * 100)
 
 
 def advise(
@@ -171,51 +159,22 @@ def advise(
     return [tables.advice(row) for row in edits.iter_rows(named=True)]
 
 
-class _Tables:
+class _Tables(Results):
     def __init__(self, summary, differences, damage, general, bounds) -> None:
+        super().__init__(summary, differences)
         self.bounds, self.general = bounds, general
-        self.languages = summary["eval_language"].unique(maintain_order=True).to_list()
-        methods = dict(summary.select("experiment", "method").iter_rows())
-        self.unedited = next((name for name, m in methods.items() if m == UNEDITED), None)
-        self.told = [name for name, method in methods.items() if method == IN_CONTEXT]
-        self.values = {
-            (row["experiment"], row["eval_language"], row["metric"]): Interval(
-                row["value"], row["low"], row["high"], row["n_facts"]
-            )
-            for row in summary.drop_nulls("value").iter_rows(named=True)
-        }
-        self.changes = {
-            (row["experiment"], row["baseline"], row["eval_language"], row["metric"]): Interval(
-                row["difference"], row["low"], row["high"], row["n_facts"]
-            )
-            for row in differences.drop_nulls("difference").iter_rows(named=True)
-        }
-        self.damage = {
-            (row["experiment"], row["eval_language"], row["measure"]): Interval(
-                row["value"], row["low"], row["high"], row["n_texts"]
-            )
-            for row in damage.iter_rows(named=True)
-        }
+        self.damage = intervals(damage, "experiment", "eval_language", "measure", n="n_texts")
 
     def advice(self, row: dict) -> Advice:
-        name, language = row["experiment"], row["eval_language"]
-        return Advice(
-            name,
-            language,
-            tuple(trained_languages(row["edit_language"], self.languages)),
-            tuple(self.learnt(name, language)),
-            tuple(self.neighbours(name, language)),
-            tuple(self.text(name, language)),
-            tuple(self.tasks(name, language)),
-            tuple(self.own_words(name, language)),
-            tuple(self.against(name, language)),
-        )
+        edit = name, language = row["experiment"], row["eval_language"]
+        trained = tuple(trained_languages(row["edit_language"], self.languages))
+        parts = self.learnt, self.neighbours, self.text, self.tasks, self.own_words, self.against
+        return Advice(name, language, trained, *(tuple(part(*edit)) for part in parts))
 
     def learnt(self, name: str, language: str) -> Iterator[Finding]:
         fewest = self.bounds["facts"]
         for key, metrics in SAID.items():
-            finding = self.finding(name, language, metrics, self.bounds[key])
-            if finding:
+            if finding := self.finding(name, language, metrics, self.bounds[key]):
                 reached = at_least(finding.value, finding.bound, fewest)
                 held = all_of([reached, gained(finding.change, fewest)])
                 yield replace(finding, holds=held)
@@ -238,36 +197,26 @@ class _Tables:
             bound,
             None,
             self.values[name, language, metric],
-            before.value if before else None,
+            before and before.value,
             self.changes.get((name, self.unedited, language, metric)),
             None if metric == metrics[0] else metrics[0],
         )
 
     def text(self, name: str, language: str) -> Iterator[Finding]:
         for measure in TEXT:
-            value = self.damage.get((name, language, measure))
-            if value:
+            if value := self.damage.get((name, language, measure)):
                 bound = self.bounds[measure]
-                yield Finding(
-                    measure, bound, at_most(value, bound, self.bounds["paragraphs"]), value
-                )
+                kept = at_most(value, bound, self.bounds["paragraphs"])
+                yield Finding(measure, bound, kept, value)
 
     def tasks(self, name: str, language: str) -> Iterator[Finding]:
         """Tasks in this language, and those of no language."""
         bound = self.bounds["general_lost"]
-        rows = self.general.filter(
-            pl.col("experiment") == name,
-            pl.col("language").is_null() | (pl.col("language") == language),
-        )
-        for row in rows.iter_rows(named=True):
+        here = pl.col("language").is_null() | (pl.col("language") == language)
+        for row in self.general.filter(here, experiment=name).iter_rows(named=True):
             change = Interval(row["difference"], row["low"], row["high"], row["n_questions"])
-            yield Finding(
-                f"{row['task']} {row['metric']}",
-                bound,
-                at_least(change, -bound, 0),
-                Interval(row["value"]),
-                change=change,
-            )
+            asked, kept = f"{row['task']} {row['metric']}", at_least(change, -bound, 0)
+            yield Finding(asked, bound, kept, Interval(row["value"]), change=change)
 
     def own_words(self, name: str, language: str) -> Iterator[Finding]:
         """Entropy of the free answers, in bits."""
@@ -276,13 +225,13 @@ class _Tables:
             for of in ("", "_unedited", "_difference")
         )
         if value:
-            yield Finding(ENTROPY, None, None, value, before.value if before else None, change)
+            yield Finding(ENTROPY, None, None, value, before and before.value, change)
 
     def against(self, name: str, language: str) -> Iterator[Comparison]:
         for baseline in self.told:
             for metrics in (*SAID.values(), *NEIGHBOURS):
-                found = ((m, self.changes.get((name, baseline, language, m))) for m in metrics)
-                metric, change = next(((m, c) for m, c in found if c), (None, None))
-                if metric:
+                keys = [(name, baseline, language, metric) for metric in metrics]
+                if key := next((key for key in keys if key in self.changes), None):
+                    change = self.changes[key]
                     ahead = gained(change, self.bounds["facts"])
-                    yield Comparison(baseline, metric, change, ahead)
+                    yield Comparison(baseline, key[-1], change, ahead)

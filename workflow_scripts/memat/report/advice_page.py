@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from memat.evaluate.families import metrics_of
 from memat.report.advice import AHEAD, COST, ENTROPY, LEARNT, SAID, WORDS, Advice, Finding
-from memat.report.advice import Interval as Number
 from memat.report.document import Block, Heading, Paragraph, Picture, Points, Table
-from memat.report.headlines import listed
+from memat.report.headlines import Interval, listed
 
 TITLE = "Should I ship this edit?"
 PROMPTS = {"rewrite": "the edited prompts", "paraphrase": "paraphrases of them"}
@@ -81,7 +80,7 @@ def _overview(advices: Sequence[Advice], names: Mapping[str, str]) -> Table:
         tuple(
             (
                 advice.experiment,
-                _name(advice.language, names),
+                names.get(advice.language, advice.language),
                 advice.verdict(LEARNT),
                 advice.verdict(COST),
                 ", ".join(f"{c.name} {AHEAD[c.ahead]}" for c in advice.against) or "no such row",
@@ -146,21 +145,16 @@ def _of_edit(advices: Sequence[Advice], names: Mapping[str, str]) -> Iterator[Bl
     yield Table(
         ROW_HEADER,
         tuple(
-            (_name(advice.language, names), *_cells(finding, side))
+            (names.get(advice.language, advice.language), *_cells(finding))
             for advice in advices
-            for side, findings in _sides(advice)
-            for finding in findings
+            for finding in (*advice.learnt, *advice.cost, *advice.own_words)
         ),
         ROW_HEADER[2:5],
     )
 
 
-def _sides(advice: Advice) -> tuple[tuple[str, Sequence[Finding]], ...]:
-    return (LEARNT, advice.learnt), (COST, advice.cost), (COST, advice.own_words)
-
-
 def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
-    where = _name(advice.language, names)
+    where = names.get(advice.language, advice.language)
     edited = advice.language in advice.trained
     learnt, cost = advice.verdict(LEARNT), advice.verdict(COST)
     yield f"Asked in {where}, where {'it' if edited else 'nothing'} was edited: {learnt}; cost {cost}."
@@ -175,7 +169,7 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
     moved = [f"{_points(finding.change)} of {finding.name}" for finding in advice.neighbours]
     if moved:
         yield f"Neighbouring facts changed by {listed(moved)}."
-    moved = [TEXT_SENTENCES[f.name].format(_number(f.value, ".4f")) for f in advice.text]
+    moved = [TEXT_SENTENCES[f.name].format(f.value.written(".4f")) for f in advice.text]
     if moved:
         yield f"Of unrelated text in {where}, {listed(moved)}."
     for finding in advice.own_words:
@@ -206,42 +200,30 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
         yield f"Not measured: {listed(missing)}."
 
 
-def _cells(finding: Finding, side: str) -> Iterator[str]:
+def _cells(finding: Finding) -> Iterator[str]:
     value, change, form = finding.value, finding.change, FORMS.get(finding.name)
     yield f"{finding.name} (for {finding.stands_for})" if finding.stands_for else finding.name
-    yield "" if value is None else _number(value, form) if form else _percent(value)
+    yield "" if value is None else value.written(form) if form else _percent(value)
     before = finding.before
     yield "" if before is None else format(before, form) if form else f"{before:.1f}%"
-    yield "" if change is None else _number(change, f"+z{form or '.1f'}")
+    yield "" if change is None else change.written(f"+z{form or '.1f'}")
     if finding.bound is None:
         yield from ("none", "")
         return
-    if side == LEARNT:
-        yield f"≥ {finding.bound:g}%, change > 0"
+    if any(finding.name in said for said in SAID.values()):
+        yield from (f"≥ {finding.bound:g}%, change > 0", WORDS[LEARNT][finding.holds])
     else:
         yield f"≤ {finding.bound:g}" if form else f"change ≥ -{finding.bound:g}"
-    yield WORDS[side][finding.holds]
+        yield WORDS[COST][finding.holds]
 
 
 def _asked(finding: Finding) -> str:
     return "edited prompts" if finding.name in SAID["edited"] else "paraphrases"
 
 
-def _number(number: Number, form: str) -> str:
-    """`1.020 [1.010, 1.031]`; zero has no sign."""
-    value, *ends = (None if x is None else format(x, form) for x in number[:3])
-    return value if None in ends else f"{value} [{', '.join(ends)}]"
+def _percent(number: Interval) -> str:
+    return number.written("z.1f", "%")
 
 
-def _percent(number: Number) -> str:
-    value, *rest = _number(number, "z.1f").split(" ", 1)
-    return " ".join([f"{value}%", *rest])
-
-
-def _points(number: Number) -> str:
-    value, *rest = _number(number, "+z.1f").split(" ", 1)
-    return " ".join([value, "points", *rest])
-
-
-def _name(language: str, names: Mapping[str, str]) -> str:
-    return names.get(language, language)
+def _points(number: Interval) -> str:
+    return number.written("+z.1f", " points")

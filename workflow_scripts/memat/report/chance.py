@@ -37,32 +37,23 @@ def chance_notes(
     }
     notes = []
     for language in rows["eval_language"].unique(maintain_order=True):
-        measured = {
-            row["metric"]: row
-            for row in rows.filter(eval_language=language).iter_rows(named=True)
-            if row["value"] is not None and row["low"] is not None
-        }
+        own = rows.filter(eval_language=language).drop_nulls(["value", "low"])
+        measured = {row["metric"]: row for row in own.iter_rows(named=True)}
         guesses = [measured[metric] for metric in levels if metric in measured]
         known = measured.get(KNOWN_FACTS)
-        if _hold_chance(guesses, known, levels):
+        at_chance = all(row["low"] <= levels[row["metric"]] <= row["high"] for row in guesses)
+        if guesses and at_chance and (known is None or known["low"] <= 0):
             notes.append(_sentence(names.get(language, language), guesses, known))
     return notes
-
-
-def _hold_chance(guesses: Sequence[dict], known: dict | None, levels: Mapping[str, float]) -> bool:
-    return (
-        bool(guesses)
-        and all(row["low"] <= levels[row["metric"]] <= row["high"] for row in guesses)
-        and (known is None or known["low"] <= 0)
-    )
 
 
 def _sentence(language: str, guesses: Sequence[dict], known: dict | None) -> str:
     """Shows the metric with the widest interval, the weakest of the evidence."""
     row = max(guesses, key=_width)
     accuracy = f"; accuracy on known facts {known['value']:.1f}" if known else ""
+    facts = f"{row['n_facts']} fact{'' if row['n_facts'] == 1 else 's'}"
     evidence = (
-        f"{_facts(row)} ({row['metric']} {row['value']:.1f}, interval "
+        f"{facts} ({row['metric']} {row['value']:.1f}, interval "
         f"[{row['low']:.1f}, {row['high']:.1f}]{accuracy})"
     )
     if all(_width(row) <= WIDEST and row["n_facts"] >= FEWEST for row in guesses):
@@ -78,7 +69,3 @@ def _sentence(language: str, guesses: Sequence[dict], known: dict | None) -> str
 
 def _width(row: dict) -> float:
     return row["high"] - row["low"]
-
-
-def _facts(row: dict) -> str:
-    return "1 fact" if row["n_facts"] == 1 else f"{row['n_facts']} facts"

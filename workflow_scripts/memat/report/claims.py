@@ -24,6 +24,11 @@ class Evidence:
     high: float
     bound: float = 0.0
 
+    @property
+    def side(self) -> int:
+        """1: the interval lies above the bound, -1: below it, 0: it holds it."""
+        return (self.low > self.bound) - (self.high < self.bound)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -37,12 +42,9 @@ class Claim:
     @property
     def verdict(self) -> str:
         """`reproduced`, `not reproduced` or `undecided`; without evidence undecided."""
-        above = [item.low > item.bound for item in self.evidence]
-        below = [item.high < item.bound for item in self.evidence]
-        held, refused = (any(above), all(below)) if self.any_of else (all(above), any(below))
-        if not self.evidence:
-            return UNDECIDED
-        return REPRODUCED if held else REFUSED if refused else UNDECIDED
+        decides = max if self.any_of else min
+        side = decides((item.side for item in self.evidence), default=0)
+        return {1: REPRODUCED, 0: UNDECIDED, -1: REFUSED}[side]
 
 
 def measured_claims(
@@ -94,15 +96,13 @@ def _paired(claim: dict, differences: pl.DataFrame) -> Iterator[Evidence]:
             baseline=compared["baseline"],
         )
         for row in rows.iter_rows(named=True):
-            what = (
-                f"{row['experiment']} − {row['baseline']}, {row['metric']} {row['eval_language']}"
-            )
+            asked = f"{row['metric']} {row['eval_language']}"
+            what = f"{row['experiment']} − {row['baseline']}, {asked}"
             yield Evidence(what, row["difference"], row["low"], row["high"], claim["above"])
 
 
 def _transfer(losses: pl.DataFrame) -> Iterator[Evidence]:
-    known = losses.filter(pl.col("difference").is_not_null())
-    for row in known.iter_rows(named=True):
+    for row in losses.drop_nulls("difference").iter_rows(named=True):
         what = f"loss of {row['experiment']} on the way to {row['eval_language']}, {row['metric']}"
         yield Evidence(what, row["difference"], row["low"], row["high"])
 
@@ -158,30 +158,23 @@ def claims_markdown(claims: Sequence[Claim], shown: int = 6) -> str:
         evidence = "<br>".join(map(_worded, _telling(claim)[:shown]))
         hidden = len(claim.evidence) - shown
         more = f"<br>and {hidden} more" if hidden > 0 else ""
-        counts = _counts(claim)
-        lines.append(
-            f"| {claim.text} | {claim.place} | **{claim.verdict}** | {counts}{evidence}{more} |"
-        )
+        measured = f"{_counts(claim)}{evidence}{more}"
+        lines.append(f"| {claim.text} | {claim.place} | **{claim.verdict}** | {measured} |")
     return "\n".join(lines) + "\n"
 
 
 def _telling(claim: Claim) -> list[Evidence]:
     """Evidence against the claim first, then what supports it, then what decides nothing; where
     one piece is enough, the strongest first."""
-
-    def order(item: Evidence) -> float:
-        against, supports = item.high < item.bound, item.low > item.bound
-        return -item.low if claim.any_of else 0 if against else 1 if supports else 2
-
-    return sorted(claim.evidence, key=order)
+    if claim.any_of:
+        return sorted(claim.evidence, key=lambda item: -item.low)
+    return sorted(claim.evidence, key=lambda item: (-1, 1, 0).index(item.side))
 
 
 def _counts(claim: Claim) -> str:
     if len(claim.evidence) < 2:
         return ""
-    above = sum(item.low > item.bound for item in claim.evidence)
-    below = sum(item.high < item.bound for item in claim.evidence)
-    within = len(claim.evidence) - above - below
+    above, below, within = (sum(e.side == side for e in claim.evidence) for side in (1, -1, 0))
     return f"intervals for it: {above}, against: {below}, undecided: {within}<br>"
 
 

@@ -14,7 +14,12 @@ from memat.evaluate.intervals import (
 )
 from memat.report.tables import percent, summary_frame
 
-CURVE_SCHEMA = {"series": pl.String, "x": pl.Float64}
+_TRANSFER = ("experiment", "edit_language", "eval_language", "metric")
+TRANSFER_SCHEMA = {
+    **dict.fromkeys(_TRANSFER, pl.String),
+    **dict.fromkeys(("n_alike", "n_different"), pl.Int64),
+    **dict.fromkeys(("difference", "low", "high"), pl.Float64),
+}
 
 
 def curves_frame(
@@ -28,13 +33,49 @@ def curves_frame(
 
     rows: of a study file (`memat.study.rows.Row.described`).
     """
+    return _with_places(summary_frame(metrics, rows, languages, families, settings), rows)
+
+
+def placed(frame: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
+    """A table with a column `experiment`, with `series` and `x` of its rows before the rest."""
+    return _with_places(frame, rows).select("series", "x", pl.exclude("series", "x"))
+
+
+def _with_places(frame: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
     places = pl.DataFrame(
         [(row["name"], row["series"], row["x"]) for row in rows],
-        schema={"experiment": pl.String, **CURVE_SCHEMA},
+        schema={"experiment": pl.String, "series": pl.String, "x": pl.Float64},
         orient="row",
     )
-    summary = summary_frame(metrics, rows, languages, families, settings)
-    return summary.join(places, on="experiment", how="left", maintain_order="left")
+    return frame.join(places, on="experiment", how="left", maintain_order="left")
+
+
+def sequence_frame(
+    metrics: pl.DataFrame,
+    rows: Sequence[dict],
+    languages: Sequence[str],
+    blocks: pl.DataFrame,
+    families: Sequence[str],
+    settings: BootstrapSettings,
+) -> pl.DataFrame:
+    """`curves_frame` of every model on the facts of each of its steps, and on all it holds.
+
+    rows: of a study file; x is the number of facts in the model. blocks: case_id and block, in the
+    order in which facts are edited. Column `step`: number of the step, from 1, whose facts are
+    asked; null for all of them.
+    """
+    frames = [curves_frame(metrics, rows, languages, families, settings).with_columns(step=None)]
+    order = blocks.with_columns(position=pl.int_range(pl.len()).over("block"))
+    for size in sorted({row["step_size"] for row in rows} - {None}):
+        own = {row["name"]: row for row in rows if row["step_size"] == size}
+        steps = order.select("case_id", step=pl.col("position") // size + 1)
+        by_step = metrics.filter(pl.col("experiment").is_in(list(own))).join(steps, on="case_id")
+        for (step,), part in sorted(by_step.group_by("step"), key=lambda item: item[0]):
+            asked = set(part["experiment"])
+            reached = [row for name, row in own.items() if name in asked]
+            frame = curves_frame(part.drop("step"), reached, languages, families, settings)
+            frames.append(frame.with_columns(step=pl.lit(step)))
+    return pl.concat([frame.with_columns(pl.col("step").cast(pl.Int64)) for frame in frames])
 
 
 def subset_frame(
@@ -150,8 +191,7 @@ def transfer_frame(
     the mean loss where subjects differ minus that where they are alike, in points, from draws
     of both groups on their own. No row where a group is empty.
     """
-    rows = []
-    names = [metric.name for metric in fact_metrics_of(families)]
+    rows, names = [], [metric.name for metric in fact_metrics_of(families)]
     ways = [
         (language, experiment, target if language == source else source, subsets[target])
         for language, experiment in trained
@@ -160,36 +200,16 @@ def transfer_frame(
     ]
     for language, experiment, other, ids in ways:
         groups = [_losses(metrics, experiment, unedited, language, other, i, names) for i in ids]
-        if not all(len(group) for group in groups):
+        if not all(map(len, groups)):
             continue
         alike, differ = (column_means(group) for group in groups)
         draws = [bootstrap_means(g, np.zeros(len(g)), settings) for g in groups]
         low, high = percentile_interval(draws[1] - draws[0], settings.confidence)
-        for place, metric in enumerate(names):
-            values = {
-                "difference": differ[place] - alike[place],
-                "low": low[place],
-                "high": high[place],
-            }
-            rows.append(
-                {"experiment": experiment, "edit_language": language, "eval_language": other}
-                | {"metric": metric, "n_alike": len(groups[0]), "n_different": len(groups[1])}
-                | percent(**values)
-            )
-    return pl.DataFrame(rows, schema=TRANSFER_SCHEMA)
-
-
-TRANSFER_SCHEMA = {
-    "experiment": pl.String,
-    "edit_language": pl.String,
-    "eval_language": pl.String,
-    "metric": pl.String,
-    "n_alike": pl.Int64,
-    "n_different": pl.Int64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
+        way = experiment, language, other
+        for metric, more, least, most in zip(names, differ - alike, low, high, strict=True):
+            numbers = percent(difference=more, low=least, high=most).values()
+            rows.append((*way, metric, *map(len, groups), *numbers))
+    return pl.DataFrame(rows, schema=TRANSFER_SCHEMA, orient="row")
 
 
 def _losses(metrics, experiment, unedited, language, other, case_ids, names) -> np.ndarray:
@@ -205,9 +225,7 @@ def _losses(metrics, experiment, unedited, language, other, case_ids, names) -> 
         return both.group_by("block", "case_id", "metric").agg((pl.col("value") * signed).sum())
 
     pair = change(language).join(change(other), on=["block", "case_id", "metric"], suffix="_other")
-    wide = (
-        pair.with_columns(loss=pl.col("value") - pl.col("value_other"))
-        .pivot(on="metric", on_columns=names, index=["block", "case_id"], values="loss")
-        .sort("block", "case_id")
+    losses = pair.with_columns(loss=pl.col("value") - pl.col("value_other")).pivot(
+        on="metric", on_columns=names, index=["block", "case_id"], values="loss"
     )
-    return wide.select(names).fill_null(float("nan")).to_numpy()
+    return losses.sort("block", "case_id").select(names).fill_null(float("nan")).to_numpy()

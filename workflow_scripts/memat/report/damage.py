@@ -9,17 +9,12 @@ from matplotlib.figure import Figure
 
 from memat.evaluate.entropy import text_entropy, tokens_of
 from memat.evaluate.intervals import BootstrapSettings, bootstrap_means, percentile_interval
-from memat.report.figures import CYCLE, empty_panel, new_figure
+from memat.report.figures import colors_of, empty_panel, new_figure
 
 DAMAGE_SCHEMA = {
-    "experiment": pl.String,
-    "eval_language": pl.String,
-    "measure": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n_texts": pl.Int64,
-    "n_tokens": pl.Int64,
+    **dict.fromkeys(("experiment", "eval_language", "measure"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+    **dict.fromkeys(("n_texts", "n_tokens"), pl.Int64),
 }
 MEASURES = ("perplexity_unedited", "perplexity", "perplexity_ratio", "kl")
 SUMS = ("nll_unedited", "nll", "kl", "n_tokens")
@@ -27,12 +22,8 @@ OF_ANSWERS = ("entropy_unedited", "entropy", "entropy_difference")
 _PROMPT = ["case_id", "block", "prompt_type", "index"]
 UPDATES_SCHEMA = {
     "experiment": pl.String,
-    "block": pl.Int64,
-    "layer": pl.Int64,
-    "update_norm": pl.Float64,
-    "weight_norm": pl.Float64,
-    "ratio": pl.Float64,
-    "edited_norm": pl.Float64,
+    **dict.fromkeys(("block", "layer"), pl.Int64),
+    **dict.fromkeys(("update_norm", "weight_norm", "ratio", "edited_norm"), pl.Float64),
 }
 GAINS = ("GA", "EA", "ES")  # the strictest that was measured is drawn
 
@@ -53,11 +44,12 @@ def damage_frame(
         for (language,), own in whole.group_by("language", maintain_order=True):
             sums = own.select(SUMS).to_numpy().astype(np.float64)
             draws = _measures(bootstrap_means(sums, own["block"].to_numpy(), settings))
-            low, high = percentile_interval(draws, settings.confidence)
+            ends = percentile_interval(draws, settings.confidence)
+            sizes = own.height, int(own["n_tokens"].sum())
             rows += [
-                (experiment, language, name, value, least, most, own.height, int(sums[:, 3].sum()))
-                for name, value, least, most in zip(
-                    MEASURES, _measures(sums.mean(axis=0)), low, high, strict=True
+                (experiment, language, name, *numbers, *sizes)
+                for name, *numbers in zip(
+                    MEASURES, _measures(sums.mean(axis=0)), *ends, strict=True
                 )
             ]
     return pl.DataFrame(rows, schema=DAMAGE_SCHEMA, orient="row")
@@ -71,9 +63,7 @@ def _measures(sums: np.ndarray) -> np.ndarray:
 
 
 def entropy_frame(
-    answers: Mapping[str, pl.DataFrame],
-    unedited: pl.DataFrame | None,
-    settings: BootstrapSettings,
+    answers: Mapping[str, pl.DataFrame], unedited: pl.DataFrame | None, settings: BootstrapSettings
 ) -> pl.DataFrame:
     """`DAMAGE_SCHEMA`: entropy of the free answers in bits, of the edited model and of the unedited
     one, and the first minus the second.
@@ -84,18 +74,16 @@ def entropy_frame(
     prompt. Means over the prompts of a fact, then over facts, which intervals are bootstrapped over.
     n_texts: answers of the edited model that count; n_tokens: their tokens, of `tokens_of`.
     """
-    rows = []
-    before = None if unedited is None else _with_entropy(unedited)
+    rows, key = [], [*_PROMPT, "language"]
+    before, measures = None, OF_ANSWERS[1:2]
+    if unedited is not None:
+        before = _with_entropy(unedited).select(*key, entropy_unedited="entropy")
+        measures = OF_ANSWERS
     for experiment, asked in answers.items():
         found = _with_entropy(asked)
-        measures = OF_ANSWERS[1:2]
         if before is not None:
-            measures = OF_ANSWERS
-            key = [*_PROMPT, "language"]
-            of_unedited = before.select(*key, entropy_unedited="entropy")
-            found = found.join(of_unedited, on=key).with_columns(
-                entropy_difference=pl.col("entropy") - pl.col("entropy_unedited")
-            )
+            change = pl.col("entropy") - pl.col("entropy_unedited")
+            found = found.join(before, on=key).with_columns(entropy_difference=change)
         for (language,), own in found.sort(_PROMPT, maintain_order=True).group_by(
             "language", maintain_order=True
         ):
@@ -104,11 +92,11 @@ def entropy_frame(
             )
             values = facts.select(measures).to_numpy()
             draws = bootstrap_means(values, facts["block"].to_numpy(), settings)
-            low, high = percentile_interval(draws, settings.confidence)
+            ends = percentile_interval(draws, settings.confidence)
             sizes = own.height, own["tokens"].sum()
             rows += [
                 (experiment, language, name, *numbers, *sizes)
-                for name, *numbers in zip(measures, values.mean(axis=0), low, high, strict=True)
+                for name, *numbers in zip(measures, values.mean(axis=0), *ends, strict=True)
             ]
     return pl.DataFrame(rows, schema=DAMAGE_SCHEMA, orient="row")
 
@@ -146,9 +134,10 @@ def draw_gain_and_damage(
     gain = next((name for name in GAINS if (summary["metric"] == name).any()), GAINS[-1])
     figure = new_figure(4.6 * len(languages) + 2.2, 4.2, "What was learnt, and what it cost")
     panels = figure.subplots(1, len(languages), squeeze=False, sharey=True)[0]
-    colors = {row["name"]: CYCLE[i % len(CYCLE)] for i, row in enumerate(rows)}
+    colors = colors_of(row["name"] for row in rows)
     for axes, language in zip(panels, languages, strict=True):
-        _draw_panel(axes, summary.filter(metric=gain, eval_language=language), damage, colors)
+        learnt = summary.filter(metric=gain, eval_language=language)
+        _draw_panel(axes, learnt, damage.filter(measure="kl", eval_language=language), colors)
         axes.set_title(f"asked in {language}")
         axes.set_xlabel("KL from the unedited model on unrelated text (nats a token)")
     panels[0].set_ylabel(f"{gain} (% of edited prompts)")
@@ -161,19 +150,15 @@ def draw_gain_and_damage(
 def _draw_panel(
     axes: Axes, gains: pl.DataFrame, damage: pl.DataFrame, colors: Mapping[str, str]
 ) -> None:
-    costs = {
-        (row["experiment"], row["eval_language"]): row
-        for row in damage.filter(measure="kl").iter_rows(named=True)
-    }
-    languages = set(damage.filter(measure="kl")["eval_language"])
+    if damage.is_empty():
+        empty_panel(axes, "no text in this language")
+        return
+    costs = {row["experiment"]: row for row in damage.iter_rows(named=True)}
     for row in gains.iter_rows(named=True):
-        name, language = row["experiment"], row["eval_language"]
-        if language not in languages:
-            empty_panel(axes, "no text in this language")
-            return
+        name = row["experiment"]
         if row["value"] is None or name not in colors:
             continue
-        cost = costs.get((name, language), {"value": 0.0, "low": 0.0, "high": 0.0})
+        cost = costs.get(name, {"value": 0.0, "low": 0.0, "high": 0.0})
         axes.errorbar(
             cost["value"],
             row["value"],

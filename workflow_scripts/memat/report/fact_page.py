@@ -37,6 +37,10 @@ def fact_page(prompts: pl.DataFrame) -> str:
     """The page. prompts: of `memat.report.prompt_table.prompt_table`, of which the first
     `MOST_ROWS` stand in it."""
     shown = prompts.head(MOST_ROWS)
+    heads = "".join(
+        f'<th aria-sort="none"><button type="button">{escaped(name)}</button></th>'
+        for name in SHOWN.values()
+    )
     more = (
         f" Here are the first {shown.height:,} of {prompts.height:,} rows; those of other prompts"
         " are in scores/."
@@ -53,7 +57,7 @@ def fact_page(prompts: pl.DataFrame) -> str:
             'begins with the wanted target, <span class="true">blue</span> with the other. A lost '
             f"or unused fact has one row, without a model.{more}</p>",
             _controls(),
-            f'<div class="scroll"><table><thead><tr>{_heads()}</tr></thead><tbody></tbody></table></div>',
+            f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody></tbody></table></div>',
             "<noscript><p>This table needs JavaScript; facts.csv has the edited prompts.</p></noscript>",
             data_element("data", _data(shown)),
         ],
@@ -78,13 +82,6 @@ def _controls() -> str:
     )
 
 
-def _heads() -> str:
-    return "".join(
-        f'<th aria-sort="none"><button type="button">{escaped(name)}</button></th>'
-        for name in SHOWN.values()
-    )
-
-
 def _data(prompts: pl.DataFrame) -> dict:
     """The rows as plain data: numbers as they are, each text once and its place in its stead.
 
@@ -92,15 +89,12 @@ def _data(prompts: pl.DataFrame) -> dict:
     none. rows: of each row its columns.
     """
     places = {"": 0}
-    columns = []
-    for name in SHOWN:
-        values = prompts[name]
-        if PROMPT_SCHEMA[name] == pl.String:
-            columns.append([places.setdefault(text or "", len(places)) for text in values])
-        else:
-            columns.append(
-                values.round(5).to_list() if values.dtype.is_float() else values.to_list()
-            )
+    columns = [
+        [places.setdefault(text or "", len(places)) for text in values]
+        if values.dtype == pl.String
+        else values.round(5).to_list()
+        for values in prompts.select(*SHOWN)
+    ]
     kinds = {pl.String: "text", pl.Int64: "number", pl.Float64: "percent"}
     return {
         "kinds": [kinds[PROMPT_SCHEMA[name]] for name in SHOWN],

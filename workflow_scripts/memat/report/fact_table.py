@@ -11,14 +11,8 @@ from memat.text.rejections import FACT
 SCORED, UNUSED, LOST = "scored", "not used", "lost"
 FACT_SCHEMA = {
     "case_id": pl.Int64,
-    "language": pl.String,
-    "relation": pl.String,
-    "subject": pl.String,
-    "prompt": pl.String,
-    "wanted": pl.String,
-    "true": pl.String,
-    "status": pl.String,
-    "why": pl.String,
+    **dict.fromkeys(("language", "relation", "subject", "prompt", "wanted"), pl.String),
+    **dict.fromkeys(("true", "status", "why"), pl.String),
 }
 WHY_NOT_SCORED = {
     DONOR: "One of the facts whose corrections other facts are given (blocks.donor).",
@@ -26,16 +20,6 @@ WHY_NOT_SCORED = {
     None: "In no set of this run (blocks).",
 }
 KEY = ["case_id", "language"]
-
-
-def says(experiment: str) -> str:
-    """Name of the column with what the model of an experiment says."""
-    return f"{experiment} says"
-
-
-def probability_of(experiment: str, target: str) -> str:
-    """Name of the column with the probability of a target, `wanted` or `true`."""
-    return f"{experiment} P({target})"
 
 
 def fact_table(
@@ -54,7 +38,9 @@ def fact_table(
     targets have prompts of their own, that of the new one.
     """
     sets = dict(blocks.select("case_id", "block").iter_rows())
-    lost = _lost_reasons(rejected)
+    # (case id, language) → why a fact is lost there; language None: in all
+    of_facts = rejected.filter(prompt_type=FACT).select("case_id", "language", "reason")
+    lost = {(case_id, language): reason for case_id, language, reason in of_facts.iter_rows()}
     asked = {
         (row["case_id"], row["language"], row["role"]): row
         for row in bilingual.filter(prompt_type="rewrite").iter_rows(named=True)
@@ -86,12 +72,6 @@ def _fact_row(fact: dict, language: str, asked: dict, is_source: bool) -> dict:
     }
 
 
-def _lost_reasons(rejected: pl.DataFrame) -> dict[tuple[int, str | None], str]:
-    """(case id, language) → why a fact is lost there; language None: in all."""
-    records = rejected.filter(prompt_type=FACT).select("case_id", "language", "reason")
-    return {(case_id, language): reason for case_id, language, reason in records.iter_rows()}
-
-
 def _why_lost(case_id: int, language: str, languages: Sequence[str], lost: dict) -> list[str]:
     """Reason codes of a fact that is lost in one language, each once; none if it is there."""
     everywhere = lost.get((case_id, None))
@@ -121,20 +101,18 @@ def with_models(
 ) -> pl.DataFrame:
     """The facts with three columns for each experiment; empty where its model was not asked.
 
-    scores, answers: of each experiment, all blocks together. probability: as in
-    `memat.evaluate.metrics.fact_metrics`.
+    They are called `<experiment> says`, `… P(wanted)` and `… P(true)`. scores, answers: of each
+    experiment, all blocks together. probability: as in `memat.evaluate.metrics.fact_metrics`.
     """
     tokens = pl.col("n_tokens") if probability == "geometric" else 1
-    for experiment, scored, answered in zip(experiments, scores, answers, strict=True):
-        rewrites = scored.filter(prompt_type="rewrite")
-        said = answered.filter(prompt_type="rewrite").select(
-            *KEY, pl.col("answer").alias(says(experiment))
-        )
-        facts = facts.join(said, on=KEY, how="left", maintain_order="left")
-        for role, target in (("target_new", "wanted"), ("target_true", "true")):
-            found = rewrites.filter(role=role).select(
-                *KEY,
-                (-pl.col("nll") / tokens).exp().alias(probability_of(experiment, target)),
-            )
-            facts = facts.join(found, on=KEY, how="left", maintain_order="left")
+    chance = (-pl.col("nll") / tokens).exp()
+    for name, scored, answered in zip(experiments, scores, answers, strict=True):
+        rewrites, said = (table.filter(prompt_type="rewrite") for table in (scored, answered))
+        columns = [
+            said.select(*KEY, pl.col("answer").alias(f"{name} says")),
+            rewrites.filter(role="target_new").select(*KEY, chance.alias(f"{name} P(wanted)")),
+            rewrites.filter(role="target_true").select(*KEY, chance.alias(f"{name} P(true)")),
+        ]
+        for column in columns:
+            facts = facts.join(column, on=KEY, how="left", maintain_order="left")
     return facts

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memat.report.figures import VERMILION, new_figure
 
 CHANCE = 50.0
+_RING = {"marker": "o", "markersize": 7, "markerfacecolor": "none"}
+_RING |= {"markeredgecolor": VERMILION, "markeredgewidth": 1.6}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,6 @@ def draw_head_maps(panels: Sequence[HeadPanel], sort_heads: bool = False) -> Fig
     figure = new_figure(columns * (width + 0.3) + 1.2, rows * (height + 1.0) + 0.6, title)
     grid = figure.subplots(rows, columns, squeeze=False)
     top = max(CHANCE + 1, max(float(np.nanmax(accuracy)) for accuracy, _ in maps))
-    image = None
     for axes, panel, (accuracy, chosen) in zip(grid.flat, panels, maps, strict=False):
         if sort_heads:
             order = np.argsort(-accuracy, axis=1, kind="stable")
@@ -53,7 +53,9 @@ def draw_head_maps(panels: Sequence[HeadPanel], sort_heads: bool = False) -> Fig
         image = axes.imshow(
             accuracy, cmap="cividis", vmin=CHANCE, vmax=top, aspect="auto", origin="lower"
         )
-        _mark_chosen(axes, chosen)
+        box = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
+        axes.plot(*np.nonzero(chosen)[::-1], linestyle="", **_RING)
+        axes.set(**box)
         axes.set_title(f"{panel.title}\nbest {np.nanmax(accuracy):.1f}%")
         axes.set_xlabel("heads of the layer, best first" if sort_heads else "head")
         axes.set_ylabel("layer")
@@ -65,7 +67,7 @@ def draw_head_maps(panels: Sequence[HeadPanel], sort_heads: bool = False) -> Fig
     bar = figure.colorbar(image, ax=grid.ravel().tolist(), aspect=40, extend="min")
     bar.set_label("probe accuracy on validation facts (%); chance is 50")
     bar.outline.set_visible(False)
-    counts = " or ".join(str(k) for k in sorted({panel.chosen for panel in panels}))
+    counts = " or ".join(map(str, sorted({panel.chosen for panel in panels})))
     ring = Line2D([], [], linestyle="", label=f"corrected heads (K = {counts})", **_RING)
     figure.legend(handles=[ring], loc="outside lower left")
     return figure
@@ -88,19 +90,3 @@ def head_map(panel: HeadPanel) -> tuple[np.ndarray, np.ndarray]:
     accuracy[places] = 100 * heads["accuracy"].to_numpy()
     chosen[places] = heads["chosen"].to_numpy()
     return accuracy, chosen
-
-
-_RING = {
-    "marker": "o",
-    "markerfacecolor": "none",
-    "markeredgecolor": VERMILION,
-    "markeredgewidth": 1.6,
-    "markersize": 7,
-}
-
-
-def _mark_chosen(axes: Axes, chosen: np.ndarray) -> None:
-    layers, heads = np.nonzero(chosen)
-    box = axes.get_xlim(), axes.get_ylim()
-    axes.plot(heads, layers, linestyle="", **_RING)
-    axes.set(xlim=box[0], ylim=box[1])

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from memat.report.figures import CYCLE, empty_panel, new_figure
+from memat.report.figures import CYCLE, DASHES, colors_of, empty_panel, new_figure
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-DASHES = {"located": "-", "random": (0, (4, 2))}
+LINES = {"located": "-", "random": (0, (4, 2))}
 
 
 def draw_losses(
@@ -53,15 +53,11 @@ def _draw_values(axes: Axes, values: Mapping[str, np.ndarray], stop_loss: float)
         stopped = 100 * np.mean(np.nanmin(losses, axis=1) < stop_loss)
         label = f"{name}: {len(losses)} facts, {stopped:.0f}% reach the stop"
         axes.plot(steps, middle, color=color, linewidth=1.8, label=label)
-    axes.axhline(stop_loss, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.axhline(stop_loss, color="black", linewidth=0.8, linestyle=DASHES)
     axes.annotate(
-        f"stop at {stop_loss:g}",
-        (1, stop_loss),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 3),
-        textcoords="offset points",
-        ha="right",
-    )
+        f"stop at {stop_loss:g}", (1, stop_loss), xycoords=("axes fraction", "data"),
+        xytext=(-2, 3), textcoords="offset points", ha="right",
+    )  # fmt: skip
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("loss of a fact (nats)")
@@ -74,24 +70,15 @@ def _draw_corrections(axes: Axes, corrections: Mapping[tuple[str, str, str], np.
     if not corrections:
         empty_panel(axes, "no experiment corrects heads")
         return
-    pairs = list(dict.fromkeys(key[:2] for key in corrections))
+    colors = colors_of(dict.fromkeys(key[:2] for key in corrections))
     for (edit, language, selection), losses in corrections.items():
-        color = CYCLE[pairs.index((edit, language)) % len(CYCLE)]
-        dashes = DASHES[selection.split("-")[0]]
+        look = {"color": colors[edit, language], "linestyle": LINES[selection.split("-")[0]]}
         epochs = np.arange(1, losses.shape[1] + 1)
         label = f"{edit}, {selection} in {language}"
-        axes.plot(
-            epochs,
-            losses.mean(axis=0),
-            color=color,
-            linestyle=dashes,
-            linewidth=1.8,
-            marker="o",
-            markersize=3.5,
-            label=label,
-        )
+        dots = {"marker": "o", "markersize": 3.5}
+        axes.plot(epochs, losses.mean(axis=0), linewidth=1.8, label=label, **look, **dots)
         for block in losses if len(losses) > 1 else ():
-            axes.plot(epochs, block, color=color, linestyle=dashes, linewidth=0.5, alpha=0.5)
+            axes.plot(epochs, block, linewidth=0.5, alpha=0.5, **look)
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss (nats)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -9,19 +9,12 @@ from matplotlib.lines import Line2D
 
 from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
 from memat.evaluate.families import Metric
-from memat.report.figures import GREY, language_colors, new_figure
+from memat.report.figures import DASHES, GREY, colors_of, new_figure
 from memat.report.markdown import number_of_facts
-from memat.report.shown import metrics_in
+from memat.report.tables import metrics_in
 
-SHAPES = {
-    "unedited": "D",
-    "memit": "s",
-    "memat": "o",
-    "iti": "P",
-    "in_context": "v",
-    "retrieval": ">",
-    "published": "x",
-}
+SHAPES = {"unedited": "D", "memit": "s", "memat": "o", "iti": "P"}
+SHAPES |= {"in_context": "v", "retrieval": ">", "published": "x"}
 SHAPE_OF_OTHER_VALUES = "^"  # of an edit by a solver with values of its own
 NOTHING = "no such prompts"
 WORDS = {
@@ -44,11 +37,11 @@ def _shape(method: str) -> str:
     return SHAPES["memit"] if values_solver(first) == DEFAULT else SHAPE_OF_OTHER_VALUES
 
 
-def _filled(method: str, color: str) -> str:
+def _marker(method: str, color: str) -> dict:
     """Random heads are hollow, what stands on another solver than the default is grey inside."""
-    if "random" in method:
-        return "white"
-    return "#BBBBBB" if _other_solver(method) else color
+    filled = "white" if "random" in method else "#BBBBBB" if _other_solver(method) else color
+    look = {"linestyle": "", "marker": _shape(method), "markersize": 5}
+    return look | {"markerfacecolor": filled}
 
 
 def _other_solver(method: str) -> str | None:
@@ -86,8 +79,7 @@ def draw_metrics(summary: pl.DataFrame, families: Sequence[str], confidence: flo
     grid = figure.subplots(n_rows, columns, sharey=True, squeeze=False)
     drawn = {}
     for row, metrics in zip(grid, panels, strict=False):
-        for axes, metric in zip(row, [m for m in metrics if not m.parts], strict=False):
-            drawn[axes] = metric
+        drawn |= zip(row, (m for m in metrics if not m.parts), strict=False)
         if metrics[-1].parts:
             drawn[row[-1]] = metrics[-1]
     for axes in grid.flat:
@@ -106,8 +98,8 @@ def _draw_panel(
 ) -> None:
     axes.set_title(f"{metric.name}  {metric.label}")
     axes.set_xlabel(metric.unit)
-    colors = language_colors(languages)
-    rows = summary.filter(pl.col("metric") == metric.name, pl.col("value").is_not_null())
+    colors = colors_of(languages)
+    rows = summary.filter(metric=metric.name).drop_nulls("value")
     if rows.is_empty():
         # the axes stay: the first panel of a row carries the names of the experiments
         axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", color=GREY)
@@ -120,16 +112,9 @@ def _draw_panel(
         height = experiments.index(row["experiment"]) + 0.5 * place / max(1, len(languages) - 1)
         if row["low"] is not None:  # published numbers come without intervals
             axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=1.6)
-        axes.plot(
-            row["value"],
-            height,
-            _shape(row["method"]),
-            color=color,
-            markersize=5,
-            markerfacecolor=_filled(row["method"], color),
-        )
+        axes.plot(row["value"], height, color=color, **_marker(row["method"], color))
         if row["method"] == "unedited":
-            axes.axvline(row["value"], color=color, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.axvline(row["value"], color=color, linewidth=0.8, linestyle=DASHES)
     axes.grid(axis="y", visible=False)
     for border in range(1, len(experiments)):
         axes.axhline(border - 0.5, color="#EEEEEE", linewidth=0.8, zorder=0)
@@ -142,31 +127,16 @@ def _draw_panel(
 def _draw_legend(
     axes: Axes, summary: pl.DataFrame, languages: list[str], confidence: float
 ) -> None:
-    colors = language_colors(languages)
-    handles = [
-        Line2D([], [], color=colors[language], linewidth=4, label=f"evaluated in {language}")
-        for language in languages
+    looks = [
+        {"color": color, "linewidth": 4, "label": f"evaluated in {language}"}
+        for language, color in colors_of(languages).items()
     ]
-    for method in summary["method"].unique(maintain_order=True):
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color="black",
-                linestyle="",
-                marker=_shape(method),
-                markerfacecolor=_filled(method, "black"),
-                markersize=5,
-                label=_label(method),
-            )
-        )
-    handles.append(
-        Line2D([], [], color="black", linewidth=1.6, label=f"{100 * confidence:g}% interval")
-    )
-    handles.append(
-        Line2D(
-            [], [], color="black", linewidth=0.8, linestyle=(0, (4, 3)), label="level when unedited"
-        )
-    )
+    looks += [
+        {"label": _label(method)} | _marker(method, "black")
+        for method in summary["method"].unique(maintain_order=True)
+    ]
+    looks.append({"linewidth": 1.6, "label": f"{100 * confidence:g}% interval"})
+    looks.append({"linewidth": 0.8, "linestyle": DASHES, "label": "level when unedited"})
+    handles = [Line2D([], [], **{"color": "black", **look}) for look in looks]
     title = number_of_facts(summary)
     axes.legend(handles=handles, loc="center left", title=title, alignment="left")

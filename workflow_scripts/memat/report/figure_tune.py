@@ -6,7 +6,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from memat.report.figures import CYCLE, GREY, empty_panel, new_figure
+from memat.report.figures import DASHES, GREY, colors_of, empty_panel, new_figure
 
 LAYERS = "edit.layers"
 HEADS = "corrections.k"
@@ -19,9 +19,8 @@ def draw_tune(tried: pl.DataFrame, languages: Sequence[str], bound: float) -> Fi
     filled marker reached the last round of its search, a star was chosen.
     """
     parts = tried["part"].unique(maintain_order=True).to_list()
-    figure = new_figure(
-        4.4 * len(languages) + 1.6, 3.6 * len(parts) + 0.6, "Settings that were tried"
-    )
+    width, height = 4.4 * len(languages) + 1.6, 3.6 * len(parts) + 0.6
+    figure = new_figure(width, height, "Settings that were tried")
     panels = figure.subplots(len(parts), len(languages), squeeze=False)
     for row, part in zip(panels, parts, strict=True):
         of_part = tried.filter(part=part)
@@ -39,8 +38,7 @@ def _draw(axes: Axes, tried: pl.DataFrame, language: str, colored_by: str, bound
         return
     latest = able.filter(pl.col("round") == pl.col("round").max().over("candidate"))
     last = tried["round"].max()
-    for number, value in enumerate(tried[colored_by].unique(maintain_order=True)):
-        color = CYCLE[number % len(CYCLE)]
+    for value, color in colors_of(tried[colored_by].unique(maintain_order=True)).items():
         points = latest.filter(pl.col(colored_by) == value)
         for reached, face in ((True, color), (False, "none")):
             drawn = points.filter((pl.col("round") == last) == reached)
@@ -50,7 +48,7 @@ def _draw(axes: Axes, tried: pl.DataFrame, language: str, colored_by: str, bound
     axes.scatter(
         chosen[lost], chosen[score], s=190, marker="*", color="black", zorder=3, label="chosen"
     )
-    axes.axvline(bound, color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="bound")
+    axes.axvline(bound, color=GREY, linewidth=1, linestyle=DASHES, label="bound")
     axes.set_xlabel("NS below the unedited model (points)")
     axes.set_ylabel("score (%)")
     axes.legend(fontsize=7)

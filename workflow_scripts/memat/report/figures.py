@@ -4,7 +4,9 @@ Figures are made with the object interface of matplotlib (no pyplot, no global
 state); `styled()` holds the settings while one is drawn and saved.
 """
 
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,20 +16,14 @@ from matplotlib.figure import Figure
 
 from memat.io import PROVENANCE_KEY, atomic_path
 from memat.provenance import Provenance
+from memat.stage import Stage
 
 # Okabe & Ito: told apart with any kind of colour vision
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#8A8A8A"
+DASHES = (0, (4, 3))
 PNG_DPI = 200
 
 STYLE = {
@@ -79,12 +75,19 @@ def save_figure(figure: Figure, png: str | Path, svg: str | Path, provenance: Pr
         figure.savefig(temporary, format="svg", metadata=notes)
 
 
+def write_figure(stage: Stage, draw: Callable[..., Figure], *given, **options) -> None:
+    """Draw in the look of this project, and save as the outputs `png` and `svg` of a stage."""
+    with styled():
+        figure = draw(*given, **options)
+        save_figure(figure, stage.outputs.png, stage.outputs.svg, stage.provenance)
+
+
 def empty_panel(axes: Axes, message: str) -> None:
     """Say in a panel why it is empty."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
-def language_colors(languages: list[str]) -> dict[str, str]:
-    """One colour per language, in their order."""
-    return {language: CYCLE[i % len(CYCLE)] for i, language in enumerate(languages)}
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """One colour per name, in their order, the same again where there are many."""
+    return dict(zip(names, cycle(CYCLE), strict=False))

@@ -11,17 +11,9 @@ from memat.evaluate.intervals import BootstrapSettings, bootstrap_means, percent
 from memat.report.markdown import MISSING, aligned_table
 
 GENERAL_SCHEMA = {
-    "experiment": pl.String,
-    "task": pl.String,
-    "language": pl.String,
-    "metric": pl.String,
+    **dict.fromkeys(("experiment", "task", "language", "metric"), pl.String),
     "n_questions": pl.Int64,
-    "value": pl.Float64,
-    "stderr": pl.Float64,
-    "unedited": pl.Float64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
+    **dict.fromkeys(("value", "stderr", "unedited", "difference", "low", "high"), pl.Float64),
 }
 HEADER = ["Experiment", "Task", "Metric", "Questions", "Unedited", "Edited", "Difference"]
 _METRIC = ["task", "metric"]

@@ -1,10 +1,11 @@
 """The results in sentences: what an edit learnt, what neighbours lost, what crossed languages."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
-from memat.report.markdown import NOT_EDITED
+from memat.report.markdown import NOT_EDITED, UNEDITED
 from memat.study.models import IN_CONTEXT, RETRIEVAL
 
 TOLD = {
@@ -15,6 +16,48 @@ TOLD = {
 NAMES = {"EM": "efficacy magnitude", "PM": "paraphrase magnitude", "NM": "neighborhood magnitude"}
 
 
+class Interval(NamedTuple):
+    """A number of a table with its interval; n: facts, or paragraphs, that it stands on."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+    def written(self, form: str, unit: str = "", of_ends: str | None = None) -> str:
+        """`1.020 [1.010, 1.031]`. unit: behind the value; of_ends: their own form, if any."""
+        value = f"{self.value:{form}}{unit}"
+        if self.low is None:
+            return value
+        return f"{value} [{self.low:{of_ends or form}}, {self.high:{of_ends or form}}]"
+
+
+def intervals(
+    table: pl.DataFrame, *keys: str, value: str = "value", n: str = "n_facts"
+) -> dict[tuple, Interval]:
+    """What was measured, by the columns `keys`."""
+    known = table.drop_nulls(value)
+    numbers = map(Interval._make, known.select(value, "low", "high", n).iter_rows())
+    return dict(zip(known.select(keys).iter_rows(), numbers, strict=True))
+
+
+class Results:
+    """The numbers of `summary` and `differences` of `memat.report.tables`.
+
+    values: by experiment, language asked and metric; changes: by these, the baseline second.
+    """
+
+    def __init__(self, summary: pl.DataFrame, differences: pl.DataFrame) -> None:
+        self.languages = summary["eval_language"].unique(maintain_order=True).to_list()
+        methods = dict(summary.select("experiment", "method").iter_rows())
+        self.unedited = next((name for name, m in methods.items() if m == UNEDITED), None)
+        self.told = [name for name, method in methods.items() if method == IN_CONTEXT]
+        keys = ("eval_language", "metric")
+        self.values = intervals(summary, "experiment", *keys)
+        of_pair = ("experiment", "baseline", *keys)
+        self.changes = intervals(differences, *of_pair, value="difference")
+
+
 def headlines(
     summary: pl.DataFrame, differences: pl.DataFrame, names: Mapping[str, str]
 ) -> dict[str, list[str]]:
@@ -23,14 +66,14 @@ def headlines(
     summary, differences: of `memat.report.tables`. names: the name of each language code. A
     number that was not measured, or a comparison that the run does not hold, is left out.
     """
-    results = _Results(summary, differences, names)
+    results = _Sentences(summary, differences, names)
     sentences = {}
     for row in summary.unique("experiment", maintain_order=True).iter_rows(named=True):
         if row["heads"]:
             sentences[row["experiment"]] = list(results.of_corrections(row))
         elif row["edit_language"]:
             sentences[row["experiment"]] = list(results.of_edit(row))
-    return {experiment: told for experiment, told in sentences.items() if told}
+    return sentences
 
 
 def trained_languages(train: str, languages: Sequence[str]) -> list[str]:
@@ -39,126 +82,91 @@ def trained_languages(train: str, languages: Sequence[str]) -> list[str]:
     return named or list(languages)
 
 
-class _Results:
+class _Sentences(Results):
     def __init__(self, summary, differences, names) -> None:
+        super().__init__(summary, differences)
         self.names = names
-        self.languages = summary["eval_language"].unique(maintain_order=True).to_list()
-        self.methods = dict(summary.select("experiment", "method").iter_rows())
         edited = summary.filter(~pl.col("method").is_in(NOT_EDITED), heads=0)
         self.plain_edits = set(edited["experiment"])
-        self.values = {
-            (row["experiment"], row["eval_language"], row["metric"]): row
-            for row in summary.iter_rows(named=True)
-            if row["value"] is not None
-        }
-        self.changes = {
-            (row["experiment"], row["baseline"], row["eval_language"], row["metric"]): row
-            for row in differences.iter_rows(named=True)
-            if row["difference"] is not None
-        }
         self.pairs = list(dict.fromkeys(differences.select("experiment", "baseline").iter_rows()))
-        self.unedited = next((n for n, m in self.methods.items() if m == "unedited"), None)
 
     def of_edit(self, row: dict) -> Iterator[str]:
         name = row["experiment"]
         trained = trained_languages(row["edit_language"], self.languages)
         languages = listed(map(self.name_of, trained))
         yield TOLD.get(row["method"], "Edited in {}.").format(languages)
-        yield from filter(None, (self.learnt(name, language) for language in trained))
-        yield from filter(None, (self.named(name, language) for language in self.languages))
-        for language in self.languages:
-            change = self.changes.get((name, self.unedited, language, "NS"))
-            if change:
-                yield f"Neighbouring facts in {self.name_of(language)} {_moved(change)}."
-        others = [language for language in self.languages if language not in trained]
-        yield from filter(None, (self.crossed(name, language) for language in others))
+        for code in trained:
+            if told := self.shares(name, code, "ES", "PS"):
+                where, ahead = self.name_of(code), " and on ".join(told)
+                yield f"Asked in {where}, the new target is ahead on {ahead}."
+        for code in self.languages:  # what the model says by itself, where that was measured
+            if told := self.shares(name, code, "GA", "GP"):
+                where, after = self.name_of(code), " and after ".join(told)
+                yield f"Writing freely in {where}, the model names the new target after {after}."
+        for code in self.languages:
+            if change := self.changes.get((name, self.unedited, code, "NS")):
+                yield f"Neighbouring facts in {self.name_of(code)} {_moved(change)}."
+        for code in self.languages:
+            if code not in trained and (value := self.values.get((name, code, "ES"))):
+                crossed = self.crossed(self.changes.get((name, self.unedited, code, "ES")))
+                yield (
+                    f"Asked in {self.name_of(code)}, where nothing was edited, it is ahead on"
+                    f" {value.written('.1f', '%')} of the edited prompts{crossed}."
+                )
 
-    def learnt(self, name: str, language: str) -> str | None:
-        parts = [
-            f"{_value(self.values[name, language, metric])} of the {prompts}"
-            f"{self.before(language, metric)}"
-            for metric, prompts in (("ES", "edited prompts"), ("PS", "paraphrases"))
-            if (name, language, metric) in self.values
-        ]
-        if not parts:
-            return None
-        where = self.name_of(language)
-        return f"Asked in {where}, the new target is ahead on {' and on '.join(parts)}."
-
-    def named(self, name: str, language: str) -> str | None:
-        """What the model says by itself, where that was measured."""
-        parts = [
-            f"{_value(self.values[name, language, metric])} of the {prompts}"
-            f"{self.before(language, metric)}"
-            for metric, prompts in (("GA", "edited prompts"), ("GP", "paraphrases"))
-            if (name, language, metric) in self.values
-        ]
-        if not parts:
-            return None
-        where = self.name_of(language)
-        return f"Writing freely in {where}, the model names the new target after {' and after '.join(parts)}."
-
-    def crossed(self, name: str, language: str) -> str | None:
-        value = self.values.get((name, language, "ES"))
-        change = self.changes.get((name, self.unedited, language, "ES"))
-        if value is None:
-            return None
-        where = self.name_of(language)
-        text = f"Asked in {where}, where nothing was edited, it is ahead on {_value(value)}"
-        if change is None:
-            return f"{text} of the edited prompts."
-        clear = "this much crossed" if change["low"] > 0 else "nothing clear crossed"
-        return f"{text} of the edited prompts ({_points(change)} over the unedited model: {clear})."
-
-    def of_corrections(self, row: dict) -> Iterator[str]:
-        name = row["experiment"]
-        chance = " drawn by chance" if "random" in row["method"] else ""
-        corrected = self.name_of(row["head_language"])
-        edited = trained_languages(row["edit_language"], self.languages)
-        yield (
-            f"Edited in {listed(map(self.name_of, edited))}, {row['heads']} heads{chance} "
-            f"corrected in {corrected}."
-        )
-        for baseline in (b for n, b in self.pairs if n == name and b in self.plain_edits):
-            for language in self.languages:
-                changes = [
-                    f"{words} {_points(self.changes[name, baseline, language, metric])}"
-                    for metric, words in NAMES.items()
-                    if (name, baseline, language, metric) in self.changes
-                ]
-                if changes:
-                    where = self.name_of(language)
-                    yield f"Asked in {where}, against {baseline}: {', '.join(changes)}."
-
-    def before(self, language: str, metric: str) -> str:
-        row = self.values.get((self.unedited, language, metric))
-        return f" ({row['value']:.1f}% before)" if row else ""
+    def shares(self, name: str, language: str, *metrics: str) -> list[str]:
+        """What was measured on edited prompts and on paraphrases, beside the unedited model."""
+        found = []
+        for metric, prompts in zip(metrics, ("edited prompts", "paraphrases"), strict=True):
+            if value := self.values.get((name, language, metric)):
+                before = self.values.get((self.unedited, language, metric))
+                beside = f" ({before.value:.1f}% before)" if before else ""
+                found.append(f"{value.written('.1f', '%')} of the {prompts}{beside}")
+        return found
 
     def name_of(self, language: str) -> str:
         return self.names.get(language, language)
 
+    @staticmethod
+    def crossed(change: Interval | None) -> str:
+        if change is None:
+            return ""
+        clear = "this much crossed" if change.low > 0 else "nothing clear crossed"
+        return f" ({_points(change)} over the unedited model: {clear})"
 
-def _value(row: dict) -> str:
-    """`99.0% [97.5, 100.0]`."""
-    if row["low"] is None:
-        return f"{row['value']:.1f}%"
-    return f"{row['value']:.1f}% [{row['low']:.1f}, {row['high']:.1f}]"
+    def of_corrections(self, row: dict) -> Iterator[str]:
+        name = row["experiment"]
+        chance = " drawn by chance" if "random" in row["method"] else ""
+        edited = trained_languages(row["edit_language"], self.languages)
+        yield (
+            f"Edited in {listed(map(self.name_of, edited))}, {row['heads']} heads{chance} "
+            f"corrected in {self.name_of(row['head_language'])}."
+        )
+        for baseline in (b for n, b in self.pairs if n == name and b in self.plain_edits):
+            for code in self.languages:
+                changes = [
+                    f"{words} {_points(self.changes[name, baseline, code, metric])}"
+                    for metric, words in NAMES.items()
+                    if (name, baseline, code, metric) in self.changes
+                ]
+                if changes:
+                    where = self.name_of(code)
+                    yield f"Asked in {where}, against {baseline}: {', '.join(changes)}."
 
 
-def _points(row: dict) -> str:
+def _points(change: Interval) -> str:
     """`+10.1 points [8.1, 12.4]`."""
-    points = f"{row['difference']:+z.1f} points"
-    return points if row["low"] is None else f"{points} [{row['low']:z.1f}, {row['high']:z.1f}]"
+    return change.written("+z.1f", " points", "z.1f")
 
 
-def _moved(row: dict) -> str:
+def _moved(change: Interval) -> str:
     """`lose 4.2 points of success [1.2, 7.2]`, or that no change is clear."""
-    low, high, difference = row["low"], row["high"], row["difference"]
+    low, high = change.low, change.high
     if low is None or low <= 0 <= high:
-        return f"show no clear change of success: {_points(row)}"
-    if difference < 0:
-        return f"lose {-difference:.1f} points of success [{-high:.1f}, {-low:.1f}]"
-    return f"gain {difference:.1f} points of success [{low:.1f}, {high:.1f}]"
+        return f"show no clear change of success: {_points(change)}"
+    if change.value < 0:
+        return f"lose {-change.value:.1f} points of success [{-high:.1f}, {-low:.1f}]"
+    return f"gain {change.value:.1f} points of success [{low:.1f}, {high:.1f}]"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -46,14 +46,10 @@ def data_element(name: str, content: object) -> str:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
     """A table of cells that are HTML already; the header is plain text. numbers: to the right."""
     head = "".join(f"<th>{escaped(name)}</th>" for name in header)
-    lines = [
-        "<tr>"
-        + "".join(
-            f'<td class="number">{cell}</td>' if place in numbers else f"<td>{cell}</td>"
-            for place, cell in enumerate(row)
-        )
-        + "</tr>"
+    kinds = [' class="number"' if place in numbers else "" for place in range(len(header))]
+    cells = (
+        "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True))
         for row in rows
-    ]
-    body = "\n".join(lines)
+    )
+    body = "\n".join(f"<tr>{line}</tr>" for line in cells)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from memat.report.figure_funnel import step_names
+from memat.report.figure_dataset import step_names
 from memat.report.html_page import escaped, page, table
 from memat.report.markdown import definition, legend, section_cells, section_title
 
@@ -63,11 +63,14 @@ def index_page(
             '<p><a href="ship.html">Should I ship this edit? What it learnt and what it cost</a><br>'
             '<a href="facts.html">Fact by fact: what each model says</a></p>',
             "<h2>Model</h2>",
-            table(("", ""), [*model_rows(manifest), *_own_settings(from_model)]),
+            table(("", ""), model_rows(manifest, from_model)),
             "<h2>Facts</h2>",
             table(FUNNEL_HEADER, _steps(funnel), numbers=(1, 2, 4, 6)),
             "<h2>Files of this run</h2>",
-            table(("file", "content"), _links()),
+            table(
+                ("file", "content"),
+                ((f'<a href="{path}">{path}</a>', escaped(text)) for path, text in FILES.items()),
+            ),
             "<details><summary>Settings</summary>",
             table(("key", "value"), ((escaped(k), escaped(v)) for k, v in flat(settings))),
             "</details>",
@@ -80,11 +83,7 @@ def headline_list(sentences: Mapping[str, Sequence[str]]) -> str:
     """The sentences of each experiment as one item of a list."""
     if not sentences:
         return "<p>No experiment of this run edits the model.</p>"
-    told = (
-        f"<li><strong>{escaped(experiment)}</strong>: {escaped(' '.join(of_experiment))}</li>"
-        for experiment, of_experiment in sentences.items()
-    )
-    return "<ul>" + "\n".join(told) + "</ul>"
+    return _points((name, ": " + " ".join(told)) for name, told in sentences.items())
 
 
 def note_list(notes: Sequence[str]) -> str:
@@ -94,12 +93,12 @@ def note_list(notes: Sequence[str]) -> str:
 
 def definition_list(summary: pl.DataFrame, families: Sequence[str]) -> str:
     """What the metrics of the families say."""
-    told = (
-        f"<li><strong>{escaped(section_title(family))}</strong>,"
-        f" {escaped(definition(summary, family))}</li>"
-        for family in families
-    )
-    return "<ul>" + "\n".join(told) + "</ul>"
+    return _points((section_title(name), f", {definition(summary, name)}") for name in families)
+
+
+def _points(told: Iterable[tuple[str, str]]) -> str:
+    lines = (f"<li><strong>{escaped(what)}</strong>{escaped(text)}</li>" for what, text in told)
+    return "<ul>" + "\n".join(lines) + "</ul>"
 
 
 def results(summary: pl.DataFrame, families: Sequence[str], confidence: float) -> Iterator[str]:
@@ -113,21 +112,20 @@ def results(summary: pl.DataFrame, families: Sequence[str], confidence: float) -
     yield f'<p class="quiet">{escaped(legend(summary, families, confidence))}</p>'
 
 
-def model_rows(manifest: Mapping) -> list[tuple[str, str]]:
-    """What is known of the model, as cells; a license that the spec does not give is said to be."""
+def model_rows(manifest: Mapping, from_model: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What is known of the model, as cells; a license that the spec does not give is said to be.
+
+    from_model: as in `index_page`; no row where there are none.
+    """
     source = {"license": "not given in the model's file"} | dict(manifest["source"])
     told = [(key, source[key]) for key in MODEL_KEYS if key in source]
     if "wheels" in source:
         wheels = (f"{wheel['package']} {wheel['version']}" for wheel in source["wheels"])
         told.append(("wheels", ", ".join(wheels)))
     told.append(("type", manifest["model_type"]))
-    return [(escaped(key), escaped(value)) for key, value in told]
-
-
-def _own_settings(keys: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Which settings came with the model; no row where none did."""
-    if keys:
-        yield "settings of the model's own", escaped(", ".join(keys))
+    cells = [(escaped(key), escaped(value)) for key, value in told]
+    own = [("settings of the model's own", escaped(", ".join(from_model)))]
+    return cells + (own if from_model else [])
 
 
 def flat(settings: object, place: str = "") -> Iterator[tuple[str, str]]:
@@ -145,17 +143,11 @@ def flat(settings: object, place: str = "") -> Iterator[tuple[str, str]]:
 
 def _steps(funnel: pl.DataFrame) -> Iterator[tuple[str, ...]]:
     for name, row in zip(step_names(funnel), funnel.iter_rows(named=True), strict=True):
-        of_facts, of_prompts = _counts(row["reasons"]), _counts(row["prompt_reasons"])
-        neighbours = "" if row["neighbours"] is None else row["neighbours"]
-        cells = (name, row["records"], row["dropped"], of_facts)
-        yield tuple(map(escaped, (*cells, row["prompts_dropped"], of_prompts, neighbours)))
+        of_facts = row["records"], row["dropped"], _counts(row["reasons"])
+        of_prompts = row["prompts_dropped"], _counts(row["prompt_reasons"]), row["neighbours"]
+        yield tuple(map(escaped, (name, *of_facts, *of_prompts)))
 
 
 def _counts(reasons: str) -> str:
     """`5 target_not_final, 1 empty_translation` of a JSON object reason → count."""
     return ", ".join(f"{count} {reason}" for reason, count in json.loads(reasons).items())
-
-
-def _links() -> Iterator[tuple[str, str]]:
-    for path, content in FILES.items():
-        yield f'<a href="{escaped(path)}">{escaped(path)}</a>', escaped(content)

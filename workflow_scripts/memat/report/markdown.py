@@ -6,9 +6,9 @@ import polars as pl
 
 from memat.cells import markdown_cell
 from memat.evaluate.families import Metric, load_family, read_answers, scores_of
-from memat.evaluate.prompt_types import PROMPT_TYPES, PromptType
+from memat.evaluate.prompt_types import PROMPT_TYPES
 from memat.report.chance import chance_notes
-from memat.report.shown import metrics_in
+from memat.report.tables import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
 UNEDITED, PUBLISHED = "unedited", "published"
@@ -25,7 +25,11 @@ def markdown_table(summary: pl.DataFrame, families: Sequence[str], confidence: f
     equal. Published numbers, another model's and without intervals, stand below and take no
     part in that.
     """
-    sections = [_section(summary, family) for family in families]
+    sections = []
+    for family in families:
+        header, rows = section_cells(summary, family)
+        table = aligned_table(header, [[markdown_cell(name), *cells] for name, *cells in rows])
+        sections.append(f"### {section_title(family)}\n\n{definition(summary, family)}\n\n{table}")
     return "\n".join([*sections, legend(summary, families, confidence)])
 
 
@@ -38,12 +42,6 @@ def results_table(
     """
     notes = [f"\n{note}\n" for note in chance_notes(summary, families, names)]
     return markdown_table(summary, families, confidence) + "".join(notes)
-
-
-def _section(summary: pl.DataFrame, family: str) -> str:
-    header, rows = section_cells(summary, family)
-    table = aligned_table(header, [[markdown_cell(name), *cells] for name, *cells in rows])
-    return f"### {section_title(family)}\n\n{definition(summary, family)}\n\n{table}"
 
 
 def section_title(family: str) -> str:
@@ -77,17 +75,12 @@ def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, s
     # where all are equal none is the best
     best = f"{extreme:z.1f}" if len(printed) > 1 or len(edited) == 1 else None
     cells = {}
-    for row in rows.iter_rows(named=True):
-        if row["value"] is None:
-            cells[row["experiment"]] = MISSING
-            continue
+    for row in rows.drop_nulls("value").iter_rows(named=True):
         value = f"{row['value']:z.1f}"
-        if row["low"] is None:
-            cells[row["experiment"]] = value
-            continue
-        half = f"{(row['high'] - row['low']) / 2:.1f}"
         bold = value == best and row["method"] not in NOT_EDITED
-        cells[row["experiment"]] = f"**{value}** ({half})" if bold else f"{value} ({half})"
+        shown = f"**{value}**" if bold else value
+        half = "" if row["low"] is None else f" ({(row['high'] - row['low']) / 2:.1f})"
+        cells[row["experiment"]] = f"{shown}{half}"
     return cells
 
 
@@ -108,21 +101,20 @@ def legend(summary: pl.DataFrame, families: Sequence[str], confidence: float) ->
     """What the numbers of the table are, and over how many facts."""
     measured = summary.filter(pl.col("method") != PUBLISHED)
     answered = ", or none of them is answered freely" if read_answers(families) else ""
-    empty = (
-        "" if measured["n_facts"].min() else f"An empty cell: no fact has such prompts{answered}.\n"
-    )
+    empty = f"An empty cell: no fact has such prompts{answered}.\n"
     means = [f"{score.name}: {score.unit.removesuffix(' (%)')}.\n" for score in scores_of(families)]
     return (
         f"In percent over {number_of_facts(measured)}; in parentheses half the width of the "
         f"{100 * confidence:g}% bootstrap interval;\nbest edited experiment in bold. "
-        f"{letters(summary, families)}.\n{''.join(means)}{empty}"
+        f"{letters(summary, families)}.\n{''.join(means)}"
+        f"{'' if measured['n_facts'].min() else empty}"
     )
 
 
 def letters(summary: pl.DataFrame, families: Sequence[str]) -> str:
     """`E: efficacy (rewrite prompts); P: paraphrases; …`, of the prompts that were asked."""
     asked = {metric.prompt_type for family in families for metric in metrics_in(summary, family)}
-    types: list[PromptType] = [of for name, of in PROMPT_TYPES.items() if name in asked]
+    types = [of for name, of in PROMPT_TYPES.items() if name in asked]
     return "; ".join(f"{of.letter}: {of.about}" for of in types)
 
 

@@ -8,18 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memat.report.figures import new_figure
-from memat.report.shown import metrics_in
+from memat.report.markdown import UNEDITED
+from memat.report.tables import metrics_in
 from memat.study.models import CONTEXT_METHODS
 
-UNEDITED = "unedited"
 MATRIX_SCHEMA = {
-    "experiment": pl.String,
-    "edited_in": pl.String,
-    "asked_in": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
+    **dict.fromkeys(("experiment", "edited_in", "asked_in", "metric"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
     "n_facts": pl.Int64,
 }
 
@@ -43,14 +38,16 @@ def matrix_frame(summary: pl.DataFrame, rows: Sequence[dict]) -> pl.DataFrame:
 
 
 def _edited_in(row: dict) -> str:
-    told = row["method"] if row["method"] in CONTEXT_METHODS else None
-    protected = "protected" if row["protected"] else None
-    moved = f"to {row['transport']}" if row["transport"] else None
-    taught = f"taught {row['taught']}" if row["taught"] else None
-    steps = f"by {row['step_size']}" if row["step_size"] else None
-    crossing = [row["combine"], moved, taught]
-    parts = [row["edit_language"] or UNEDITED, *crossing, told, protected, steps]
-    return " ".join(part for part in parts if part)
+    parts = [
+        row["edit_language"] or UNEDITED,
+        row["combine"],
+        row["transport"] and f"to {row['transport']}",
+        row["taught"] and f"taught {row['taught']}",
+        row["method"] in CONTEXT_METHODS and row["method"],
+        row["protected"] and "protected",
+        row["step_size"] and f"by {row['step_size']}",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def draw_matrix(frame: pl.DataFrame, families: Sequence[str]) -> Figure:

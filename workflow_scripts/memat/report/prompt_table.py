@@ -16,19 +16,11 @@ WANTED = {name: kind.wanted for name, kind in PROMPT_TYPES.items()}
 OTHER = {name: kind.other for name, kind in PROMPT_TYPES.items()}
 PROMPT_SCHEMA = {
     "case_id": pl.Int64,
-    "language": pl.String,
-    "prompt_type": pl.String,
+    **dict.fromkeys(("language", "prompt_type"), pl.String),
     "index": pl.Int64,
-    "prompt": pl.String,
-    "translations": pl.String,
-    "wanted": pl.String,
-    "other": pl.String,
-    "model": pl.String,
-    "P(wanted)": pl.Float64,
-    "P(other)": pl.Float64,
-    "says": pl.String,
-    "status": pl.String,
-    "why": pl.String,
+    **dict.fromkeys(("prompt", "translations", "wanted", "other", "model"), pl.String),
+    **dict.fromkeys(("P(wanted)", "P(other)"), pl.Float64),
+    **dict.fromkeys(("says", "status", "why"), pl.String),
 }
 
 
@@ -73,7 +65,9 @@ def asked_prompts(
     Raises DamagedFile.
     """
     known = prompts_of_types(bilingual, sorted(scores["prompt_type"].unique()))
-    texts = _with_both_targets(rows_to_score(known, targets, pairing))
+    rows = rows_to_score(known, targets, pairing)
+    wanted = _of_roles(rows, WANTED).select(*PROMPT, "prompt", wanted="target")
+    other = _of_roles(rows, OTHER).select(*PROMPT, other="target")
     pairs = prompt_pairs(scores, probability).select(
         *PROMPT,
         (-pl.col("nll")).exp().alias("P(wanted)"),
@@ -83,7 +77,8 @@ def asked_prompts(
     same = [*FACT, "prompt_type", "prompt"]
     said = answers.join(_of_roles(known, WANTED), on=PROMPT).select(*same, says="answer")
     return (
-        texts.join(pairs, on=PROMPT, maintain_order="left")
+        wanted.join(other, on=PROMPT, how="left", maintain_order="left")
+        .join(pairs, on=PROMPT, maintain_order="left")
         .with_columns(model=pl.lit(experiment))
         .join(said.unique(same, keep="first"), on=same, how="left", maintain_order="left")
     )
@@ -94,12 +89,6 @@ def _of_roles(rows: pl.DataFrame, roles: Mapping[str, str | None]) -> pl.DataFra
     return rows.filter(
         pl.col("role") == pl.col("prompt_type").replace_strict(roles, return_dtype=pl.String)
     )
-
-
-def _with_both_targets(rows: pl.DataFrame) -> pl.DataFrame:
-    other = _of_roles(rows, OTHER).select(*PROMPT, other="target")
-    wanted = _of_roles(rows, WANTED).select(*PROMPT, "prompt", wanted="target")
-    return wanted.join(other, on=PROMPT, how="left", maintain_order="left")
 
 
 def _with_translations(rows: pl.DataFrame, languages: Sequence[str]) -> pl.DataFrame:

@@ -5,21 +5,65 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from memat import io
 from memat.edit.solver import DEFAULT
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.evaluate.fact_metrics import answer_metrics, fact_metrics, harmonic_mean
-from memat.evaluate.families import fact_metrics_of, metrics_of, scores_of
+from memat.evaluate.families import (
+    Metric,
+    fact_metrics_of,
+    metrics_of,
+    read_answers,
+    scores_of,
+)
 from memat.evaluate.intervals import (
     BootstrapSettings,
     bootstrap_means,
     column_means,
     percentile_interval,
 )
-from memat.report.shown import without_unasked
-from memat.text.languages import Language
+from memat.evaluate.prompt_types import SCORED
+from memat.text.languages import Language, language_of
 
 DECIMALS = 4  # of a percent, in the CSV files
 NOISE = 9  # decimals of a percent that rounding errors of a mean do not reach
+_EXPERIMENT = ("experiment", "method", "edit_language", "combine", "head_language")
+SUMMARY_SCHEMA = {
+    **dict.fromkeys(_EXPERIMENT, pl.String),
+    **dict.fromkeys(("heads", "n_facts"), pl.Int64),
+    **dict.fromkeys(("eval_language", "metric"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+}
+DIFFERENCES_SCHEMA = {
+    **dict.fromkeys(("experiment", "baseline", "eval_language", "metric"), pl.String),
+    "n_facts": pl.Int64,
+    **dict.fromkeys(("difference", "low", "high"), pl.Float64),
+}
+_PLACE = ("target", "experiment", "published_as", "eval_language", "metric")
+PUBLISHED_SCHEMA = {**dict.fromkeys(_PLACE, pl.String), "value": pl.Float64}
+
+
+def measured(rows: Sequence[dict], cfg: dict, seed: int) -> tuple[pl.DataFrame, BootstrapSettings]:
+    """`metrics_frame` of the rows of a report, and how its intervals are drawn.
+
+    rows: of a study file, each with the paths of its `scores` and its `answers`; two rows whose
+    models are the same name the same files. cfg: config section `summary`, and, where a family of
+    metrics reads answers, `languages`: code → keys of the language's file.
+    """
+    answers, languages = [], {}
+    if read_answers(cfg["metrics"]):
+        answers = _tables(rows, "answers")
+        languages = {code: language_of(keys) for code, keys in cfg["languages"].items()}
+    scores = _tables(rows, "scores")
+    metrics = metrics_frame(scores, rows, cfg["metrics"], cfg["probability"], answers, languages)
+    return metrics, BootstrapSettings(cfg["bootstrap"], cfg["confidence"], seed)
+
+
+def _tables(rows: Sequence[dict], kind: str) -> list[tuple[str, pl.DataFrame]]:
+    """(name of the row, table) of every file of the rows, each file read once."""
+    paths = dict.fromkeys(path for row in rows for path in row[kind])
+    tables = {path: io.read_table(path) for path in paths}
+    return [(row["name"], tables[path]) for row in rows for path in row[kind]]
 
 
 def metrics_frame(
@@ -139,6 +183,35 @@ def paired_differences(
     return without_unasked(pl.DataFrame(rows, schema=DIFFERENCES_SCHEMA), families)
 
 
+def without_unasked(table: pl.DataFrame, families: Sequence[str]) -> pl.DataFrame:
+    """The table without metrics on prompts that a dataset need not have, where no fact has them.
+
+    table: metric and n_facts among its columns.
+    """
+    optional = [m.name for m in fact_metrics_of(families) if m.prompt_type not in SCORED]
+    has_facts = (pl.col("n_facts") > 0).any().over("metric")
+    return table.filter(has_facts | ~pl.col("metric").is_in(optional))
+
+
+def metrics_in(table: pl.DataFrame, family: str) -> tuple[Metric, ...]:
+    """The metrics of a family that a table with a column `metric` has, in their order."""
+    found = set(table["metric"])
+    return tuple(metric for metric in metrics_of([family]) if metric.name in found)
+
+
+def published_rows(published: pl.DataFrame, target: str, languages: list[str]) -> pl.DataFrame:
+    """The paper's numbers, another model's, as rows of `summary_frame`, null where not published.
+
+    published: `PUBLISHED_SCHEMA`, percent. Empty for languages that the paper has not.
+    """
+    rows = published.filter(pl.col("eval_language").is_in(languages), target=target).with_columns(
+        experiment="paper: " + pl.col("published_as"), method=pl.lit("published")
+    )
+    return pl.concat(
+        [pl.DataFrame(schema=SUMMARY_SCHEMA), rows.drop("target", "published_as")], how="diagonal"
+    )
+
+
 def method_name(experiment: dict) -> str:
     """Method as the tables name it: a random-heads control is no MEMAT result."""
     random = experiment["select"] == "random"
@@ -148,32 +221,6 @@ def method_name(experiment: dict) -> str:
     if solver in (None, DEFAULT):
         return name
     return solver if name == "memit" else f"{name}-{solver}"
-
-
-SUMMARY_SCHEMA = {
-    "experiment": pl.String,
-    "method": pl.String,
-    "edit_language": pl.String,
-    "combine": pl.String,
-    "head_language": pl.String,
-    "heads": pl.Int64,
-    "n_facts": pl.Int64,
-    "eval_language": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
-DIFFERENCES_SCHEMA = {
-    "experiment": pl.String,
-    "baseline": pl.String,
-    "eval_language": pl.String,
-    "metric": pl.String,
-    "n_facts": pl.Int64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
 
 
 class _Columns:

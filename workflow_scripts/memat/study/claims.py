@@ -29,41 +29,26 @@ class PlannedClaim:
     text: str
     place: str
     evidence: str
-    of: tuple[str, ...]
-    metrics: tuple[str, ...]
+    of: list[str]
+    metrics: list[str]
     above: float
     any_of: bool
     comparisons: tuple[Comparison, ...]
 
     def described(self) -> dict:
         """Plain values; comparisons as names of rows with their evaluation languages."""
-        return {
-            "text": self.text,
-            "place": self.place,
-            "evidence": self.evidence,
-            "of": list(self.of),
-            "metrics": list(self.metrics),
-            "above": self.above,
-            "any_of": self.any_of,
-            "comparisons": [
-                {"row": c.row.name, "baseline": c.baseline.name, "asked_in": list(c.asked_in)}
-                for c in self.comparisons
-            ],
-        }
+        comparisons = [
+            {"row": c.row.name, "baseline": c.baseline.name, "asked_in": list(c.asked_in)}
+            for c in self.comparisons
+        ]
+        return vars(self) | {"comparisons": comparisons}
 
 
 def planned_claim(spec: dict, axes: dict[str, list], defaults: Defaults) -> PlannedClaim:
     """A claim of the config (`study.claims`)."""
-    return PlannedClaim(
-        text=spec["text"],
-        place=spec["place"],
-        evidence=spec["evidence"],
-        of=tuple(spec["of"]),
-        metrics=tuple(spec["metrics"]),
-        above=float(spec["above"]),
-        any_of=spec["any_of"],
-        comparisons=tuple(_comparisons(spec, axes, defaults)),
-    )
+    told = {key: spec[key] for key in ("text", "place", "evidence", "of", "metrics")}
+    comparisons = tuple(_comparisons(spec, axes, defaults))
+    return PlannedClaim(**told, above=spec["above"], any_of=spec["any_of"], comparisons=comparisons)
 
 
 def claimed_rows(claims: Sequence[PlannedClaim]) -> tuple[Row, ...]:

@@ -5,10 +5,12 @@ Snakemake merges it; `config_faults` says everything that is wrong with one.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from memat.errors import ConfigError
 from memat.evaluate.families import read_answers
 from memat.study import sections_dataset as of_dataset
 from memat.study import sections_edit as of_edit
@@ -18,8 +20,9 @@ from memat.study import sections_tune as of_tune
 from memat.study import translation
 from memat.study.faults import fault_lines
 from memat.study.section import PlainText, Section
-from memat.study.study_file import study_file_faults, whole_study
+from memat.study.sections_study import StudyFile
 from memat.text.reader import holds_one_language
+from memat.yaml_files import read_yaml
 
 CUT_BY_FACTS = ("values", "activations", "scores")  # sections of stages whose jobs share the facts
 # where the equations and the code that was released with the paper differ, in the words of the stages
@@ -82,18 +85,14 @@ class Config(Section):
         yield from self._translation_faults()
         contexts, templates = self.corrections.contexts, self.templates.count
         if contexts > templates:
-            yield (
-                "corrections.contexts",
-                f"at most templates.count ({templates}), found {contexts}",
-            )
+            fault = f"at most templates.count ({templates}), found {contexts}"
+            yield "corrections.contexts", fault
         together = self.compute.batch_facts
         for name in CUT_BY_FACTS:
             size = getattr(self, name).shard_size
             if size % together:
-                yield (
-                    f"{name}.shard_size",
-                    f"must be a multiple of compute.batch_facts ({together}), found {size}",
-                )
+                fault = f"must be a multiple of compute.batch_facts ({together}), found {size}"
+                yield f"{name}.shard_size", fault
         if read_answers(self.summary.metrics) and not self.generate.prompt_types:
             yield (
                 "generate.prompt_types",
@@ -102,17 +101,13 @@ class Config(Section):
             )
         languages = [self.languages.source, *self.languages.targets]
         for code in self.damage.texts.keys() - set(languages):
-            yield (
-                "damage.texts",
-                f"'{code}' is no language of the run; allowed: {', '.join(languages)}",
-            )
+            fault = f"'{code}' is no language of the run; allowed: {', '.join(languages)}"
+            yield "damage.texts", fault
+        asked = self.scores.prompt_types
         for name in self.generate.prompt_types:
-            if name not in self.scores.prompt_types:
-                yield (
-                    "generate.prompt_types",
-                    f"{name} is not asked: scores.prompt_types has"
-                    f" {', '.join(self.scores.prompt_types)}",
-                )
+            if name not in asked:
+                fault = f"{name} is not asked: scores.prompt_types has {', '.join(asked)}"
+                yield "generate.prompt_types", fault
         if self.export.block >= self.blocks.count:
             yield (
                 "export.block",
@@ -158,7 +153,8 @@ def config_faults(config: dict) -> Iterator[str]:
         yield from fault_lines(error, Config)
         return
     yield from _section_faults(typed, "")
-    yield from study_file_faults(typed.study.model_dump())
+    if typed.study.file is not None:
+        yield from _study_file_faults(typed.study.file)
 
 
 def completed(config: dict) -> dict:
@@ -173,7 +169,8 @@ def completed(config: dict) -> dict:
     plain = typed.model_dump() | {"translate": translation.plain_section(typed.translate)}
     if typed.experiments is not None:
         plain["experiments"] = [row.model_dump(exclude_none=True) for row in typed.experiments]
-    plain["study"] = whole_study(plain["study"])
+    file = _study_file(typed.study.file) if typed.study.file else StudyFile().model_dump()
+    plain["study"] = file | plain["study"] | {"axes": file["axes"] | typed.study.axes}
     for (section, key), meaning in SWITCHES.items():
         plain[section][key] = meaning[typed.reproduce]
     if typed.blocks.size is None:
@@ -192,3 +189,27 @@ def _section_faults(section: Section, place: str) -> Iterator[str]:
         # settings of an engine that is not chosen may be incomplete
         if isinstance(value, Section) and not isinstance(value, of_dataset.Translate):
             yield from _section_faults(value, f"{place}.{name}".removeprefix("."))
+
+
+def _study_file_faults(path: str) -> Iterator[str]:
+    """Faults of what a study's file reports and claims, each with the file's name."""
+    try:
+        content = read_yaml(path, ConfigError)
+    except ConfigError as error:
+        yield f"study.file: {error}"
+        return
+    try:
+        typed = StudyFile.model_validate(content)
+    except ValidationError as error:
+        yield from (f"{path}: {line}" for line in fault_lines(error, StudyFile))
+        return
+    yield from (f"{path}: {key}: {fault}" for key, fault in typed.faults())
+
+
+@cache
+def _study_file(path: str) -> dict:
+    typed = StudyFile.model_validate(read_yaml(path, ConfigError))
+    plain = typed.model_dump()
+    for report, section in zip(plain["reports"], typed.reports, strict=True):
+        report["rows"] = [row.model_dump(exclude_none=True) for row in section.rows]
+    return plain

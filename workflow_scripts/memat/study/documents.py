@@ -13,12 +13,8 @@ from memat.study.config import Config
 from memat.study.section import MACHINE_LIMIT, Section
 from memat.study.sections_study import Claim, Experiment, Report, StudyFile, StudyRow
 
-LISTED = {
-    "": StudyFile,
-    "reports": Report,
-    "reports.rows": StudyRow,
-    "claims": Claim,
-}  # of a study file
+# of a study file
+LISTED = {"": StudyFile, "reports": Report, "reports.rows": StudyRow, "claims": Claim}
 WIDTH = 100
 LEAST_COMMENT_WIDTH = 40
 CONFIG_HEADER = """\
@@ -52,9 +48,9 @@ def config_text() -> str:
     for name, field in Config.model_fields.items():
         if name == "experiments":
             parts.append(_experiments(field))
-        elif is_section(field):
-            parts.append(f"\n{_rule(name, section_of(field))}\n{name}:\n")
-            parts += _key_lines(section_of(field), "  ")
+        elif section := section_of(field):
+            parts.append(f"\n{_rule(name, section)}\n{name}:\n")
+            parts += _key_lines(section, "  ")
         elif field.default is not None:
             parts += [*_comment(field.description, ""), f"{name}: {_inline(field.default)}\n"]
     return "".join(parts)
@@ -72,36 +68,28 @@ def settings_page() -> str:
     parts = [PAGE_HEADER]
     for name, field in Config.model_fields.items():
         if name == "experiments":
-            rows = _rows(Experiment, "")
-            parts.append(_table(name, "One row of the results table each.", rows))
-        elif is_section(field):
-            section = section_of(field)
-            parts.append(_table(name, _flat(section.__doc__), _rows(section, "")))
-            parts += [
-                _table(
-                    f"a study file: {key}".removesuffix(": "), _flat(kind.__doc__), _rows(kind, "")
-                )
-                for key, kind in LISTED.items()
-                if name == "study"
-            ]
+            parts.append(_table(name, "One row of the results table each.", _rows(Experiment)))
+        elif section := section_of(field):
+            parts.append(_table(name, _flat(section.__doc__), _rows(section)))
         else:
             parts.append(_table(name, "", [_row(name, field)]))
+        for key, kind in LISTED.items() if name == "study" else ():
+            title = f"a study file: {key}".removesuffix(": ")
+            parts.append(_table(title, _flat(kind.__doc__), _rows(kind)))
     return "".join(parts)
 
 
-def is_section(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-
-
-def section_of(field: FieldInfo) -> type[Section]:
-    return field.annotation
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The section that a key stands for; None of a key with a value."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
 def leaf_keys(section: type[Section] = Config, above: str = "") -> Iterator[str]:
     """Dotted keys of everything that is no section; the experiments are one key."""
     for name, field in section.model_fields.items():
-        if is_section(field):
-            yield from leaf_keys(section_of(field), f"{above}{name}.")
+        if inner := section_of(field):
+            yield from leaf_keys(inner, f"{above}{name}.")
         else:
             yield f"{above}{name}"
 
@@ -123,12 +111,11 @@ def _comment(text: str | None, indent: str) -> list[str]:
 def _key_lines(section: type[Section], indent: str) -> Iterator[str]:
     """Keys of a section; each comment begins beside its key and goes on below itself."""
     for name, field in section.model_fields.items():
-        if is_section(field):
-            yield f"{indent}{name}:".ljust(26) + f"# {_flat(section_of(field).__doc__)}\n"
-            yield from _key_lines(section_of(field), indent + "  ")
+        if inner := section_of(field):
+            yield f"{indent}{name}:".ljust(26) + f"# {_flat(inner.__doc__)}\n"
+            yield from _key_lines(inner, indent + "  ")
             continue
-        start = f"{indent}{name}: {_inline(field.default)}  "
-        start = start.ljust(26)
+        start = f"{indent}{name}: {_inline(field.default)}  ".ljust(26)
         if len(start) > WIDTH - LEAST_COMMENT_WIDTH:
             yield from _comment(field.description, indent)
             yield start.rstrip() + "\n"
@@ -161,40 +148,26 @@ def _table(name: str, introduction: str, rows: list[list[str]]) -> str:
     )
 
 
-def _rows(section: type[Section], above: str) -> list[list[str]]:
+def _rows(section: type[Section], above: str = "") -> list[list[str]]:
     rows = []
     for name, field in section.model_fields.items():
-        if is_section(field):
-            rows += _rows(section_of(field), f"{above}{name}.")
-        else:
-            rows.append(_row(f"{above}{name}", field))
+        inner = section_of(field)
+        rows += _rows(inner, f"{above}{name}.") if inner else [_row(f"{above}{name}", field)]
     return rows
 
 
 def _row(name: str, field: FieldInfo) -> list[str]:
     default = "–" if field.is_required() else f"`{_inline(field.default)}`"
-    return [name, default, _allowed(field), _flat(field.description)]
+    kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return [name, default, _words(TypeAdapter(kind).json_schema()), _flat(field.description)]
 
 
-_WORDS = {
-    "integer": "whole number",
-    "number": "number",
-    "string": "text",
-    "boolean": "true, false",
-    "null": "null",
-}
+_WORDS = {"integer": "whole number", "string": "text", "boolean": "true, false"}
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
-def _allowed(field: FieldInfo) -> str:
-    """What a key may be, in words, from its JSON schema."""
-    annotation = field.annotation
-    if field.metadata:
-        annotation = Annotated[(annotation, *field.metadata)]
-    return _words(TypeAdapter(annotation).json_schema())
-
-
 def _words(schema: dict) -> str:
+    """What a key may be, from its JSON schema."""
     if "anyOf" in schema:
         return " or ".join(_words(part) for part in schema["anyOf"])
     if "enum" in schema:

@@ -13,13 +13,12 @@ _KINDS = {
     "dict": "a section",
     "list": "a list",
     "string": "a text",
+    "str": "a text",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
     "none": "null",
 }
-_FOUND = {dict: "a section", list: "a list", str: "a text", bool: "true or false"}
-_FOUND |= {int: "a whole number", float: "a number"}
 _NOTES = {
     "finite_number": ("a number", "too large or no number"),
     "control_character": ("a text", "a text with a line break or another control character"),
@@ -46,11 +45,7 @@ def fault_lines(error: ValidationError, model: type[BaseModel]) -> Iterator[str]
 
 def _keys_of(place: tuple) -> tuple:
     """The place without the names that pydantic gives to the kinds of a union."""
-    return tuple(part for part in place if isinstance(part, int) or not _is_kind(str(part)))
-
-
-def _is_kind(part: str) -> bool:
-    return "[" in part or part == "str"
+    return tuple(part for part in place if part != "str" and "[" not in str(part))
 
 
 def _line(fault: dict, model: type[BaseModel]) -> str:
@@ -70,7 +65,9 @@ def _problem(fault: dict) -> str:
         words, key = _LIMITS[kind]
         return f"must be {words} {context[key]}, found {found}"
     if kind == "literal_error":
-        return _unknown_literal(found, context["expected"])
+        # pydantic gives the choices as one text: 'a', 'b' or 'c'
+        names = context["expected"].replace(" or ", ",").split(",")
+        return allowed_values(found, [name.strip(" '") for name in names])
     if kind in ("too_short", "string_too_short"):
         return "must not be empty"
     if kind == "string_pattern_mismatch":
@@ -82,28 +79,21 @@ def _problem(fault: dict) -> str:
     return f"must be {_KINDS.get(wanted, wanted)}, found {_found(found)}"
 
 
-def _unknown_literal(found: object, expected: str) -> str:
-    """pydantic gives the choices as one text: 'a', 'b' or 'c'."""
-    names = [name.strip(" '") for name in expected.replace(" or ", ",").split(",")]
-    return allowed_values(found, names)
-
-
 def _found(value: object) -> str:
     if value is None:
         return "null"
+    name = type(value).__name__
     if isinstance(value, dict | list):
-        return _FOUND[type(value)]
+        return _KINDS[name]
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         return f"{value!r} (too large)"
-    return f"{value!r} ({_FOUND.get(type(value), type(value).__name__)})"
+    return f"{value!r} ({_KINDS.get(name, name)})"
 
 
 def _place(parts: tuple | list) -> str:
-    """`experiments[3].train`; keys that Pydantic adds for kinds of a union are left out."""
-    place = ""
-    for part in parts:
-        place += f"[{part}]" if isinstance(part, int) else f".{shown(part)}"
-    return place.removeprefix(".")
+    """`experiments[3].train`."""
+    named = (f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in parts)
+    return "".join(named).removeprefix(".")
 
 
 def _section_at(model: type[BaseModel], path: list) -> type[BaseModel]:

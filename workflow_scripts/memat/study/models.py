@@ -76,7 +76,8 @@ class Edit:
         solver = solvers.values_solver(self.solver)
         found = replace(self, solver=solver, protected=False, transport=(), taught=())
         if self.taught:
-            return (found, *(found._taught_in(code) for code in self.taught))
+            (read,) = self.languages
+            return (found, *(replace(found, languages=(c,), teacher=read) for c in self.taught))
         return found._by_language if self.combine == STACKED else (found,)
 
     @property
@@ -94,10 +95,6 @@ class Edit:
     @property
     def _by_language(self) -> tuple["Edit", ...]:
         return tuple(replace(self, languages=(code,), combine=None) for code in self.languages)
-
-    def _taught_in(self, code: str) -> "Edit":
-        (read,) = self.languages
-        return replace(self, languages=(code,), teacher=read)
 
 
 @dataclass(frozen=True)

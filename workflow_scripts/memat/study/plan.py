@@ -5,7 +5,7 @@ it says into paths.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from memat.edit.solver import DEFAULT
 from memat.edit.spread import RESIDUAL, solver_fault
@@ -15,7 +15,16 @@ from memat.shards import n_shards
 from memat.study.baselines import with_baselines
 from memat.study.claims import PlannedClaim, claimed_rows, planned_claim
 from memat.study.models import Correction, Edit, EditedModel, Heads, distinct
-from memat.study.rows import Defaults, Row, defaults_of, expanded, language_code, made_row
+from memat.study.rows import (
+    Defaults,
+    Row,
+    all_languages,
+    defaults_of,
+    expanded,
+    language_code,
+    language_codes,
+    made_row,
+)
 from memat.study.steps import sequence_lines
 from memat.suggest import allowed_values
 
@@ -29,19 +38,14 @@ class Report:
 
     name: str
     kind: str
-    rows: tuple[Row, ...]
     languages: tuple[str, ...]
-    drawing: dict = field(default_factory=dict)
+    drawing: dict
+    rows: tuple[Row, ...]
 
     def described(self) -> dict:
-        """Name, kind, evaluation languages, drawing and rows as plain values."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "languages": list(self.languages),
-            "drawing": self.drawing,
-            "rows": [row.described() for row in self.rows],
-        }
+        """Plain values, the rows' too."""
+        rows = [row.described() for row in self.rows]
+        return vars(self) | {"languages": list(self.languages), "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -163,9 +167,9 @@ def plan_study(config: dict, spread: str = RESIDUAL) -> Study:
     blocks, defaults = config["blocks"], defaults_of(config)
     languages, axes = defaults.languages, defaults.axes
     main = _rows(experiment_rows(config), defaults)
-    reports, left_out = [Report(MAIN, "table", main, languages)], []
+    reports, left_out = [Report(MAIN, "table", languages, {}, main)], []
     for spec in config["study"]["reports"]:
-        lines = _lines(spec.get("rows", []), spec.get("grid", []), axes)
+        lines = [*spec["rows"], *(line for grid in spec["grid"] for line in expanded(grid, axes))]
         fitting = [line for line in lines if _fits(line, spread)]
         solvers = {line["solver"] for line in lines if not _fits(line, spread)}
         left_out += [(spec["name"], solver) for solver in sorted(solvers)]
@@ -185,11 +189,6 @@ def plan_study(config: dict, spread: str = RESIDUAL) -> Study:
         tuning_size=blocks["tuning"],
         left_out=tuple(left_out),
     )
-
-
-def all_languages(config: dict) -> tuple[str, ...]:
-    """Codes of the source language and of every target language."""
-    return (config["languages"]["source"], *config["languages"]["targets"])
 
 
 def experiment_rows(config: dict) -> list[dict]:
@@ -225,7 +224,7 @@ def _fitting(claim: PlannedClaim, spread: str, reports: Sequence[Report]) -> Pla
     names = {report.name for report in reports}
     return replace(
         claim,
-        of=tuple(name for name in claim.of if name in names),
+        of=[name for name in claim.of if name in names],
         comparisons=tuple(
             both
             for both in claim.comparisons
@@ -235,21 +234,10 @@ def _fitting(claim: PlannedClaim, spread: str, reports: Sequence[Report]) -> Pla
 
 
 def _report(spec: dict, lines: Sequence[dict], defaults: Defaults) -> Report:
-    asked = [language_code(word, defaults.languages) for word in spec.get("asked_in") or []]
-    drawing = {
-        "title": spec["title"] or spec["name"],
-        "axis": spec["axis"] or "",
-        "logarithmic": spec["logarithmic"],
-        "by_metric": spec["by_metric"],
-        "metrics": spec["metrics"],
-    }
-    rows = _rows(lines, defaults)
-    return Report(spec["name"], spec["kind"], rows, tuple(asked or defaults.languages), drawing)
-
-
-def _lines(specs: Sequence[dict], grids: Sequence[dict], axes: dict) -> list[dict]:
-    """Rows as they stand, then those of the grids."""
-    return [*specs, *(line for grid in grids for line in expanded(grid, axes))]
+    asked = language_codes(spec["asked_in"] or defaults.languages, defaults.languages)
+    drawing = {"title": spec["title"] or spec["name"], "axis": spec["axis"] or ""}
+    drawing |= {key: spec[key] for key in ("logarithmic", "by_metric", "metrics")}
+    return Report(spec["name"], spec["kind"], asked, drawing, _rows(lines, defaults))
 
 
 def _rows(lines: Sequence[dict], defaults: Defaults) -> tuple[Row, ...]:

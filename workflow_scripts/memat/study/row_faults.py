@@ -11,18 +11,12 @@ from memat.fact_sets import TUNING
 from memat.study.claims import changed
 from memat.study.faults import fault_lines
 from memat.study.models import CONTEXT_METHODS, JOINT
-from memat.study.plan import (
-    SEQUENCE,
-    Study,
-    all_languages,
-    can_protect,
-    can_recycle,
-    experiment_rows,
-)
+from memat.study.plan import SEQUENCE, Study, can_protect, can_recycle, experiment_rows
 from memat.study.rows import (
     ALLOWED_KEYS,
     NEEDED_KEYS,
     PLACE_KEYS,
+    all_languages,
     automatic_name,
     defaults_of,
     expanded,
@@ -43,11 +37,8 @@ def experiment_faults(config: dict) -> Iterator[str]:
     first_seen: dict[str, int] = {}
     for position, row in enumerate(experiment_rows(config)):
         place = f"experiments[{position}]"
-        faults = [*row_faults(row, place, config)]
-        faults += [*_recycled_faults(row, place, config), *_protected_faults(row, place, config)]
-        faults += _taught_faults(row, place, config)
-        yield from faults
-        if faults:
+        if faults := [*row_faults(row, place, config), *_other_facts_faults(row, place, config)]:
+            yield from faults
             continue
         name = row.get("name") or automatic_name(resolved(row, defaults_of(config)))
         if name in first_seen:
@@ -147,30 +138,24 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
             yield f"{place}.{key}: missing; method {method} needs one of {', '.join(languages)}"
     for key in sorted(row.keys() - {*PLACE_KEYS, *ALLOWED_KEYS[method]}):
         yield f"{place}.{key}: method {method} takes no such key"
-    solver = row.get("solver")
-    if (
-        solver
-        and row.get("combine") == JOINT
-        and solver in solver_names()
-        and not can_be_joint(solver)
-    ):
-        joint = ", ".join(name for name in solver_names() if can_be_joint(name))
-        yield f"{place}.combine: {JOINT} is for the solvers {joint}, not {solver}"
+    solver, joint = row.get("solver"), [name for name in solver_names() if can_be_joint(name)]
+    if row.get("combine") == JOINT and solver in set(solver_names()) - set(joint):
+        yield f"{place}.combine: {JOINT} is for the solvers {', '.join(joint)}, not {solver}"
     for key in ("train", "heads"):
         for code in one_or_several(row.get(key, [])):
             if code not in (*languages, *WORDS):
                 yield f"{place}.{key}: {allowed_values(code, languages)}"
-    several = row.get("train")
-    if method in CONTEXT_METHODS and isinstance(several, list) and len(several) > 1:
-        yield f"{place}.train: method {method} says each fact in one language, found {several}"
-    if isinstance(several, list) and len(set(several)) < len(several):
-        yield f"{place}.train: must have no repeats, found {several}"
+    trained = one_or_several(row.get("train", []))
+    if method in CONTEXT_METHODS and len(trained) > 1:
+        yield f"{place}.train: method {method} says each fact in one language, found {trained}"
+    if len(set(trained)) < len(trained):
+        yield f"{place}.train: must have no repeats, found {trained}"
     for key in ("transport", "taught"):
         yield from _crossing_faults(row, key, place, languages)
     if row.get("transport") and row.get("taught"):
         yield f"{place}.taught: is not for rows with transport"
     yield from _step_faults(row, place, config)
-    if "combine" in row and not (isinstance(several, list) and len(several) > 1):
+    if "combine" in row and len(trained) < 2:
         yield f"{place}.combine: needs several languages in train"
 
 
@@ -212,40 +197,29 @@ def _step_faults(row: dict, place: str, config: dict) -> Iterator[str]:
         yield f"{place}.steps: {steps} steps are more than the {n_facts} facts"
 
 
-def _recycled_faults(row: dict, place: str, config: dict) -> Iterator[str]:
-    """Recycled corrections without other facts. Reports of the study are refused when asked for."""
+def _other_facts_faults(row: dict, place: str, config: dict) -> Iterator[str]:
+    """Recycled corrections, protected subjects, transported keys and taught values without other
+    facts to take them from. Reports of the study are refused when asked for.
+    """
     place = f"{place} ({row['name']})" if row.get("name") else place
-    if row.get("recycled") and not can_recycle(config["blocks"]):
+    blocks, examples = config["blocks"], config["values"]["taught"]["examples"]
+    none_set_apart = "blocks.donor and blocks.tuning are 0; set one of them, or"
+    if row.get("recycled") and not can_recycle(blocks):
         yield (
             f"{place}.recycled: corrections of other facts need blocks.donor above 0 or"
-            f" blocks.count of at least 2, found 0 and {config['blocks']['count']}"
+            f" blocks.count of at least 2, found 0 and {blocks['count']}"
         )
-
-
-def _protected_faults(row: dict, place: str, config: dict) -> Iterator[str]:
-    """Protected subjects without any facts to take them from."""
-    place = f"{place} ({row['name']})" if row.get("name") else place
-    used = row.get("protected", config["covariance"]["protected_subjects"]["use"])
-    key = "transport" if row.get("transport") else "protected"
-    if (
-        row["method"] != "unedited"
-        and (used or key == "transport")
-        and not can_protect(config, "0")
-    ):
-        what = {"protected": "protected subjects are", "transport": "other subjects' keys are"}[key]
+    key, what = "protected", "protected subjects are"
+    needed = row.get(key, config["covariance"]["protected_subjects"]["use"])
+    if row.get("transport"):
+        key, what, needed = "transport", "other subjects' keys are", True
+    if row["method"] != "unedited" and needed and not can_protect(config, "0"):
         yield (
-            f"{place}.{key}: {what} those of the donor and tuning facts, but"
-            " blocks.donor and blocks.tuning are 0; set one of them, or"
+            f"{place}.{key}: {what} those of the donor and tuning facts, but {none_set_apart}"
             " covariance.protected_subjects.source: list"
         )
-
-
-def _taught_faults(row: dict, place: str, config: dict) -> Iterator[str]:
-    """Taught values without any other facts as examples."""
-    place = f"{place} ({row['name']})" if row.get("name") else place
-    number, blocks = config["values"]["taught"]["examples"], config["blocks"]
-    if row.get("taught") and number and not (blocks["donor"] or blocks["tuning"]):
+    if row.get("taught") and examples and not (blocks["donor"] or blocks["tuning"]):
         yield (
-            f"{place}.taught: values.taught.examples ({number}) are donor or tuning facts, but"
-            " blocks.donor and blocks.tuning are 0; set one of them, or values.taught.examples: 0"
+            f"{place}.taught: values.taught.examples ({examples}) are donor or tuning facts, but"
+            f" {none_set_apart} values.taught.examples: 0"
         )

@@ -59,9 +59,14 @@ class Defaults:
     axes: dict[str, list]
 
 
+def all_languages(config: dict) -> tuple[str, ...]:
+    """Codes of the source language and of every target language."""
+    return (config["languages"]["source"], *config["languages"]["targets"])
+
+
 def defaults_of(config: dict) -> Defaults:
     """What the rows of a config's study leave to the rest of it."""
-    languages = (config["languages"]["source"], *config["languages"]["targets"])
+    languages = all_languages(config)
     study, values, size = config["study"], config["values"], config["blocks"]["size"]
     own = {
         "languages": list(languages),
@@ -103,11 +108,9 @@ class Row:
     baselines: tuple[str, ...] = ()
 
     def described(self) -> dict:
-        """Plain values for tables: name, label, method, solver, edit_language, head_language,
-        protected, step_size, select, k, alpha, recycled (None: it has none), series, x, facts,
-        baselines."""
-        edit = self.model.edits[0] if self.model.edits else None
-        correction = self.model.corrections[0] if self.model.corrections else None
+        """Plain values for tables; None of what its model has none of."""
+        edit = next(iter(self.model.edits), None)
+        correction = next(iter(self.model.corrections), None)
         return {
             "name": self.name,
             "label": self.label,
@@ -122,9 +125,7 @@ class Row:
             "taught": "+".join(edit.taught) or None if edit else None,
             "step_size": edit.step_size if edit else None,
             "head_language": correction.heads.language if correction else None,
-            "select": correction.select if correction else None,
-            "k": correction.k if correction else None,
-            "alpha": correction.alpha if correction else None,
+            **{key: getattr(correction, key, None) for key in ("select", "k", "alpha")},
             "recycled": self.model.recycled,
             "series": self.series,
             "x": self.x,
@@ -156,17 +157,15 @@ def resolved(spec: dict, defaults: Defaults) -> dict:
         row["step_size"] = step_size(n_facts, steps)
     if "step_size" not in row or row.get("keep_earlier"):
         row.pop("keep_earlier", None)
-    if "train" in row:
-        row["train"] = language_codes(row["train"], defaults.languages)
-        if len(row["train"]) > 1:
-            row["combine"] = row.get("combine", default_combine(row.get("solver", solvers.DEFAULT)))
-    for key in ("transport", "taught"):
+    for key in ("train", "transport", "taught"):
         if key in row:
             row[key] = language_codes(row[key], defaults.languages)
     if "heads" in row:
         row["heads"] = language_code(row["heads"], defaults.languages)
-    # what is configured is the edit that other reports have
     solver = row.get("solver", solvers.DEFAULT)
+    if len(row.get("train", ())) > 1:
+        row.setdefault("combine", default_combine(solver))
+    # what is configured is the edit that other reports have
     if row.get("learning_rate") == defaults.learning_rates[solver]:
         row.pop("learning_rate", None)
     if row.get("protected") == defaults.protected:
@@ -195,16 +194,13 @@ def edited_model(row: dict, defaults: Defaults) -> EditedModel:
         return EditedModel()
     if row["method"] in CONTEXT_METHODS:
         return EditedModel(context=Context(row["method"], row["train"][0]))
+    own = ("learning_rate", "transport", "taught", "step_size", "keep_earlier")
     edit = Edit(
         row.get("solver", solvers.DEFAULT),
         row["train"],
         row.get("combine") if len(row["train"]) > 1 else None,
-        row.get("learning_rate"),
-        row.get("protected", defaults.protected),
-        row.get("transport", ()),
-        row.get("taught", ()),
-        step_size=row.get("step_size"),
-        keep_earlier=row.get("keep_earlier", True),
+        protected=row.get("protected", defaults.protected),
+        **{key: row[key] for key in own if key in row},
     )
     if "heads" not in row:
         return EditedModel((edit,))
@@ -226,19 +222,22 @@ def automatic_name(row: dict) -> str:
     first_word = "random" if row.get("select") == "random" else method
     if method == "memit" and own_solver:
         first_word, own_solver = solver, False
-    parts = [first_word, "+".join(row["train"])]
-    parts += [row["combine"]] if "combine" in row else []
-    parts += [f"to-{'+'.join(row['transport'])}"] if "transport" in row else []
-    parts += [f"taught-{'+'.join(row['taught'])}"] if "taught" in row else []
-    parts += [row["heads"]] if "heads" in row else []
-    parts += [solver] if own_solver else []
-    parts += ["recycled"] if row.get("recycled") else []
-    parts += ["protected" if row["protected"] else "plain"] if "protected" in row else []
-    parts += [f"by{row['step_size']}"] if "step_size" in row else []
-    parts += [] if row.get("keep_earlier", True) else ["free"]
+    parts = [
+        first_word,
+        "+".join(row["train"]),
+        row.get("combine"),
+        "transport" in row and f"to-{'+'.join(row['transport'])}",
+        "taught" in row and f"taught-{'+'.join(row['taught'])}",
+        row.get("heads"),
+        own_solver and solver,
+        row.get("recycled") and "recycled",
+        {True: "protected", False: "plain"}.get(row.get("protected")),
+        "step_size" in row and f"by{row['step_size']}",
+        not row.get("keep_earlier", True) and "free",
+    ]
     for key, letters in (("k", "k"), ("alpha", "alpha"), ("learning_rate", "lr"), ("first", "n")):
-        parts += [f"{letters}{row[key]:g}"] if key in row else []
-    return "_".join(parts)
+        parts.append(key in row and f"{letters}{row[key]:g}")
+    return "_".join(filter(None, parts))
 
 
 def made_row(spec: dict, defaults: Defaults) -> Row:

@@ -6,14 +6,15 @@ from these classes (`memat.study.documents`).
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os.path import isdir
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from memat.commits import commit_fault
+from memat.leaves import leaf_names, load_leaf
 from memat.suggest import shown
 
 MACHINE_LIMIT = 2**31 - 1  # keeps numbers computable and says nothing of the key
@@ -34,6 +35,30 @@ class Section(BaseModel):
     def faults(self) -> Iterator[tuple[str, str]]:
         """(key, fault) of values that are each allowed but do not go together."""
         yield from ()
+
+
+def with_leaf_sections(package: str, name: str) -> Callable[[type[Section]], type[Section]]:
+    """Adds to the section called `name` those that leaves declare for it, under their own names."""
+    found = {leaf: load_leaf(package, leaf).SETTINGS.get(name) for leaf in leaf_names(package)}
+
+    def extended(common: type[Section]) -> type[Section]:
+        return create_model(
+            common.__name__,
+            __base__=common,
+            __doc__=common.__doc__,
+            __module__=common.__module__,
+            **{leaf: (kind, kind()) for leaf, kind in found.items() if kind},
+        )
+
+    return extended
+
+
+def repeats(section: Section, *keys: str) -> Iterator[tuple[str, str]]:
+    """(key, fault) of lists with the same twice."""
+    for key in keys:
+        found = getattr(section, key) or []
+        if len(set(found)) < len(found):
+            yield key, f"must have no repeats, found {found}"
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from memat.study.leaf_sections import with_leaf_sections
 from memat.study.section import (
     Count,
     Language,
@@ -18,13 +17,12 @@ from memat.study.section import (
     Share,
     Text,
     unpinned,
+    with_leaf_sections,
 )
 from memat.text.engine import PACKAGE as ENGINES
 from memat.text.engine import engine_names, engines_in_words
 from memat.text.reader import PACKAGE as FORMATS
 from memat.text.reader import bilingual_formats, format_names, formats_in_words
-
-EXAMPLE = "configs/own.yaml"
 
 
 @with_leaf_sections(FORMATS, "facts")
@@ -58,7 +56,7 @@ class Facts(Section):
             yield (
                 "",
                 "no facts are named; give facts.path (a file) or facts.url (a download)."
-                f" {EXAMPLE} is an example to copy",
+                " configs/own.yaml is an example to copy",
             )
         if self.path is not None and self.url is not None:
             yield "", "both path and url are given; set one of them to null"
@@ -174,7 +172,7 @@ class Blocks(Section):
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.size is None and self.count > 1:
-            yield (
-                "size",
-                f"null puts all facts in one block; give a number for blocks.count: {self.count}",
+            fault = (
+                f"null puts all facts in one block; give a number for blocks.count: {self.count}"
             )
+            yield "size", fault

@@ -7,8 +7,16 @@ from pydantic import Field
 
 from memat.commits import commit_fault
 from memat.edit.solver import PACKAGE as SOLVERS
-from memat.study.leaf_sections import with_leaf_sections
-from memat.study.section import Count, Number, OptionalText, Positive, Section, Share, Weight
+from memat.study.section import (
+    Count,
+    Number,
+    OptionalText,
+    Positive,
+    Section,
+    Share,
+    Weight,
+    with_leaf_sections,
+)
 
 
 class Templates(Section):
@@ -71,11 +79,8 @@ class Covariance(Section):
         if self.source == "hub" and self.revision and (fault := commit_fault(self.revision)):
             yield "revision", fault
         least = self.batch_size * self.sequence_length
-        if self.shard_tokens < least:
-            yield (
-                "shard_tokens",
-                f"at least batch_size · sequence_length ({least}), found {self.shard_tokens}",
-            )
+        if (found := self.shard_tokens) < least:
+            yield "shard_tokens", f"at least batch_size · sequence_length ({least}), found {found}"
 
 
 class Edit(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from memat.evaluate.families import families_in_words, family_names
-from memat.evaluate.prompt_types import PROMPT_TYPES
+from memat.evaluate.prompt_types import PROMPT_TYPES, SCORED
 from memat.study.section import (
     MACHINE_LIMIT,
     Count,
@@ -17,7 +17,10 @@ from memat.study.section import (
     Positive,
     Section,
     Text,
+    repeats,
 )
+
+_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a file
 
 
 class Compute(Section):
@@ -48,28 +51,20 @@ class Languages(Section):
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.source in self.targets:
             yield "targets", f"must differ from languages.source, found {self.targets}"
-        if len(set(self.targets)) < len(self.targets):
-            yield "targets", f"must have no repeats, found {self.targets}"
+        yield from repeats(self, "targets")
 
 
 class Model(Section):
     """Fetch, verify and convert to a Hugging Face folder"""
 
-    name: Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")] = (
-        "smollm2-135m-instruct"
-    )
+    name: Annotated[PlainText, Field(pattern=_NAME)] = "smollm2-135m-instruct"
     """resources/models/<name>.yaml says where it comes from"""
 
 
 class Scores(Section):
     """The prompts of every fact, in all languages, with each edited model"""
 
-    prompt_types: list[Literal[*PROMPT_TYPES]] = [
-        "rewrite",
-        "paraphrase",
-        "neighborhood",
-        "portability",
-    ]
+    prompt_types: list[Literal[*PROMPT_TYPES]] = [*SCORED, "portability"]
     """those that are asked, as far as the dataset has them: rewrite | paraphrase | neighborhood |
     portability (what follows from the new fact, with an answer of its own) | distracted (each
     neighbour after the new fact)"""
@@ -77,8 +72,7 @@ class Scores(Section):
     """facts per job"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if len(set(self.prompt_types)) < len(self.prompt_types):
-            yield "prompt_types", f"must have no repeats, found {self.prompt_types}"
+        yield from repeats(self, "prompt_types")
         if "rewrite" not in self.prompt_types:
             yield "prompt_types", f"must have rewrite, found {self.prompt_types}"
 
@@ -96,8 +90,7 @@ class Generate(Section):
     """of an answer, at most; the last word of one that is cut there does not count"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if len(set(self.prompt_types)) < len(self.prompt_types):
-            yield "prompt_types", f"must have no repeats, found {self.prompt_types}"
+        yield from repeats(self, "prompt_types")
 
 
 Family = Literal[*family_names()]
@@ -118,8 +111,7 @@ class Summary(Section):
     """level of every interval"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if len(set(self.metrics)) < len(self.metrics):
-            yield "metrics", f"must have no repeats, found {self.metrics}"
+        yield from repeats(self, "metrics")
 
 
 class Damage(Section):
@@ -151,10 +143,7 @@ class General(Section):
     """questions that the model reads at once"""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        for key in ("tasks", "experiments"):
-            names = getattr(self, key) or []
-            if len(set(names)) < len(names):
-                yield key, f"must have no repeats, found {names}"
+        yield from repeats(self, "tasks", "experiments")
 
 
 Points = Annotated[float, Field(ge=0, le=100)]

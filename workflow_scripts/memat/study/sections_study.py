@@ -11,36 +11,12 @@ from memat.study.section import Count, OptionalText, PlainText, Positive, Sectio
 
 Name = Annotated[PlainText, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 # folders of the results, and targets and rules of the workflow
-TAKEN = frozenset(
-    [
-        "all",
-        "benchmarks",
-        "corrections",
-        "damage",
-        "dataset",
-        "edits",
-        "export",
-        "figures",
-        "general",
-        "heads",
-        "logs",
-        "report",
-        "results",
-        "scores",
-        "study",
-        "score",
-        "summarise",
-        "align",
-        "repair_structure",
-        "duplicate_gender",
-        "measure_overlap",
-        "count_funnel",
-        "list_for_review",
-        "protected",
-        "translate",
-        "tune",
-    ]
-)
+_TAKEN = """
+benchmarks corrections damage dataset edits export figures general heads logs protected results
+scores study align all count_funnel duplicate_gender list_for_review measure_overlap
+repair_structure report score summarise translate tune
+"""
+TAKEN = frozenset(_TAKEN.split())
 MetricName = Literal[*(metric.name for metric in metrics_of(family_names()))]
 LanguageWord = Annotated[PlainText, Field(pattern="^(source|target|[a-z]{2,3})$")]
 
@@ -181,7 +157,6 @@ class StudyFile(Section):
         for place, report in enumerate(self.reports):
             if report.name in TAKEN:
                 yield f"reports[{place}].name", f"{report.name!r} is a target already"
-        for place, report in enumerate(self.reports):
             if report.name in seen:
                 yield f"reports[{place}].name", f"already used by reports[{seen[report.name]}]"
             seen.setdefault(report.name, place)

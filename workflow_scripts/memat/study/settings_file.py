@@ -87,11 +87,8 @@ def settings_text(name: str, settings: Mapping[str, object], comment: str) -> st
         for section in above:
             place = place.setdefault(section, {})
         place[last] = value
-    head = [
-        f"Settings of {name}; runs take them where their own config says nothing.",
-        *comment.splitlines(),
-    ]
-    lines = "".join(f"# {line}".rstrip() + "\n" for line in head)
+    head = f"Settings of {name}; runs take them where their own config says nothing.\n{comment}"
+    lines = "".join(f"# {line}".rstrip() + "\n" for line in head.splitlines())
     return lines + yaml.safe_dump(nested, default_flow_style=None, sort_keys=False)
 
 

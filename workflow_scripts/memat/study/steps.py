@@ -6,7 +6,7 @@ common, and each is scored like any other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 
 from memat.fact_sets import TUNING
 
@@ -31,12 +31,7 @@ def step_bounds(n_facts: int, size: int) -> list[tuple[int, int]]:
 def usual_steps(n_steps: int) -> list[int]:
     """1, 2, 5, 10, 20, 50, … as far as there are steps, and the last one."""
     powers = (factor * 10**power for power in count() for factor in (1, 2, 5))
-    found = []
-    for number in powers:
-        if number >= n_steps:
-            return [*found, n_steps]
-        found.append(number)
-    return found
+    return [*takewhile(lambda number: number < n_steps, powers), n_steps]
 
 
 def sequence_lines(
@@ -48,15 +43,12 @@ def sequence_lines(
     `step_size` in its place. A line without is the same edit of all those facts at once, at each
     of these numbers of facts. x is the number of facts, one without an edit has none.
     """
-    sizes = {
-        place: step_size(line.get("first", block_size), line["steps"])
-        for place, line in enumerate(lines)
-        if "steps" in line
-    }
-    ends = {
-        place: _ends(lines[place].get("first", block_size), size, after)
-        for place, size in sizes.items()
-    }
+    sizes, ends = {}, {}
+    for place, line in enumerate(lines):
+        if "steps" in line:
+            n_facts = line.get("first", block_size)
+            sizes[place] = step_size(n_facts, line["steps"])
+            ends[place] = _ends(n_facts, sizes[place], after)
     everywhere = sorted({end for own in ends.values() for end in own})
     for place, line in enumerate(lines):
         if "train" not in line:
@@ -65,15 +57,10 @@ def sequence_lines(
         own = {key: value for key, value in line.items() if key not in ("steps", "name")}
         if place in sizes:
             own["step_size"] = sizes[place]
+        own["series"] = _series(line, sizes.get(place))
         for end in ends.get(place, everywhere):
             named = {"name": f"{line['name']}_{end}"} if "name" in line else {}
-            yield {
-                **own,
-                **named,
-                "first": end,
-                "x": float(end),
-                "series": _series(line, sizes.get(place)),
-            }
+            yield own | named | {"first": end, "x": float(end)}
 
 
 def _ends(n_facts: int, size: int, after: Sequence[int] | None) -> list[int]:

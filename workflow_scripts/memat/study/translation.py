@@ -68,9 +68,9 @@ def language_faults(
         )
     if len(targets) < 2:
         return
-    into = {code: settings_into(plain_section(translate), code) for code in targets}
     sharing: dict[tuple, list[str]] = {}
-    for code, settings in into.items():
+    for code in targets:
+        settings = settings_into(plain_section(translate), code)
         key, value = fits_one_language(settings) or (None, None)
         if value is not None:
             sharing.setdefault((key, value), []).append(code)

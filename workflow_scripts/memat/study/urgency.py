@@ -30,13 +30,9 @@ class Urgency:
     def of(self, wildcards: Mapping[str, str]) -> int:
         """The priority of a job on `values`, an `edit` or an `edited` model."""
         job = set(wildcards.items())
-        if job & self._first:
-            return NOW
-        if job & self._corrected:
-            return CORRECTED
-        if job & self._edited:
-            return EDITED
-        return SCORED if job & self._scored else LATER
+        waited_for = {NOW: self._first, CORRECTED: self._corrected}
+        waited_for |= {EDITED: self._edited, SCORED: self._scored}
+        return next((rank for rank, jobs in waited_for.items() if job & jobs), LATER)
 
     def of_heads(self, wildcards: Mapping[str, str]) -> int:
         """The priority of a job on the heads of an `edit`."""

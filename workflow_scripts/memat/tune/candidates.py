@@ -6,8 +6,10 @@ the same `VALUE_KEYS` shares its values, of all that differ in `SOLVE_KEYS` only
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
+from operator import itemgetter
 
 from memat.edit.spread import LAYERWISE
 from memat.study.paths import decided_by
@@ -98,12 +100,10 @@ def _grid(axes: Mapping[str, Sequence], keys: Mapping[str, str]) -> list[dict[st
 
 def _drawn(grid: list[dict], count: int, seed: int) -> list[dict]:
     """`count` of the grid at random, every window of layers as often as any other."""
-    shuffled = random.Random(seed).sample(grid, len(grid))
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     turns = []
-    for settings in shuffled:
+    for settings in random.Random(seed).sample(grid, len(grid)):
         window = str(settings["edit.layers"])
-        turns.append(seen.get(window, 0))
-        seen[window] = turns[-1] + 1
-    order = sorted(range(len(shuffled)), key=lambda number: turns[number])
-    return [shuffled[number] for number in order[:count]]
+        turns.append((seen[window], settings))
+        seen[window] += 1
+    return [settings for _, settings in sorted(turns, key=itemgetter(0))[:count]]

@@ -101,13 +101,9 @@ def better_half(outcomes: Mapping[str, Outcome], bound: float) -> list[str]:
     score here, and only the last round holds to the bound (`choose`).
     """
 
-    def worth(name: str) -> tuple:
-        found = outcomes[name]
-        return (found.score - found.excess(bound), found.magnitude, name)
-
-    ranked = sorted(outcomes, key=worth, reverse=True)
-    able = [name for name in ranked if outcomes[name].failed is None]
-    return able[: ceil(len(ranked) / 2)]
+    able = {name: found for name, found in outcomes.items() if found.failed is None}
+    worth = {name: (f.score - f.excess(bound), f.magnitude, name) for name, f in able.items()}
+    return sorted(able, key=worth.get, reverse=True)[: ceil(len(outcomes) / 2)]
 
 
 def choose(outcomes: Mapping[str, Outcome], bound: float) -> tuple[str, bool]:
@@ -122,11 +118,12 @@ def choose(outcomes: Mapping[str, Outcome], bound: float) -> tuple[str, bool]:
         reasons = "; ".join(dict.fromkeys(found.failed or "" for found in outcomes.values()))
         raise NotEnoughFacts(f"tune: none of {len(outcomes)} candidates could be tried: {reasons}")
     keeping = {name: found for name, found in able.items() if not found.excess(bound)}
-    if keeping:
-        best = max(keeping, key=lambda name: (keeping[name].score, keeping[name].magnitude, name))
-        return best, True
-    worth = {name: (-found.most_lost, found.score, found.magnitude) for name, found in able.items()}
-    return max(worth, key=lambda name: (worth[name], name)), False
+
+    def worth(name: str) -> tuple:
+        found = able[name]
+        return (0 if keeping else -found.most_lost, found.score, found.magnitude, name)
+
+    return max(keeping or able, key=worth), bool(keeping)
 
 
 @dataclass(frozen=True)

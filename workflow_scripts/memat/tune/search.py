@@ -5,13 +5,36 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from memat.tune.candidates import Settings, candidate_id, values_id
-from memat.tune.halving import Outcome, Round, choose, failure, halving, outcome_of
-from memat.tune.journal import Journal
-from memat.tune.side_by_side import Do
-from memat.tune.trials import Task, TrialSpec
+from memat import io
+from memat.edit.requests import facts_of_block
+from memat.errors import NotEnoughFacts
+from memat.fact_sets import TUNING
+from memat.tune.bench import TrialSpec
+from memat.tune.candidates import (
+    Settings,
+    candidate_id,
+    edit_candidates,
+    head_candidates,
+    values_id,
+)
+from memat.tune.halving import (
+    Outcome,
+    Round,
+    choose,
+    facts_of_rounds,
+    failure,
+    halving,
+    outcome_of,
+)
+from memat.tune.side_by_side import Do, side_by_side
+from memat.tune.trials import Task, set_up_trials
 
 log = logging.getLogger("memat")
+LEAST_FACTS = 4
+# rounds of the corrections: from fewer facts than half, probes learn next to nothing
+ROUNDS_OF_HEADS = 2
+# layers of one pass over the text: each takes 20 bytes · (MLP width)² while it runs
+LAYERS_TOGETHER = 5
 
 
 @dataclass(frozen=True)
@@ -38,91 +61,141 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What is better: the metrics maximised, the bound on NS lost, and the facts of each round."""
+class Field:
+    """Who does the work of a search and who hears of each round; what is better, and how it is cut.
 
+    maximise: metrics; bound: on NS lost; facts: of each round.
+    """
+
+    do: Do
+    spec: TrialSpec
+    after_round: Callable[[Search], None]
     maximise: Sequence[str]
     bound: float
     facts: Sequence[int]
 
 
-@dataclass(frozen=True)
-class Field:
-    """Who does the work of a search, where its files are, and who hears of each round."""
+def search_settings(
+    spec: TrialSpec,
+    tune: Mapping,
+    n_layers: int,
+    n_heads: int,
+    workers: int,
+    after_round: Callable[[Sequence[Search]], None],
+) -> list[Search]:
+    """The search of the edit, then of the corrections on the chosen edit where k is not empty.
 
-    do: Do
-    spec: TrialSpec
-    after_round: Callable[[Search], None]
+    tune: config section. n_heads: of the model, in all its layers. after_round: is given the
+    searches as they stand.
+    """
+    n_facts = tuning_facts(spec)
+    log.info("what is tried is kept in %s; a killed search goes on from there", spec.folder)
+    candidates = edit_candidates(tune["edit"], n_layers, spec.seed)
+    with side_by_side(set_up_trials, spec, workers) as do:
+        _prepare(spec, candidates, do)
+        bound, rounds = tune["neighbours_lost"], tune["rounds"]
+        given = tune["edit"]["maximise"], bound, facts_of_rounds(n_facts, rounds)
+        edit = search_edit(Field(do, spec, lambda found: after_round([found]), *given), candidates)
+        of_heads = head_candidates(tune["corrections"], n_heads)
+        if not of_heads:
+            return [edit]
+        facts = facts_of_rounds(n_facts, min(rounds, ROUNDS_OF_HEADS))
+        given = tune["corrections"]["maximise"], bound, facts
+        field = Field(do, spec, lambda found: after_round([edit, found]), *given)
+        return [edit, search_corrections(field, edit.settings, of_heads)]
 
 
-def search_edit(field: Field, candidates: Sequence[Settings], rules: Rules) -> Search:
+def tuning_facts(spec: TrialSpec) -> int:
+    """How many tuning facts there are. Raises NotEnoughFacts where a language has hardly any."""
+    bilingual, blocks = io.read_table(spec.bilingual), io.read_table(spec.blocks)
+    for language in spec.templates:
+        rows = facts_of_block(bilingual, blocks, TUNING, language, [language])
+        found = rows["case_id"].n_unique()
+        if found < LEAST_FACTS:
+            raise NotEnoughFacts(
+                f"tune: {found} tuning facts in '{language}'; at least {LEAST_FACTS} are needed"
+                " (blocks.tuning, facts.tuning_ids)"
+            )
+    return blocks.filter(block=TUNING).height
+
+
+def _prepare(spec: TrialSpec, candidates: Sequence[Settings], do: Do) -> None:
+    """Covariance of every layer, and scores of the unedited model, as far as they are not there."""
+    layers = sorted({layer for settings in candidates for layer in settings["edit.layers"]})
+    missing = spec.moments(layers).missing()
+    tasks = [
+        Task("covariance", (missing[start : start + LAYERS_TOGETHER],))
+        for start in range(0, len(missing), LAYERS_TOGETHER)
+    ]
+    if not spec.unedited.exists():
+        tasks.append(Task("unedited", ()))
+    work_off(do, "covariance, and scores of the unedited model", tasks)
+
+
+def search_edit(field: Field, candidates: Sequence[Settings]) -> Search:
     """Try candidates of the edit in rounds; values that several share are found once."""
 
     def shared(open_ones: Sequence[Settings], n_facts: int) -> list[Task]:
         tasks = {
-            values_id(settings, field.spec.fixed.spread, language): (settings, language, n_facts)
+            values_id(settings, field.spec.spread, language): (settings, language, n_facts)
             for settings in open_ones
             for language in field.spec.templates
         }
         return [Task("values", arguments) for arguments in tasks.values()]
 
-    def own(settings: Settings, n_facts: int, last: bool) -> Task:
-        return Task("edit", (settings, n_facts, last))
-
-    return _search("edit", field, candidates, rules, shared, own)
+    return _search("edit", field, candidates, (), shared)
 
 
-def search_corrections(
-    field: Field, edit: Settings, candidates: Sequence[Settings], rules: Rules
-) -> Search:
+def search_corrections(field: Field, edit: Settings, candidates: Sequence[Settings]) -> Search:
     """Try candidates of the corrections on the chosen edit; its heads are ranked once a round."""
 
     def shared(open_ones: Sequence[Settings], n_facts: int) -> list[Task]:
         languages = field.spec.templates if open_ones else ()
         return [Task("ranking", (edit, language, n_facts)) for language in languages]
 
-    def own(settings: Settings, n_facts: int, last: bool) -> Task:
-        return Task("corrections", (edit, settings, n_facts, last))
-
     # the edit is a part of a candidate, as corrections of another edit are other corrections
     whole = [{**edit, **settings} for settings in candidates]
-    return _search("corrections", field, whole, rules, shared, own)
+    return _search("corrections", field, whole, (edit,), shared)
 
 
 def _search(
     part: str,
     field: Field,
     candidates: Sequence[Settings],
-    rules: Rules,
+    on: tuple,
     shared: Callable[[Sequence[Settings], int], list[Task]],
-    own: Callable[[Settings, int, bool], Task],
 ) -> Search:
+    """Tasks of the name `part` get `on` before a candidate's settings, after those of `shared`."""
     by_name = {candidate_id(settings): settings for settings in candidates}
-    journal = field.spec.journal
+    spec = field.spec
+
+    def outcome(settings: Settings, n_facts: int) -> Outcome:
+        measured, failed = spec.kept(settings, n_facts)
+        return failure(failed) if failed else outcome_of(measured, field.maximise)
 
     def attempt(number: int, names: Sequence[str], n_facts: int) -> dict[str, Outcome]:
-        open_ones = [by_name[name] for name in names if not journal.has(by_name[name], n_facts)]
+        tried = {name: by_name[name] for name in names}
+        open_ones = [s for s in tried.values() if not spec.record(s, n_facts).exists()]
         log.info(
             "tune %s, round %d of %d: %d candidates on %d facts, %d of them not yet tried",
-            part, number, len(rules.facts), len(names), n_facts, len(open_ones),
+            part, number, len(field.facts), len(names), n_facts, len(open_ones),
         )  # fmt: skip
-        before = shared(open_ones, n_facts)
-        told = Progress(f"{part}, what round {number} shares", len(before))
-        for _task in field.do(before):
-            told.one_more()
+        work_off(field.do, f"{part}, what round {number} shares", shared(open_ones, n_facts))
         # the other languages cost as much again, and count where one is chosen
-        last = n_facts == rules.facts[-1]
-        tasks = [own(settings, n_facts, last) for settings in open_ones]
-        told = Progress(f"{part}, round {number}", len(tasks))
-        for task in field.do(tasks):
+        last = n_facts == field.facts[-1]
+        tasks = [Task(part, (*on, settings, n_facts, last)) for settings in open_ones]
+
+        def told(task: Task) -> str:
             settings = open_ones[tasks.index(task)]
-            told.one_more(in_words(settings, read_outcome(journal, settings, n_facts, rules)))
-        return {name: read_outcome(journal, by_name[name], n_facts, rules) for name in names}
+            return f" | {in_words(settings, outcome(settings, n_facts))}"
+
+        work_off(field.do, f"{part}, round {number}", tasks, told)
+        return {name: outcome(settings, n_facts) for name, settings in tried.items()}
 
     rounds: list[Round] = []
-    for finished in halving(list(by_name), rules.facts, rules.bound, attempt):
+    for finished in halving(list(by_name), field.facts, field.bound, attempt):
         rounds.append(finished)
-        chosen, keeps = choose(finished.outcomes, rules.bound)
+        chosen, keeps = choose(finished.outcomes, field.bound)
         found = Search(part, by_name, list(rounds), chosen, keeps)
         log.info(
             "tune %s, round %d: best %s",
@@ -130,12 +203,6 @@ def _search(
         )  # fmt: skip
         field.after_round(found)
     return found
-
-
-def read_outcome(journal: Journal, settings: Settings, n_facts: int, rules: Rules) -> Outcome:
-    """The outcome of a candidate that has been tried."""
-    measured, failed = journal.read(settings, n_facts)
-    return failure(failed) if failed else outcome_of(measured, rules.maximise)
 
 
 def in_words(settings: Settings, outcome: Outcome) -> str:
@@ -155,16 +222,14 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-class Progress:
-    """Lines on how far a round is, and how long the rest of it takes."""
-
-    def __init__(self, what: str, total: int):
-        self.what, self.total, self.done, self.start = what, total, 0, time.monotonic()
-
-    def one_more(self, told: str = "") -> None:
-        self.done += 1
-        left = (time.monotonic() - self.start) / self.done * (self.total - self.done)
+def work_off(
+    do: Do, what: str, tasks: Sequence[Task], told: Callable[[Task], str] = lambda _task: ""
+) -> None:
+    """Do the tasks, with a line on how far they are, and how long the rest takes, after each."""
+    start = time.monotonic()
+    for done, task in enumerate(do(tasks), start=1):
+        left = (time.monotonic() - start) / done * (len(tasks) - done)
         log.info(
             "%s: %d of %d, about %.0f min left of it%s",
-            self.what, self.done, self.total, left / 60, told and f" | {told}",
+            what, done, len(tasks), left / 60, told(task),
         )  # fmt: skip

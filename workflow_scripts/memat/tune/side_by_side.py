@@ -30,7 +30,14 @@ def side_by_side(set_up: Callable[[Spec], Work], spec: Spec, workers: int) -> It
     `do` raises what a task raises, and ProcessEnded where a process was killed.
     """
     if workers < 2:
-        yield _in_this_process(set_up(spec))
+        work = set_up(spec)
+
+        def here(tasks: Sequence[Task]) -> Iterator[Task]:
+            for task in tasks:
+                work(task)
+                yield task
+
+        yield here
         return
     context = get_context("spawn")
     todo, done = context.Queue(), context.Queue()
@@ -57,15 +64,6 @@ def side_by_side(set_up: Callable[[Spec], Work], spec: Spec, workers: int) -> It
         for process in processes:
             process.terminate()
             process.join()
-
-
-def _in_this_process(work: Work) -> Do:
-    def do(tasks: Sequence[Task]) -> Iterator[Task]:
-        for task in tasks:
-            work(task)
-            yield task
-
-    return do
 
 
 def _next(done, processes) -> tuple[int, Exception | None]:

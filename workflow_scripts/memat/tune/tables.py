@@ -19,11 +19,8 @@ def tried_frame(searches: Sequence[Search]) -> pl.DataFrame:
     the largest of them.
     """
     rows = list(_rows(searches))
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return pl.DataFrame(
-        [{column: row.get(column) for column in columns} for row in rows],
-        infer_schema_length=None,
-    )
+    columns = dict.fromkeys(key for row in rows for key in row)
+    return pl.DataFrame([{**columns, **row} for row in rows], infer_schema_length=None)
 
 
 def _rows(searches: Sequence[Search]) -> Iterator[dict]:
@@ -37,9 +34,8 @@ def _rows(searches: Sequence[Search]) -> Iterator[dict]:
                     "candidate": name,
                     "round": done.number,
                     "n_facts": done.n_facts,
-                    **{
-                        key: shown(settings[key]) if key in settings else None for key in TUNED_KEYS
-                    },
+                    **dict.fromkeys(TUNED_KEYS),
+                    **{key: shown(value) for key, value in settings.items()},
                     "chosen": last and name == search.chosen,
                     "failed": outcome.failed,
                     "score": _number(outcome.score),
@@ -97,24 +93,18 @@ def verdict(search: Search, bound: float) -> str:
         else f"**no candidate keeps to {bound:g} points of NS lost**; of all this one loses the"
         f" least, {lost:.1f} points."
     )
-    return f"Chosen: {_told(search)}; score {search.outcome.score:.1f}; {kept}"
-
-
-def _told(search: Search) -> str:
-    return ", ".join(f"{key} {shown(value)}" for key, value in search.settings.items())
+    told = ", ".join(f"{key} {shown(value)}" for key, value in search.settings.items())
+    return f"Chosen: {told}; score {search.outcome.score:.1f}; {kept}"
 
 
 def how_found(searches: Sequence[Search], languages: Sequence[str], bound: float) -> str:
     """How the settings of a file were found, in a few lines."""
     n_facts = searches[0].rounds[-1].n_facts
-    head = f"Found by `snakemake tune` on {n_facts} tuning facts in {', '.join(languages)}."
-    told = [f"{search.part}: {_numbers(search, bound)}" for search in searches]
-    return "\n".join([head, *told])
-
-
-def _numbers(search: Search, bound: float) -> str:
-    kept = "" if search.keeps else f"; more than {bound:g} points: nothing tried kept to that"
-    return (
-        f"{len(search.candidates)} candidates, score {search.outcome.score:.1f}, at most"
-        f" {search.outcome.most_lost:.1f} points of NS lost{kept}"
-    )
+    lines = [f"Found by `snakemake tune` on {n_facts} tuning facts in {', '.join(languages)}."]
+    for search in searches:
+        kept = "" if search.keeps else f"; more than {bound:g} points: nothing tried kept to that"
+        lines.append(
+            f"{search.part}: {len(search.candidates)} candidates, score {search.outcome.score:.1f},"
+            f" at most {search.outcome.most_lost:.1f} points of NS lost{kept}"
+        )
+    return "\n".join(lines)

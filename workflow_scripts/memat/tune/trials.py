@@ -4,81 +4,42 @@ A process gets a `TrialSpec`, which is plain data, and loads what it names. What
 there is left as it is, so a search that was killed, or is given more candidates, goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
+import torch
 
 from memat import io
 from memat.edit.covariance import key_moments, mean_moments
-from memat.edit.storage import LayerMoments
+from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests, with_both_targets
+from memat.edit.update import edited
 from memat.errors import EmptySplit, NonFiniteValue, NotConverged
-from memat.heads.probes import ProbeSettings
+from memat.fact_sets import TUNING, first
+from memat.heads.activations import dump_activations, object_numbers, refined
+from memat.heads.corrections import CorrectionSettings, fit_corrections
+from memat.heads.deployment import corrected, correction_biases
+from memat.heads.probes import ProbeSettings, choose_heads, rank_heads, train_probes
 from memat.model.for_stage import model_for
-from memat.provenance import Provenance
 from memat.tune.bench import (
     Bench,
-    FixedSettings,
-    Tables,
+    TrialSpec,
+    asked,
     find_values,
-    measure_edit,
-    unedited_metrics,
+    measure,
+    metrics_of,
+    solve_edit,
 )
-from memat.tune.candidates import Settings, candidate_id
-from memat.tune.halving import Measured
-from memat.tune.heads_bench import HeadSettings, measure_corrections, rank_edited_heads
-from memat.tune.journal import Journal
+from memat.tune.candidates import Settings
 
 # faults of a candidate, not of the search
 FAILURES = (NonFiniteValue, NotConverged, EmptySplit)
 
 
 @dataclass(frozen=True)
-class TrialSpec:
-    """What a process needs to try candidates: files, and settings that are not tuned.
-
-    templates: files by language; kl_prompts likewise. covariance: tokens, sequence_length and
-    batch_size. folder: of the search; its name tells what everything in it rests on.
-    """
-
-    manifest: str
-    compute: Mapping[str, str]
-    bilingual: str
-    blocks: str
-    rejected: str
-    text: str
-    templates: Mapping[str, str]
-    kl_prompts: Mapping[str, str]
-    fixed: FixedSettings
-    refine: bool
-    probes: Mapping[str, object]
-    corrections: Mapping[str, object]
-    covariance: Mapping[str, int]
-    memory_mb: int
-    folder: Path
-    provenance: Provenance
-
-    @property
-    def journal(self) -> Journal:
-        return Journal(self.folder, self.provenance)
-
-    @property
-    def unedited(self) -> Path:
-        return self.folder / "unedited.parquet"
-
-    def moments(self, layers: Sequence[int]) -> LayerMoments:
-        """The covariance of some layers."""
-        return LayerMoments(self.folder / "covariance", layers)
-
-    def ranking(self, edit: Settings, language: str, n_facts: int) -> Path:
-        """The ranking of the heads of an edited model."""
-        return self.folder / "heads" / f"{candidate_id(edit)}_{language}_{n_facts}.parquet"
-
-
-@dataclass(frozen=True)
 class Task:
-    """One thing to do: the name of a function of `Trials`, and its arguments as plain data."""
+    """One thing to do: the name of a function of `TASKS`, and its arguments as plain data."""
 
     what: str
     arguments: tuple
@@ -86,100 +47,123 @@ class Task:
 
 def set_up_trials(spec: TrialSpec) -> Callable[[Task], None]:
     """Load model and facts; returns what does a task."""
-    model = model_for(spec.manifest, dict(spec.compute))
     bench = Bench(
-        model,
-        Tables(*map(io.read_table, (spec.bilingual, spec.blocks, spec.rejected))),
+        spec,
+        model_for(spec.manifest, dict(spec.compute)),
+        *map(io.read_table, (spec.bilingual, spec.blocks, spec.rejected)),
         {code: io.read_json(path)["templates"] for code, path in spec.templates.items()},
-        spec.kl_prompts,
-        spec.moments(range(model.n_layers)),
-        spec.fixed,
-        spec.memory_mb,
-        spec.folder,
-        spec.provenance,
     )
-    trials = Trials(spec, bench)
-    functions = {
-        "covariance": trials.covariance,
-        "unedited": trials.unedited,
-        "values": trials.values,
-        "edit": trials.edit,
-        "ranking": trials.ranking,
-        "corrections": trials.corrections,
-    }
-    return lambda task: functions[task.what](*task.arguments)
+    return lambda task: TASKS[task.what](bench, *task.arguments)
 
 
-@dataclass(frozen=True)
-class Trials:
-    """The tasks, on one bench."""
+def _covariance(bench: Bench, layers: Sequence[int]) -> None:
+    """C of some layers, float32, in one pass over the text."""
+    spec = bench.spec
+    found = key_moments(
+        bench.model,
+        io.read_table(spec.text)["text"].to_list(),
+        layers,
+        tokens=spec.covariance["tokens"],
+        max_length=spec.covariance["sequence_length"],
+        token_budget=bench.budget(gradients=False),
+        rows_together=spec.covariance["batch_size"],
+    )
+    spec.moments(layers).write(mean_moments([found])[0], spec.provenance)
 
-    spec: TrialSpec
-    bench: Bench
 
-    def covariance(self, layers: Sequence[int]) -> None:
-        """C of some layers, float32, in one pass over the text."""
-        settings, provenance = self.spec.covariance, self.spec.provenance
-        found = key_moments(
-            self.bench.model,
-            io.read_table(self.spec.text)["text"].to_list(),
-            layers,
-            tokens=settings["tokens"],
-            max_length=settings["sequence_length"],
-            token_budget=self.bench.budget(gradients=False),
-            rows_together=settings["batch_size"],
-        )
-        self.spec.moments(layers).write(mean_moments([found])[0], provenance)
+def _unedited(bench: Bench) -> None:
+    """What the unedited model says on all tuning facts, in every language."""
+    metrics = metrics_of(bench, asked(bench, TUNING, bench.languages, []))
+    io.write_table(bench.spec.unedited, metrics, bench.spec.provenance)
 
-    def unedited(self) -> None:
-        """What the unedited model says on all tuning facts."""
-        io.write_table(self.spec.unedited, unedited_metrics(self.bench), self.spec.provenance)
 
-    def values(self, settings: Settings, language: str, n_facts: int) -> None:
-        """Values of an edit in one language; one that fails is told by each who needs it."""
-        try:
-            find_values(self.bench, settings, language, n_facts)
-        except FAILURES:
-            return
+def _values(bench: Bench, settings: Settings, language: str, n_facts: int) -> None:
+    """Values of an edit in one language; one that fails is told by each who needs it."""
+    with suppress(*FAILURES):
+        find_values(bench, settings, language, n_facts)
 
-    def edit(self, settings: Settings, n_facts: int, everywhere: bool) -> None:
-        """Try a candidate of the edit."""
 
-        def measure(known: pl.DataFrame) -> list[Measured]:
-            return measure_edit(self.bench, settings, n_facts, everywhere, known)
+def _edit(bench: Bench, settings: Settings, n_facts: int, everywhere: bool) -> None:
+    """Try a candidate of the edit."""
 
-        self._keep(settings, n_facts, measure)
+    def edited_in(language: str) -> AbstractContextManager:
+        return edited(bench.model, solve_edit(bench, settings, language, n_facts))
 
-    def ranking(self, edit: Settings, language: str, n_facts: int) -> None:
-        """Probe the heads of the edited model."""
-        path = self.spec.ranking(edit, language, n_facts)
-        if not path.exists():
-            found = rank_edited_heads(self.bench, self._heads(), edit, language, n_facts)
-            io.write_table(path, found, self.spec.provenance)
+    _try(bench, settings, n_facts, everywhere, edited_in)
 
-    def corrections(
-        self, edit: Settings, settings: Settings, n_facts: int, everywhere: bool
-    ) -> None:
-        """Try a candidate of the corrections on an edit; `settings` hold those of both."""
-        rankings = {
-            code: io.read_table(self.spec.ranking(edit, code, n_facts))
-            for code in self.bench.languages
-        }
 
-        def measure(known: pl.DataFrame) -> list[Measured]:
-            return measure_corrections(
-                self.bench, self._heads(), edit, settings, rankings, n_facts, everywhere, known
+def _ranking(bench: Bench, edit: Settings, language: str, n_facts: int) -> None:
+    """Probe the heads of the edited model on sentences of the language of the edit.
+
+    Raises EmptySplit, NotConverged(layer, head), NonFiniteValue(case ids).
+    """
+    spec = bench.spec
+    path = spec.ranking(edit, language, n_facts)
+    if path.exists():
+        return
+    rows = with_both_targets(_facts(bench, language, n_facts))
+    true, new = rewrite_requests(rows, TRUE), rewrite_requests(rows, NEW)
+    labels = [0] * len(true) + [1] * len(new)
+    with edited(bench.model, solve_edit(bench, edit, language, n_facts)):
+        activations = dump_activations(bench.model, true + new, labels)
+    settings, groups = ProbeSettings(**spec.probes), activations.case_ids
+    if settings.group == "object":
+        groups = object_numbers([request.target for request in true + new])
+    if spec.refine:
+        activations, groups = refined(activations, groups)
+    probes = train_probes(activations, groups, settings, spec.seed)
+    io.write_table(path, rank_heads(probes, torch.zeros_like(probes.accuracy)), spec.provenance)
+
+
+def _corrections(
+    bench: Bench, edit: Settings, settings: Settings, n_facts: int, everywhere: bool
+) -> None:
+    """Try a candidate of the corrections on an edit; `settings` hold those of both."""
+    spec, own = bench.spec, dict(bench.spec.corrections)
+    contexts, heads_per_layer = own.pop("contexts"), own.pop("heads_per_layer")
+    own["learning_rate"] = settings["corrections.learning_rate"]
+
+    @contextmanager
+    def edited_in(language: str) -> Iterator[None]:
+        ranking = io.read_table(spec.ranking(edit, language, n_facts))
+        heads = choose_heads(ranking, settings["corrections.k"], "located", spec.seed)
+        with edited(bench.model, solve_edit(bench, edit, language, n_facts)):
+            found = fit_corrections(
+                bench.model,
+                rewrite_requests(_facts(bench, language, n_facts), NEW),
+                bench.templates[language][: 1 + contexts],
+                spec.kl_prompts[language],
+                heads,
+                CorrectionSettings(**own),
+                bench.budget(gradients=True),
+                spec.seed,
             )
+            biases = correction_biases(bench.model, found.heads, found.omega, heads_per_layer)
+            with corrected(bench.model, biases):
+                yield
 
-        self._keep(settings, n_facts, measure)
+    _try(bench, settings, n_facts, everywhere, edited_in)
 
-    def _heads(self) -> HeadSettings:
-        spec = self.spec
-        return HeadSettings(spec.refine, ProbeSettings(**spec.probes), spec.corrections)
 
-    def _keep(self, settings: Settings, n_facts: int, measure) -> None:
-        journal = self.spec.journal
-        try:
-            journal.write(settings, n_facts, measure(io.read_table(self.spec.unedited)))
-        except FAILURES as error:
-            journal.write(settings, n_facts, [], str(error))
+TASKS = {
+    "covariance": _covariance,
+    "unedited": _unedited,
+    "values": _values,
+    "edit": _edit,
+    "ranking": _ranking,
+    "corrections": _corrections,
+}
+
+
+def _try(bench: Bench, settings: Settings, n_facts: int, everywhere: bool, edited_in) -> None:
+    """Measure a candidate and keep what it gave, or why it could not be tried."""
+    try:
+        measured, failed = measure(bench, n_facts, everywhere, edited_in), None
+    except FAILURES as error:
+        measured, failed = [], str(error)
+    bench.spec.keep(settings, n_facts, measured, failed)
+
+
+def _facts(bench: Bench, language: str, n_facts: int) -> pl.DataFrame:
+    place = first(TUNING, n_facts), language, [language]
+    return facts_of_block(bench.bilingual, bench.blocks, *place)
