@@ -70,7 +70,6 @@ def experiment(
     """One row of a study file (`memat.study.rows.Row.described`)."""
     return {
         "name": name,
-        "label": name,
         "method": method,
         "solver": solver if edit_language else None,
         "edit_language": edit_language,

@@ -206,7 +206,6 @@ def test_rows_are_described_in_plain_values():
     rows = {row.name: row.described() for row in plan_study(complete()).main.rows}
     assert rows["random_en_en"] == {
         "name": "random_en_en",
-        "label": "random_en_en",
         "method": "memat",
         "model": "memit-en_en_random-16",
         "solver": "memit",
@@ -228,7 +227,7 @@ def test_rows_are_described_in_plain_values():
         "baselines": ["unedited", "memit_en", "memat_en_en"],
     }
     unedited = {key: value for key, value in rows["unedited"].items() if value}
-    assert unedited.keys() == {"name", "label", "method", "model", "facts"}
+    assert unedited.keys() == {"name", "method", "model", "facts"}
 
 
 def test_an_unknown_row_is_named_with_a_suggestion():
@@ -251,6 +250,42 @@ def test_an_unknown_axis_is_named(tmp_path):
         plan_study(config)
     (fault,) = study_faults(config)
     assert "study.yaml: reports[0] (own).grid[0]: study: $head names no axis" in fault
+
+
+def test_a_study_file_taken_for_a_config_is_told(tmp_path):
+    path = REPOSITORY / "configs/paper.yaml"
+    (fault,) = config_faults(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert fault.startswith("claims, reports: belong to a study's file")
+    assert "study.file" in fault
+
+
+def test_a_null_in_a_grid_is_as_if_left_out(tmp_path):
+    grid = {"method": ["memit"], "train": "en", "k": None, "heads": None}
+    content = {
+        "reports": [{"name": "own", "kind": "table", "grid": [grid, grid | {"train": None}]}]
+    }
+    (fault,) = study_faults(complete(study=own_study(tmp_path, content)))
+    assert "grid[1].train: missing; method memit needs one of en, ca" in fault
+
+
+@pytest.mark.parametrize(
+    ("against", "part"),
+    [
+        ({"method": "memitt"}, "rows[0].method: 'memitt' is unknown; allowed: unedited, memit"),
+        ({"metod": "memit"}, "rows[0].metod: unknown key; 'metod' is unknown; allowed: name"),
+        ({"train": "fr"}, "rows[0].train: 'fr' is unknown; allowed: en, ca"),
+    ],
+)
+def test_what_a_claim_compares_with_is_checked(tmp_path, against, part):
+    grid = {"method": ["memat", "memit"], "train": "en", "heads": "en"}
+    claim = {"text": "x", "place": "y", "rows": [{"method": "memit", "train": "en"}]}
+    claim |= {"against": against, "metrics": ["ES"]}
+    (fault,) = study_faults(complete(study=own_study(tmp_path, {"claims": [claim]})))
+    assert part in fault
+    claim["rows"] = [grid]
+    assert "method memit takes no such key" in " ".join(
+        study_faults(complete(study=own_study(tmp_path, {"claims": [claim]})))
+    )
 
 
 @pytest.mark.parametrize(

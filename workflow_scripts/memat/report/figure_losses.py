@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from memat.report.figures import CYCLE, DASHES, colors_of, empty_panel, new_figure
+from memat.report.figures import DASHES, colors_of, empty_panel, new_figure
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 LINES = {"located": "-", "random": (0, (4, 2))}
@@ -45,7 +45,7 @@ def _draw_values(axes: Axes, values: Mapping[str, np.ndarray], stop_loss: float)
     if not values:
         empty_panel(axes, "no experiment edits the model")
         return
-    for color, (name, losses) in zip(CYCLE, values.items(), strict=False):
+    for (name, color), losses in zip(colors_of(values).items(), values.values(), strict=True):
         steps = np.arange(1, losses.shape[1] + 1)
         low, lower, middle, upper, high = np.nanquantile(carried_forward(losses), QUANTILES, axis=0)
         axes.fill_between(steps, low, high, color=color, alpha=0.12, linewidth=0)

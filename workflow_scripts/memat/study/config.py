@@ -5,7 +5,6 @@ Snakemake merges it; `config_faults` says everything that is wrong with one.
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -147,6 +146,12 @@ def config_faults(config: dict) -> Iterator[str]:
 
     Values that contradict each other are looked for where each is allowed by itself.
     """
+    if of_study := sorted(config.keys() & {"claims", "reports"}):
+        yield (
+            f"{', '.join(of_study)}: belong to a study's file, which is no config: name it in"
+            " study.file of a config, and ask for its reports by name"
+        )
+        return
     try:
         typed = Config.model_validate(config)
     except ValidationError as error:
@@ -206,7 +211,6 @@ def _study_file_faults(path: str) -> Iterator[str]:
     yield from (f"{path}: {key}: {fault}" for key, fault in typed.faults())
 
 
-@cache
 def _study_file(path: str) -> dict:
     typed = StudyFile.model_validate(read_yaml(path, ConfigError))
     plain = typed.model_dump()

@@ -79,9 +79,8 @@ def study_faults(config: dict) -> Iterator[str]:
         for position, grid in enumerate(claim["rows"]):
             place = f"{file}: claims[{number}].rows[{position}]"
             yield from _grid_faults(grid, place, axes, config)
-            against = {**grid, **(claim["against"] or {})}
-            if against.get("method") in ALLOWED_KEYS:
-                yield from _grid_faults(changed(grid, claim["against"] or {}), place, axes, config)
+            if claim["against"]:
+                yield from _grid_faults(grid, place, axes, config, claim["against"])
 
 
 def _sequence_faults(report: dict, place: str, axes: dict, config: dict) -> Iterator[str]:
@@ -98,20 +97,27 @@ def _sequence_faults(report: dict, place: str, axes: dict, config: dict) -> Iter
         yield f"{place}: kind sequence is about the facts of blocks, not of blocks.tuning"
 
 
-def _grid_faults(grid: dict, place: str, axes: dict, config: dict) -> Iterator[str]:
-    """The faults of its rows, each once."""
-    if unknown := sorted(map(str, grid.keys() - StudyRow.model_fields)):
+def _grid_faults(
+    grid: dict, place: str, axes: dict, config: dict, against: dict | None = None
+) -> Iterator[str]:
+    """The faults of its rows, each once. against: keys that a claim changes in every row."""
+    if unknown := sorted(map(str, (grid | (against or {})).keys() - StudyRow.model_fields)):
         yield f"{place}.{unknown[0]}: unknown key; {allowed_values(unknown[0], StudyRow.model_fields)}"
-        return
-    if grid.get("method") not in NEEDED_KEYS and not isinstance(grid.get("method"), list):
-        yield f"{place}.method: {allowed_values(grid.get('method'), NEEDED_KEYS)}"
         return
     try:
         rows = list(expanded(grid, axes))
     except ConfigError as error:
         yield f"{place}: {error}"
         return
+    if against:
+        rows = [_changed(row, against) for row in rows]
     yield from dict.fromkeys(fault for row in rows for fault in _made_faults(row, place, config))
+
+
+def _changed(row: dict, against: dict) -> dict:
+    """As `changed`; a row whose method is unknown keeps all keys, to be told of."""
+    both = row | against
+    return changed(row, against) if str(both.get("method")) in ALLOWED_KEYS else both
 
 
 def _made_faults(row: dict, place: str, config: dict) -> Iterator[str]:
@@ -132,7 +138,8 @@ def _made_faults(row: dict, place: str, config: dict) -> Iterator[str]:
 def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
     """Keys that a row lacks or its method does not take, and languages that are none of the run."""
     languages, method = all_languages(config), row["method"]
-    place = f"{place} ({row['name']})" if row.get("name") else place
+    row = {key: value for key, value in row.items() if value is not None}
+    place = f"{place} ({row['name']})" if "name" in row else place
     for key in NEEDED_KEYS[method]:
         if key not in row:
             yield f"{place}.{key}: missing; method {method} needs one of {', '.join(languages)}"

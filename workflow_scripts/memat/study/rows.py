@@ -40,7 +40,7 @@ ALLOWED_KEYS = {
     "iti": (*_EDIT_KEYS, "heads", "select", "k", "recycled", "alpha"),
     **dict.fromkeys(CONTEXT_METHODS, ("train",)),
 }
-PLACE_KEYS = ("name", "label", "method", "facts", "first", "series", "x")
+PLACE_KEYS = ("name", "method", "facts", "first", "series", "x")
 SCALING_POINTS = 16  # n_i = exp(ln(n_max) · i / 16)
 
 
@@ -99,7 +99,6 @@ class Row:
     """
 
     name: str
-    label: str
     spec: dict
     model: EditedModel
     facts: tuple[str, ...]
@@ -113,7 +112,6 @@ class Row:
         correction = next(iter(self.model.corrections), None)
         return {
             "name": self.name,
-            "label": self.label,
             "method": self.spec["method"],
             "model": self.model.id,
             "solver": edit.solver if edit else None,
@@ -246,7 +244,6 @@ def made_row(spec: dict, defaults: Defaults) -> Row:
     name = row.get("name") or automatic_name(row)
     return Row(
         name=name,
-        label=row.get("label", name),
         spec=row,
         model=edited_model(row, defaults),
         facts=_facts(row, defaults),

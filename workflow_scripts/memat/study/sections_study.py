@@ -25,9 +25,8 @@ class Experiment(Section):
     """One row of the results table."""
 
     name: Name | None = None
-    """of the row, distinct; left out, it is made of the method and the languages"""
-    label: Text | None = None
-    """the name in tables and figures"""
+    """of the row in tables and figures, distinct; left out, it is made of the method and the
+    languages"""
     method: Literal["unedited", "memit", "memat", "iti", "in_context", "retrieval"]
     """unedited | memit (weights edited in `train`) | memat (and heads corrected in `heads`)
     | iti (and heads shifted without optimisation) | in_context (no edit: each prompt is asked
