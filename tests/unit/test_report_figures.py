@@ -192,6 +192,13 @@ def test_sorting_moves_heads_within_their_layer_and_their_rings_along():
     assert ringed == Counter(zip(np.nonzero(chosen)[0], accuracy[chosen], strict=True))
 
 
+def test_the_losses_of_many_edits_are_all_drawn():
+    names = [f"edit-{number}" for number in range(9)]
+    figure = draw_losses({name: losses(seed) for seed, name in enumerate(names)}, {}, 0.05)
+    shown = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [text.partition(":")[0] for text in shown] == names
+
+
 def test_a_stopped_fact_stays_at_its_last_loss():
     curves = losses(3)
     carried = carried_forward(curves)
