@@ -23,6 +23,16 @@ install_or_explain() { # package, what to do without it
   exit 1
 }
 
+# a package may hold a pair under another name: apertium-eng-glg has en-gl
+install_pair() { # pair, what to do without it
+  install_or_explain "apertium-$1" "$2"
+  apertium -l | grep -qw -- "$1" || {
+    echo "apertium-$1 is installed and has no pair $1. Name one of these in translate.apertium.pair," \
+      "or for one language in translate.by_language.<code>.apertium.pair: $(apertium -l | xargs)" >&2
+    exit 1
+  }
+}
+
 case "$1" in
 venv)
   "$2" -c "import ensurepip, venv" 2>/dev/null ||
@@ -31,7 +41,7 @@ venv)
 apertium)
   pair=${2:-eng-cat}
   { command -v apertium && apertium -l | grep -w -- "$pair"; } >/dev/null 2>&1 ||
-    install_or_explain "apertium-$pair" "Ask an administrator for it, or set translate.engine in your config to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
+    install_pair "$pair" "Ask an administrator for it, or set translate.engine in your config to another engine: ctranslate2 or transformers (a translation model), or table (a CSV of given translations)."
   ;;
 slurm)
   { PATH=$PATH:/usr/sbin:/sbin command -v munged slurmctld slurmd sbatch | wc -l | grep -qx 4; } ||

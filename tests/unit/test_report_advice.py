@@ -215,7 +215,7 @@ def test_first_choices_stand_in_where_no_answers_were_written():
     assert "among summary.metrics: EA for GA, PA for GP and NA for GN stands in" in text
     assert "first choices, nothing written freely, are the new answer after 95.0% [" in text
     assert "Writing freely, the" not in text
-    assert "| EA (for GA) | 95.0% [92.0, 98.0] | 1.0% | +94.0 [+91.0, +97.0] |" in text
+    assert "| EA (for GA) | 100 facts | 95.0% [92.0, 98.0] | 1.0% | +94.0 [+91.0, +97.0] |" in text
 
 
 def test_what_was_not_measured_is_said_and_not_judged():
@@ -255,7 +255,24 @@ def test_general_tasks_count_for_their_language_or_for_all():
     found = advice_of(tasks=tasks)
     text = as_markdown(TITLE, advice_page([found], FAMILIES, BOUNDS, 0.95, NAMES, "m"))
     assert "General tasks changed: quiz acc by -0.5 points [-1.5, +0.5]." in text
-    assert "| English | quiz acc | 59.5% |  | -0.5 [-1.5, +0.5] | change ≥ -2 |" in text
+    assert (
+        "| English | quiz acc | 90 questions | 59.5% |  | -0.5 [-1.5, +0.5] | change ≥ -2 |" in text
+    )
+
+
+def test_what_stands_before_an_edit_is_of_the_facts_that_the_edit_holds():
+    """An edit in several languages holds fewer facts than the unedited model is asked."""
+    summary = pl.concat(
+        [
+            summary_of(*values(UNEDITED, "ca", NS=(55.6, 20.0)), n_facts=9),
+            summary_of(*values(EDIT, "ca", NS=(62.5, 20.0)), n_facts=8),
+        ]
+    )
+    changes = changes_of(("edit", "unedited", "ca", "NS", 0.0, 0.0), n_facts=8)
+    text = shown_of(NO_TEXT, "ca", summary=summary, changes=changes)
+    assert "| Catalan | NS | 8 facts | 62.5% [42.5, 82.5] | 62.5% | +0.0 [+0.0, +0.0] |" in text
+    unpaired = shown_of(NO_TEXT, "ca", summary=summary, changes=changes.clear())
+    assert "55.6" not in unpaired
 
 
 def test_a_few_questions_that_all_stay_right_show_nothing():
@@ -268,19 +285,21 @@ def test_the_entropy_of_own_words_stands_beside_the_unedited_models_and_judges_n
     told = text_of(("edit", "en", "entropy", 3.1, 0.2), n=100)
     alone = shown_of(pl.concat([TEXT, told]))
     assert "Its free answers have 3.10 bits of entropy." in alone
-    assert "| English | entropy | 3.10 [2.90, 3.30] |  |  | none |  |" in alone
+    assert "| English | entropy | 100 answers | 3.10 [2.90, 3.30] |  |  | none |  |" in alone
     more = ("entropy_unedited", 4.5, 0.2), ("entropy_difference", -1.4, 0.1)
     beside = text_of(*(("edit", "en", *row) for row in more), n=100)
     text = shown_of(pl.concat([TEXT, told, beside]))
     assert "3.10 bits of entropy, those of the unedited model 4.50." in text
     assert "| 3.10 [2.90, 3.30] | 4.50 | -1.40 [-1.50, -1.30] | none |  |" in text
-    assert "says the same over and over, or much less. It has no bound." in text
+    assert "says the same over and over, or much less. Both are of the prompts" in text
     assert "| edit | English | learnt | within the bound |" in text
     assert "entropy" not in shown_of(TEXT)
 
 
-def shown_of(text):
-    page = advice_page([advice_of(text=text)], FAMILIES, BOUNDS, 0.95, NAMES, "m")
+def shown_of(text, language="en", **tables):
+    page = advice_page(
+        [advice_of(language, text=text, **tables)], FAMILIES, BOUNDS, 0.95, NAMES, "m"
+    )
     return as_markdown(TITLE, page)
 
 
@@ -314,7 +333,8 @@ def test_the_page_states_bounds_measures_and_every_edit():
     assert "Asked in Catalan, where nothing was edited: no; cost above the bound." in text
     assert "![gain &amp; cost](figures/a.png)" in text
     assert (
-        "| Catalan | NS | 54.0% [46.0, 62.0] | 54.0% | -9.0 [-12.0, -6.0] | change ≥ -5 |" in text
+        "| Catalan | NS | 100 facts | 54.0% [46.0, 62.0] | 54.0% | -9.0 [-12.0, -6.0] | change ≥ -5 |"
+        in text
     )
 
 

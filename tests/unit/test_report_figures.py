@@ -41,6 +41,7 @@ def accuracies(seed=0, n_layers=6, n_heads=4, blocks=1):
                     "layer": np.repeat(np.arange(n_layers), n_heads),
                     "head": np.tile(np.arange(n_heads), n_layers),
                     "accuracy": accuracy,
+                    "shuffled_accuracy": 1 - accuracy,
                     "rank": np.argsort(np.argsort(-accuracy)),
                     "block": np.full(n_layers * n_heads, block),
                 }
@@ -185,6 +186,8 @@ def test_sorting_moves_heads_within_their_layer_and_their_rings_along():
     accuracy, chosen = head_map(panel)
     with styled():
         axes = draw_head_maps([panel], sort_heads=True).axes[0]
+    best = f"best {accuracy.max():.1f}%\nwith shuffled labels {100 - accuracy.min():.1f}%"
+    assert axes.get_title(loc="left").endswith(best)
     drawn = np.asarray(axes.images[0].get_array())
     assert np.array_equal(drawn, -np.sort(-accuracy, axis=1))
     heads, layers = axes.lines[0].get_data()
@@ -236,6 +239,6 @@ def test_a_metric_that_no_fact_has_is_a_panel_with_a_sentence_and_no_mark():
     panels = {axes.get_title()[:2].strip(): axes for axes in figure.axes if axes.get_title()}
     for name in ("NS", "NM", "NA", "S"):
         assert not panels[name].lines
-        assert [text.get_text() for text in panels[name].texts] == ["no such prompts"]
+        assert [text.get_text() for text in panels[name].texts] == ["not asked, or no such prompts"]
     assert panels["ES"].lines
     assert panels["ES"].get_yticks().tolist() == list(range(len(EXPERIMENTS)))

@@ -143,6 +143,22 @@ def test_headlines_say_what_was_learnt_lost_and_crossed():
     ]
 
 
+def test_headlines_compare_on_the_facts_that_an_edit_holds():
+    row = ("both", "memit", "en+ca", "joint", None, 0)
+    summary = pl.concat(
+        [
+            summary_of(*unedited("ca", ES=(15.8, 2.0)), n_facts=19),
+            summary_of((*row, "ca", "ES", 94.4, 2.0), n_facts=18),
+        ]
+    )
+    change = ("both", "unedited", "ca", "ES", 18, 77.7, 70.0, 80.0)
+    differences = pl.DataFrame([change], schema=DIFFERENCES_SCHEMA, orient="row")
+    (_, told, *_) = headlines(summary, differences, NAMES)["both"]
+    assert "94.4% [92.4, 96.4] of the edited prompts (16.7% before)" in told
+    (_, told, *_) = headlines(summary, differences.clear(), NAMES)["both"]
+    assert "before" not in told
+
+
 def test_headlines_say_what_the_model_writes_by_itself():
     plain = ("memit_en", "memit", "en", None, None, 0)
     written = summary_of(

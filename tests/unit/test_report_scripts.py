@@ -105,6 +105,7 @@ def test_the_head_map_script_gives_every_panel_its_own_files(tmp_path, monkeypat
         for block in range(2):
             table = pl.DataFrame(
                 {"layer": [0, 0], "head": [0, 1], "accuracy": [0.5, 0.6 + number / 10 + block / 50]}
+                | {"shuffled_accuracy": [0.5, 0.5]}
             ).with_columns(rank=pl.Series([2, 1]))
             path = tmp_path / edit / language / f"block_{block}" / "accuracy.parquet"
             io.write_table(path, table, PROVENANCE)

@@ -185,6 +185,15 @@ def test_where_all_edited_experiments_are_equal_none_is_bold_and_zero_has_no_sig
     assert {name for (name, *_), (_, _, bold) in cells.items() if bold} == {"memit-en"}
 
 
+def test_rows_on_fewer_facts_are_told(tables):
+    _, summary, _ = tables
+    assert "fewer facts" not in markdown_table(summary, FAMILIES, 0.95)
+    joint = (pl.col("experiment") == "memit-en") & (pl.col("eval_language") == LANGUAGES[0])
+    fewer = summary.with_columns(n_facts=pl.when(joint).then(9).otherwise("n_facts"))
+    told = f"On fewer facts than the others: memit-en 9 of 12 in {LANGUAGES[0]}."
+    assert told in markdown_table(fewer, FAMILIES, 0.95).splitlines()
+
+
 def test_a_metric_nobody_has_is_an_empty_cell_and_not_a_number():
     run = [
         (name, table.filter(pl.col("prompt_type") != "paraphrase")) for name, table in random_run()

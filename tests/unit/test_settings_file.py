@@ -10,6 +10,7 @@ from memat.errors import ConfigError
 from memat.model.spec import read_model_spec
 from memat.study.config import Config, completed
 from memat.study.settings_file import (
+    overridden_notice,
     settings_notice,
     settings_path,
     settings_text,
@@ -129,6 +130,18 @@ def test_the_notice_names_file_and_keys():
         "settings of the model, from resources/models/tiny-llama.settings.yaml:"
         " edit.layers, values.steps"
     )
+
+
+def test_what_a_run_sets_otherwise_is_told(folder):
+    given = {"model": {"name": MODEL}, "values": {"learning_rate": 0.5}, "edit": {"layers": [1, 2]}}
+    config = completed(with_model_settings(merged(given), given, folder)[0])
+    path = settings_path(folder, MODEL)
+    told = overridden_notice(folder, MODEL, config)
+    assert told == f"otherwise than in {path}: values.learning_rate 0.5 (there 0.25)"
+    given = {"model": {"name": MODEL}}
+    config = completed(with_model_settings(merged(given), given, folder)[0])
+    assert overridden_notice(folder, MODEL, config) is None
+    assert overridden_notice(folder, "another", config) is None
 
 
 def test_untried_settings_are_said_to_be_until_a_search_takes_their_place(folder):

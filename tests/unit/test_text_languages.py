@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from memat.check import _check_language
 from memat.errors import LanguageError
 from memat.text.languages import apply_rules, join_words, load_language
 from text_samples import REPOSITORY, language
@@ -47,6 +48,20 @@ def test_a_broken_language_file_names_the_key(tmp_path, change, problem):
         load_language(write(tmp_path, GOOD | change))
     assert problem in str(caught.value)
     assert "xx.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"code": "en"}, "xx.yaml: code: must be that of the file's name, found en"),
+        ({"rules_for": ["apertum"]}, "rules_for: 'apertum' is unknown; allowed: apertium"),
+    ],
+)
+def test_a_copied_language_file_and_unknown_engines_are_refused(tmp_path, change, problem):
+    _check_language(write(tmp_path, GOOD | {"code": "xx"}))
+    with pytest.raises(LanguageError) as caught:
+        _check_language(write(tmp_path, GOOD | {"code": "xx"} | change))
+    assert problem in str(caught.value)
 
 
 def test_a_missing_or_unreadable_language_file_is_a_language_error(tmp_path):

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from memat.errors import ConfigError, TranslationError
-from memat.text.engine import Translation, checked, engine_names, make_engine
+from memat.text.engine import Translation, checked, engine_names, make_engine, missing
 from memat.text.engines.apertium import ApertiumEngine
 from memat.text.engines.table import TableEngine
 from memat.text.prompts import list_prompts
@@ -205,8 +205,23 @@ def test_apertium_keeps_sentences_apart_and_in_order():
 
 @needs_apertium
 def test_apertium_answers_a_wrong_pair_with_a_translation_error():
-    with pytest.raises(TranslationError, match="xxx-yyy"):
+    with pytest.raises(TranslationError, match=r"no pair 'xxx-yyy' is installed .*eng-cat"):
         ApertiumEngine("xxx-yyy").translate(["One."])
+
+
+def test_what_keeps_apertium_from_translating_is_known_before_a_job(tmp_path, monkeypatch):
+    program = tmp_path / "apertium"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("memat.text.engines.apertium.PROGRAM", str(program))
+    settings = {"engine": "apertium", "apertium": {"pair": "eng-glg"}}
+    assert "is not installed (Debian: apertium-eng-glg)" in missing(settings)
+    program.write_text("#!/bin/sh\nprintf '  en-gl\\n  eng-cat\\n'\n", encoding="utf-8")
+    program.chmod(0o755)
+    told = missing(settings)
+    assert told.startswith("apertium: pair: no pair 'eng-glg' is installed")
+    assert "installed: en-gl, eng-cat" in told
+    assert missing({"engine": "apertium", "apertium": {"pair": "en-gl"}}) is None
+    assert missing({"engine": "table", "table": {}}) is None
 
 
 @needs_apertium

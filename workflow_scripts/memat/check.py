@@ -18,17 +18,17 @@ from memat.check_files import (
 from memat.commits import beginning_notice
 from memat.edit.solver import DEFAULT
 from memat.edit.spread import solver_fault, spread_fault, spread_of
-from memat.errors import ConfigError
+from memat.errors import ConfigError, LanguageError
 from memat.model.spec import ModelSpec, read_model_spec
 from memat.results_folder import layout_faults, results_faults
 from memat.study.config import completed, config_faults
 from memat.study.plan import Study, plan_study
 from memat.study.row_faults import experiment_faults, general_faults, study_faults
 from memat.study.rows import all_languages
-from memat.study.settings_file import settings_notice, untried_notice
+from memat.study.settings_file import overridden_notice, settings_notice, untried_notice
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
-from memat.text.engine import files_of
+from memat.text.engine import engine_names, files_of, missing
 from memat.text.languages import load_language
 from memat.text.reader import own_settings
 
@@ -45,7 +45,7 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
     _raise_all(chain(results_faults(config["results"]), _language_faults(config)))
     _raise_all(layout_faults(config["results"]))
     for code in all_languages(config):
-        load_language(Path(f"resources/languages/{code}.yaml"))
+        _check_language(Path(f"resources/languages/{code}.yaml"))
         own_settings(config["facts"], Path(f"resources/languages/{code}.yaml"))
     _raise_all(chain(experiment_faults(config), study_faults(config)))
     into = translations(config)
@@ -61,6 +61,8 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
         spec.license_notice(),
         untried_notice(spec.path.parent, spec.name),
         settings_notice(spec.name, from_model),
+        overridden_notice(spec.path.parent, spec.name, config),
+        *_translation_notices(config, into),
         *_commit_notices(config, spec, into),
         _left_out_notice(study, spread, spec.name),
     ]
@@ -88,6 +90,29 @@ def _language_faults(config: dict) -> Iterator[str]:
     for code in config["review"]["surprisal"]:
         if code not in targets:
             yield f"review.surprisal: {allowed_values(code, targets)} (a language of languages.targets)"
+
+
+def _check_language(path: Path) -> None:
+    """Raise LanguageError for a language file that holds another language, or names no engine."""
+    language = load_language(path)
+    if language.code != path.stem:
+        raise LanguageError(f"{path}: code: must be that of the file's name, found {language.code}")
+    for name in language.rules_for:
+        if name not in engine_names():
+            raise LanguageError(f"{path}: rules_for: {allowed_values(name, engine_names())}")
+
+
+def _translation_notices(config: dict, into: dict[str, dict]) -> Iterator[str]:
+    """What keeps a language from being translated here, or its rules from being used."""
+    for code, settings in into.items():
+        place = f"translate.by_language.{code}"
+        place = place if code in config["translate"]["by_language"] else "translate"
+        if fault := missing(settings):
+            yield f"on this machine {code} cannot be translated: {place}.{fault}"
+        path = Path(f"resources/languages/{code}.yaml")
+        language = load_language(path)
+        if language.translation_rules and not language.rules_for:
+            yield f"{path}: rules_for names no engine, so its translation_rules are not used"
 
 
 def _size_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:

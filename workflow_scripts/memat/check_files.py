@@ -171,15 +171,17 @@ def _unused(rejections: list[Rejection]) -> str:
     return f"; records that are not used: {counts}" if counts else ""
 
 
-def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:
+def _require_true_targets(config: dict, read: pl.DataFrame) -> None:
     """Raise ConfigError if heads are asked for and no fact has the two targets they tell apart."""
-    used = facts.filter(split=config["blocks"]["split"])
+    used = read.filter(split=config["blocks"]["split"])
     asking = [row for row in experiment_rows(config) if row.get("heads")]
     if asking and used["target_true"].null_count() == used.height:
+        facts = config["facts"]
+        unread = list(notices(facts["path"], facts["format"], bool(facts["bilingual"])))
         raise ConfigError(
             f"experiments ({asking[0].get('name', asking[0]['method'])}).heads: heads are ranked by how well they tell a true target"
-            f" from a new one, but no fact of {config['facts']['path']} has a true target; give true"
-            " targets, or list experiments without heads"
+            f" from a new one, but no fact of {facts['path']} has a true target; give true targets, or"
+            f" list experiments without heads{f' ({examples(unread)})' if unread else ''}"
         )
 
 

@@ -191,13 +191,12 @@ class _Tables(Results):
         metric = next((m for m in metrics if (name, language, m) in self.values), None)
         if metric is None:
             return None
-        before = self.values.get((self.unedited, language, metric))
         return Finding(
             metric,
             bound,
             None,
             self.values[name, language, metric],
-            before and before.value,
+            self.before(name, language, metric),
             self.changes.get((name, self.unedited, language, metric)),
             None if metric == metrics[0] else metrics[0],
         )
@@ -216,7 +215,8 @@ class _Tables(Results):
         for row in self.general.filter(here, experiment=name).iter_rows(named=True):
             change = Interval(row["difference"], row["low"], row["high"], row["n_questions"])
             asked, kept = f"{row['task']} {row['metric']}", at_least(change, -bound, 0)
-            yield Finding(asked, bound, kept, Interval(row["value"]), change=change)
+            value = Interval(row["value"], n=row["n_questions"])
+            yield Finding(asked, bound, kept, value, change=change)
 
     def own_words(self, name: str, language: str) -> Iterator[Finding]:
         """Entropy of the free answers, in bits."""

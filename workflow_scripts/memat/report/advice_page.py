@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from memat.evaluate.families import metrics_of
-from memat.report.advice import AHEAD, COST, ENTROPY, LEARNT, SAID, WORDS, Advice, Finding
+from memat.report.advice import (
+    AHEAD,
+    COST,
+    ENTROPY,
+    LEARNT,
+    NEIGHBOURS,
+    SAID,
+    WORDS,
+    Advice,
+    Finding,
+)
 from memat.report.document import Block, Heading, Paragraph, Picture, Points, Table
 from memat.report.headlines import Interval, listed
 
@@ -19,7 +29,8 @@ TEXT_MEASURES = {
 OWN_WORDS = (
     "entropy: how little the model repeats itself where it writes freely, as entropy of the pairs and "
     "triples of words in an answer, in bits. One much lower than the unedited model's means that the "
-    "edited one says the same over and over, or much less. It has no bound."
+    "edited one says the same over and over, or much less. Both are of the prompts that both answer at "
+    "some length. It has no bound."
 )
 TEXT_SENTENCES = {
     "perplexity_ratio": "the perplexity is {} times what it was",
@@ -33,7 +44,7 @@ TASKS = (
 SPOKEN = {"Writing freely, the model names the new answer": True}
 SPOKEN |= {"The model's first choices, nothing written freely, are the new answer": False}
 FORMS = dict.fromkeys(TEXT_MEASURES, ".4f") | {ENTROPY: ".2f"}  # of what is no percentage
-ROW_HEADER = ("asked in", "measure", "measured", "unedited", "change", "bound", "verdict")
+ROW_HEADER = ("asked in", "measure", "on", "measured", "unedited", "change", "bound", "verdict")
 NO_EDIT = "No experiment of this run edits the model."
 
 
@@ -149,7 +160,7 @@ def _of_edit(advices: Sequence[Advice], names: Mapping[str, str]) -> Iterator[Bl
             for advice in advices
             for finding in (*advice.learnt, *advice.cost, *advice.own_words)
         ),
-        ROW_HEADER[2:5],
+        ROW_HEADER[2:6],
     )
 
 
@@ -203,6 +214,7 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
 def _cells(finding: Finding) -> Iterator[str]:
     value, change, form = finding.value, finding.change, FORMS.get(finding.name)
     yield f"{finding.name} (for {finding.stands_for})" if finding.stands_for else finding.name
+    yield "" if value is None or value.n is None else f"{value.n} {_counted(finding)}"
     yield "" if value is None else value.written(form) if form else _percent(value)
     before = finding.before
     yield "" if before is None else format(before, form) if form else f"{before:.1f}%"
@@ -215,6 +227,20 @@ def _cells(finding: Finding) -> Iterator[str]:
     else:
         yield f"≤ {finding.bound:g}" if form else f"change ≥ -{finding.bound:g}"
         yield WORDS[COST][finding.holds]
+
+
+def _counted(finding: Finding) -> str:
+    """What the n of a measure counts."""
+    if finding.name in TEXT_MEASURES:
+        return "paragraphs"
+    metrics = {name for names in (*SAID.values(), *NEIGHBOURS) for name in names}
+    return (
+        "facts"
+        if finding.name in metrics
+        else "answers"
+        if finding.name == ENTROPY
+        else "questions"
+    )
 
 
 def _asked(finding: Finding) -> str:

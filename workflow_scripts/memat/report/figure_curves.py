@@ -180,7 +180,7 @@ def draw_subjects(frame: pl.DataFrame, title: str, metrics: Sequence[str]) -> Fi
             part = frame.filter(panel=panel, metric=metric.name).drop_nulls("value")
             axes.set_title(f"{metric.name} {panel}")
             if part.is_empty():
-                empty_panel(axes, "no such prompts")
+                empty_panel(axes, "not asked, or no such prompts")
             else:
                 _draw_bins(axes, part, experiments, metric)
         row[0].set_ylabel("percent")

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from memat.report.figures import VERMILION, new_figure
 
 CHANCE = 50.0
+TITLE_WIDTH = 5.2  # inches
 _RING = {"marker": "o", "markersize": 7, "markerfacecolor": "none"}
 _RING |= {"markeredgecolor": VERMILION, "markeredgewidth": 1.6}
 
@@ -19,7 +20,8 @@ _RING |= {"markeredgecolor": VERMILION, "markeredgewidth": 1.6}
 class HeadPanel:
     """Accuracies of one edited model read in one language, and how many heads are chosen.
 
-    accuracy: layer, head, accuracy (0..1), rank, … of one block or of several stacked.
+    accuracy: layer, head, accuracy (0..1), shuffled_accuracy, rank, … of one block or of several
+    stacked.
     """
 
     title: str
@@ -42,7 +44,8 @@ def draw_head_maps(panels: Sequence[HeadPanel], sort_heads: bool = False) -> Fig
     width = np.clip(0.28 * n_heads, 2.5, 9.0)
     height = np.clip(width * n_layers / n_heads, 1.6, 5.0)
     title = "Where attention heads tell new from true facts"
-    figure = new_figure(columns * (width + 0.3) + 1.2, rows * (height + 1.0) + 0.6, title)
+    size = max(columns * (width + 0.3) + 1.2, TITLE_WIDTH), rows * (height + 1.2) + 0.6
+    figure = new_figure(*size, title)
     grid = figure.subplots(rows, columns, squeeze=False)
     top = max(CHANCE + 1, max(float(np.nanmax(accuracy)) for accuracy, _ in maps))
     for axes, panel, (accuracy, chosen) in zip(grid.flat, panels, maps, strict=False):
@@ -56,7 +59,9 @@ def draw_head_maps(panels: Sequence[HeadPanel], sort_heads: bool = False) -> Fig
         box = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
         axes.plot(*np.nonzero(chosen)[::-1], linestyle="", **_RING)
         axes.set(**box)
-        axes.set_title(f"{panel.title}\nbest {np.nanmax(accuracy):.1f}%")
+        control = 100 * _mean_by_head(panel.accuracy, "shuffled_accuracy").max()
+        best = f"best {np.nanmax(accuracy):.1f}%\nwith shuffled labels {control:.1f}%"
+        axes.set_title(f"{panel.title}\n{best}")
         axes.set_xlabel("heads of the layer, best first" if sort_heads else "head")
         axes.set_ylabel("layer")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -71,6 +76,11 @@ def draw_head_maps(panels: Sequence[HeadPanel], sort_heads: bool = False) -> Fig
     ring = Line2D([], [], linestyle="", label=f"corrected heads (K = {counts})", **_RING)
     figure.legend(handles=[ring], loc="outside lower left")
     return figure
+
+
+def _mean_by_head(accuracy: pl.DataFrame, column: str) -> pl.Series:
+    """Means over blocks."""
+    return accuracy.group_by("layer", "head").agg(pl.col(column).mean())[column]
 
 
 def head_map(panel: HeadPanel) -> tuple[np.ndarray, np.ndarray]:

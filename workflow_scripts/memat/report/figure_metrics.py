@@ -16,7 +16,7 @@ from memat.report.tables import metrics_in
 SHAPES = {"unedited": "D", "memit": "s", "memat": "o", "iti": "P"}
 SHAPES |= {"in_context": "v", "retrieval": ">", "published": "x"}
 SHAPE_OF_OTHER_VALUES = "^"  # of an edit by a solver with values of its own
-NOTHING = "no such prompts"
+NOTHING = "not asked, or no such prompts"
 WORDS = {
     "unedited": "unedited model",
     "memit": "MEMIT",

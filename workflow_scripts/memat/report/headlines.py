@@ -57,6 +57,15 @@ class Results:
         of_pair = ("experiment", "baseline", *keys)
         self.changes = intervals(differences, *of_pair, value="difference")
 
+    def before(self, name: str, language: str, metric: str) -> float | None:
+        """What the unedited model has on the facts of `name`, which may lack some that it has."""
+        value = self.values.get((name, language, metric))
+        unedited = self.values.get((self.unedited, language, metric))
+        change = self.changes.get((name, self.unedited, language, metric))
+        if unedited is None or value is None or value.n == unedited.n:
+            return unedited and unedited.value
+        return change and value.value - change.value
+
 
 def headlines(
     summary: pl.DataFrame, differences: pl.DataFrame, names: Mapping[str, str]
@@ -119,8 +128,8 @@ class _Sentences(Results):
         found = []
         for metric, prompts in zip(metrics, ("edited prompts", "paraphrases"), strict=True):
             if value := self.values.get((name, language, metric)):
-                before = self.values.get((self.unedited, language, metric))
-                beside = f" ({before.value:.1f}% before)" if before else ""
+                before = self.before(name, language, metric)
+                beside = "" if before is None else f" ({before:z.1f}% before)"
                 found.append(f"{value.written('.1f', '%')} of the {prompts}{beside}")
         return found
 

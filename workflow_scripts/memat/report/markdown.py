@@ -107,7 +107,23 @@ def legend(summary: pl.DataFrame, families: Sequence[str], confidence: float) ->
         f"In percent over {number_of_facts(measured)}; in parentheses half the width of the "
         f"{100 * confidence:g}% bootstrap interval;\nbest edited experiment in bold. "
         f"{letters(summary, families)}.\n{''.join(means)}"
-        f"{'' if measured['n_facts'].min() else empty}"
+        f"{'' if measured['n_facts'].min() else empty}{fewer_facts(measured)}"
+    )
+
+
+def fewer_facts(summary: pl.DataFrame) -> str:
+    """A line on the rows that stand on fewer facts than others: their edit holds no more."""
+    most = summary.group_by("experiment", "eval_language", maintain_order=True).agg(
+        pl.col("n_facts").max()
+    )
+    most = most.with_columns(most=pl.col("n_facts").max().over("eval_language"))
+    fewer = most.filter(pl.col("n_facts") < pl.col("most"))
+    told = [
+        f"{name} {', '.join(f'{n} of {of} in {code}' for code, n, of in rows)}"
+        for name, rows in fewer.rows_by_key("experiment").items()
+    ]
+    return (
+        f"On fewer facts than the others: {'; '.join(map(markdown_cell, told))}.\n" if told else ""
     )
 
 

@@ -67,6 +67,19 @@ def settings_notice(name: str, taken: Sequence[str]) -> str | None:
     return f"settings of the model, from {path}: {', '.join(taken)}"
 
 
+def overridden_notice(folder: Path, name: str, config: Mapping) -> str | None:
+    """What of the model's own settings the run's config sets otherwise. config: completed."""
+    path = settings_path(folder, name)
+    if not path.is_file():
+        return None
+    found = [
+        f"{'.'.join(key)} {_at(config, key)} (there {value})"
+        for key, value in _leaves(_read(path), Config().model_dump())
+        if _at(config, key) not in (..., value)
+    ]
+    return f"otherwise than in {path}: {', '.join(found)}" if found else None
+
+
 def untried_notice(folder: Path, name: str) -> str | None:
     """What a user must know of settings that come with the project and were never tried."""
     path = settings_path(folder, name)

@@ -120,6 +120,14 @@ def files_of(settings: dict) -> dict[str, str | None]:
     return {f"{name}.{key}": settings[name][key] for key in keys}
 
 
+def missing(settings: dict) -> str | None:
+    """Why the chosen engine cannot translate on this machine, or None, of a section `translate`."""
+    name = settings["engine"]
+    look = getattr(load_engine(name), "missing", None)
+    fault = look(settings[name]) if look else None
+    return fault and f"{name}: {fault}"
+
+
 def memory_of(name: str) -> int:
     """Megabytes that a job with an engine asks for at first."""
     return getattr(load_engine(name), "MEMORY_MB", 2500)

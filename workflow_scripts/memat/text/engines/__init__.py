@@ -11,6 +11,8 @@ make(own, batch_size, threads)
 and, where it needs them,
 
 FILES     keys of its section that name a file it reads: an input of the jobs that translate
+missing(own)
+          why it cannot translate on this machine, or None: told at the start of a run
 completed(own, source, target)
           its section with what follows from the two languages, whose files are given
 MEMORY_MB what a job that translates asks for, where 2500 is not enough: a network is loaded

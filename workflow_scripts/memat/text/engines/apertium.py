@@ -13,11 +13,13 @@ from tqdm import tqdm
 
 from memat.errors import TranslationError
 from memat.study.section import PlainText, Section
+from memat.suggest import likely
 from memat.text.engine import Translation, checked, engine_names
 from memat.text.languages import apertium_pair
 
 # words marked by `apertium` as unknown (*), not translated (@) or not generated (#)
 MARKED_WORD = re.compile(r"[*@#](?=\w)([\w'’.-]*\w)")
+PROGRAM = "apertium"
 MODES = "/usr/share/apertium/modes"  # the steps of each installed pair
 RESERVED = str.maketrans(dict.fromkeys("^$/<>{}[]\\@#+~*", " "))  # signs of the stream format
 VERB_TAGS = re.compile(r"<(v(?:blex|bser|bhaver|bmod|aux|bdo))>((?:<\w+>)*)")
@@ -41,6 +43,13 @@ def completed(own: dict, source: Path, target: Path) -> dict:
     return own if own["pair"] else own | {"pair": apertium_pair(source, target)}
 
 
+def missing(own: dict) -> str | None:
+    """Why it cannot translate on this machine, or None."""
+    if shutil.which(PROGRAM) is None:
+        return f"the program {PROGRAM!r} is not installed (Debian: apertium-{own['pair']})"
+    return _missing_pair(own["pair"], PROGRAM)
+
+
 def make(own: dict, batch_size: int, threads: int) -> "ApertiumEngine":
     return ApertiumEngine(own["pair"])
 
@@ -54,7 +63,7 @@ class ApertiumEngine:
     name = "apertium"
     whole_sources = False
 
-    def __init__(self, pair: str, program: str = "apertium", modes: str = MODES) -> None:
+    def __init__(self, pair: str, program: str = PROGRAM, modes: str = MODES) -> None:
         self.pair, self.program, self.modes = pair, program, modes
         if shutil.which(program) is None:
             others = ", ".join(name for name in engine_names() if name != self.name)
@@ -78,8 +87,7 @@ class ApertiumEngine:
     def back(self) -> "ApertiumEngine | None":
         """The reverse pair, if it is installed."""
         pair = "-".join(reversed(self.pair.split("-", 1)))
-        known = _done([self.program, "-l"], [])
-        return ApertiumEngine(pair, self.program) if pair in known.stdout.split() else None
+        return None if _missing_pair(pair, self.program) else ApertiumEngine(pair, self.program)
 
     def has_verb(self, sentences: Sequence[str]) -> list[bool]:
         """Whether the pair's own tagger finds a finite verb in each sentence.
@@ -104,12 +112,25 @@ class ApertiumEngine:
         done = _done([self.program, *options, "-f", "line", self.pair], lines)
         output = done.stdout.split("\n")[:-1]
         said = (done.stderr or done.stdout).strip()[-300:]
+        if done.returncode and (fault := _missing_pair(self.pair, self.program)):
+            raise TranslationError(f"engine apertium: {fault}")
         if done.returncode or len(output) != len(lines):
             raise TranslationError(
                 f"engine apertium ({self.pair}): {len(lines)} lines went in, "
                 f"{len(output)} came out, exit status {done.returncode}: {said}"
             )
         return output
+
+
+def _missing_pair(pair: str, program: str) -> str | None:
+    """Why a pair cannot be used, or None. Older pairs are named by two letters: en-gl."""
+    installed = _done([program, "-l"], []).stdout.split()
+    if pair in installed:
+        return None
+    return (
+        f"pair: no pair {pair!r} is installed (envs/debian.sh apertium {pair} tries to); installed:"
+        f" {', '.join(sorted(installed)) or 'none'}{likely(pair, installed)}"
+    )
 
 
 def _done(command: list[str], lines: list[str]) -> subprocess.CompletedProcess:
