@@ -103,3 +103,16 @@ def test_no_module_names_a_language():
             line for line in path.read_text(encoding="utf-8").splitlines() if "#" not in line
         )
         assert not re.search(r"== ?[\"'](?:ca|en)[\"']|[\"'](?:Catalan|English)[\"']", code), path
+
+
+@pytest.mark.parametrize(
+    ("translated", "mended"),
+    [
+        ("El capital d'Austràlia és Canberra.", "La capital d'Austràlia és Canberra."),
+        ("Va caminar al capital de Noruega.", "Va caminar a la capital de Noruega."),
+        ("El mapa del capital d'Espanya.", "El mapa de la capital d'Espanya."),
+        ("El capital és escàs.", "El capital és escàs."),
+    ],
+)
+def test_the_capital_of_a_place_is_feminine_in_catalan(translated, mended):
+    assert apply_rules(language("ca").translation_rules, translated) == mended
