@@ -78,6 +78,11 @@ def test_a_model_without_an_edit_costs_nothing():
     assert found["kl"].abs().max() == 0
 
 
+def test_texts_of_single_tokens_are_refused():
+    with pytest.raises(ConfigError, match=r"damage\.texts: no paragraph has two tokens"):
+        text_damage(small_model("llama"), {"en": ["a"]}, nothing(), 64, 256)
+
+
 def test_a_broken_edit_names_the_paragraph():
     model = small_model("llama")
     broken = delta(model, scale=float("nan"))

@@ -61,7 +61,7 @@ def text_damage(
     texts: paragraphs by language; each is read alone, up to `max_length` tokens. edited: the
     model carries its edit inside it. nll: of the next token; kl: KL(unedited ‖ edited) of the
     distributions of the next token. A paragraph of one token predicts nothing and is no row.
-    Raises NonFiniteValue(language, paragraph).
+    Raises NonFiniteValue(language, paragraph), ConfigError (no paragraph of two tokens).
     """
     longest = model.within_positions(max_length, "damage.tokens")
     asked = {
@@ -70,6 +70,10 @@ def text_damage(
         for place, text in enumerate(paragraphs)
         if len(ids := model.tokenizer(text)["input_ids"][:longest]) > 1
     }
+    if not asked:
+        raise ConfigError(
+            "damage.texts: no paragraph has two tokens, so nothing is predicted there"
+        )
     ids = list(asked.values())
     before = _hidden_states(model, ids, token_budget)
     with edited:

@@ -28,5 +28,5 @@ PROMPT_TYPES = {
     ),
     "portability": PromptType("portability", "O", "portability (one step away)", "answer", None),
 }
-WANTED = {name: prompt_type.wanted for name, prompt_type in PROMPT_TYPES.items()}
+WANTED = {name: PROMPT_TYPES[name].wanted for name in PROMPT_TYPES}  # no call: see `code_tag`
 SCORED = ("rewrite", "paraphrase", "neighborhood")  # those whose harmonic mean is a score

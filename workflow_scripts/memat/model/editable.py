@@ -155,7 +155,7 @@ class EditableModel:
 
 def entering_at(
     model: EditableModel, layer: int, hidden: torch.Tensor
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[object]:
     """Forward passes start at block `layer`, whose input is `hidden`, (n_rows, n_positions, d_model)."""
     if layer == 0:
         return input_changed(model.blocks[0], lambda _embedded: hidden)

@@ -1,7 +1,7 @@
 """Looking into a running model, skipping what is known, and stopping when enough is known.
 
-All are context managers that leave the model as they found it, also after an error (a hook of
-torch takes itself off).
+All are context managers, entered where they are made, that leave the model as they found it, also
+after an error (a hook of torch takes itself off).
 """
 
 from collections.abc import Callable, Iterator

@@ -145,7 +145,7 @@ def zsre_fact(where: Where, record: dict, template: str, within: str = "") -> As
     `alt` is the new answer, `answers` the true ones (of which the first counts; they may be left
     out). template: with which the questions of its language are asked.
     """
-    subject, question = (where.subject(record.get(k), f"{within}{k}") for k in ("subject", "src"))
+    question, subject = (where.subject(record.get(k), f"{within}{k}") for k in ("src", "subject"))
     mark = question[-1] if question.endswith(tuple(MARKS)) else "?"
     locality = texts(where, record.get("loc"), f"{within}loc")
     answer, new, true = (

@@ -20,7 +20,7 @@ ASKED = ["prompt_type", "index", "prompt", "subject", "subject_start", "core", "
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedRow:
     """What is asked, in any language; a target language has rows of the same ids."""
 
     prompt_id: str  # of a prompt with an answer: one in every language
@@ -39,7 +39,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Prompt(Asked):
+class Prompt(AskedRow):
     """A prompt in the source language: the unit of translation and repair."""
 
     subject_start: int | None  # offset of the subject in the prompt
@@ -67,8 +67,13 @@ def columns_of(row: type) -> dict[str, pl.DataType]:
     return {known.name: pl.DataType.from_python(known.type) for known in fields(row)}
 
 
-BILINGUAL_SCHEMA = columns_of(Asked)
-PROMPT_SCHEMA = columns_of(Prompt)
+BILINGUAL_SCHEMA = columns_of(AskedRow)
+# written out: what is called here runs for every script that has a prompt's schema, methods and all
+PROMPT_SCHEMA = BILINGUAL_SCHEMA | {
+    "subject_start": pl.Int64,
+    "core": pl.Int64,
+    "answer": pl.String,
+}
 
 
 def prompt_id(case_id: int, role: str, prompt_type: str, index: int) -> str:

@@ -69,12 +69,12 @@ def losses_in_words(bilingual: pl.DataFrame, rejected: pl.DataFrame, lost: str) 
     records = rejected.filter(prompt_type=FACT)
     several = records["language"].drop_nulls().n_unique() > 1
     reasons = records.group_by("reason", "language").len("facts")
-    counted = reasons.sort("facts", "reason", "language", descending=[True, False, False])
+    most_first = reasons.sort("facts", "reason", "language", descending=[True, False, False])
     left = set(bilingual["case_id"])
     given = left | set(records["case_id"])
     parts = [
         f"{facts} {reason}{f' in {language}' if several and language else ''}"
-        for facts, reason, language in counted.select("facts", "reason", "language").iter_rows()
+        for facts, reason, language in most_first.select("facts", "reason", "language").iter_rows()
     ]
     because = f": {', '.join(parts)}" if parts else ""
     return f"{len(left)} of {len(given)} facts left{because}; see {lost}"

@@ -124,7 +124,8 @@ def repair_facts(
         kept, lost = _with_rewrites(kept, lost)
         repaired += kept
         rejections += lost
-    return pl.DataFrame(repaired, schema=REPAIRED_SCHEMA), rejected_table(rejections)
+    rows = pl.DataFrame([vars(row) for row in repaired], schema=REPAIRED_SCHEMA)
+    return rows, rejected_table(rejections)
 
 
 def _with_rewrites(

@@ -44,8 +44,9 @@ COLUMNS = {  # type and meaning
     "target": (pl.String, "the repaired target; empty: dropped"),
     "subject": (pl.String, "the subject in the other language"),
 }
-REVIEW_SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
-COLUMN_MEANINGS = {name: meaning for name, (_, meaning) in COLUMNS.items()}
+# no call here: it would run, and count, for every script that knows a column
+REVIEW_SCHEMA = {name: COLUMNS[name][0] for name in COLUMNS}
+COLUMN_MEANINGS = {name: COLUMNS[name][1] for name in COLUMNS}
 ORDER = ["suspicion", "case_id", "role", "prompt_type", "index"]
 DESCENDING = [name == "suspicion" for name in ORDER]
 SUSPICION_SCHEMA = {

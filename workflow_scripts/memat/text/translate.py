@@ -78,7 +78,8 @@ def translate_prompts(
         translator = Translator(engine, target_language, source_language)
         rows = _translate_parts(asked, translator, protect_subject)
         add_second_look(asked, rows, engine, source_language, target_language)
-    return pl.DataFrame(rows, schema=TRANSLATION_SCHEMA)
+    # not the objects, which polars takes apart with deep copies
+    return pl.DataFrame([vars(row) for row in rows], schema=TRANSLATION_SCHEMA)
 
 
 def translated(

@@ -30,7 +30,7 @@ def read_two_record(path: str | Path, elided: tuple[str, ...] = ("'", "’")) ->
     for where, record in load_records(path):
         both = record.get("requested_rewrite")  # a record that holds the source language too
         both = both if isinstance(both, dict) else None
-        relation = record.get("relation_id", both and both.get("relation_id"))
+        relation = record.get("relation_id", (both or {}).get("relation_id"))
         relation = where.text(relation, "relation_id")
         roles = ROLES[:1] if both is not None and true_target(where, both) is None else ROLES
         asked = [row for role in roles for row in _role_rows(where, record, role)]
