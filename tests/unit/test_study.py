@@ -259,6 +259,28 @@ def test_a_study_file_taken_for_a_config_is_told(tmp_path):
     assert "study.file" in fault
 
 
+def test_nulls_of_a_sequence_are_as_if_left_out(tmp_path):
+    grid = {"method": "memit", "train": "en", "steps": [None, 5], "first": [None, 10]}
+    grid |= {"series": None, "keep_earlier": None}
+    report = {"name": "own", "kind": "sequence", "grid": [grid, {"method": "unedited", "k": None}]}
+    config = complete(study=own_study(tmp_path, {"reports": [report]}))
+    assert list(study_faults(config)) == []
+    rows = plan_study(config).report("own").rows
+    assert {row.series for row in rows} == {
+        "memit en at once",
+        "memit en by 20",
+        "memit en by 2",
+        None,
+    }
+
+
+def test_a_series_names_keys_of_its_row(tmp_path):
+    grid = {"method": "memat", "train": "en", "heads": "en", "k": [None, 4]}
+    report = {"name": "own", "kind": "curves", "grid": [grid | {"series": "K {k}", "x": 1}]}
+    (fault,) = study_faults(complete(study=own_study(tmp_path, {"reports": [report]})))
+    assert fault.endswith("grid[0].series: K {k} does not name keys of the row")
+
+
 def test_a_null_in_a_grid_is_as_if_left_out(tmp_path):
     grid = {"method": ["memit"], "train": "en", "k": None, "heads": None}
     content = {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,7 +17,9 @@ from matplotlib.figure import Figure
 
 from memat.io import PROVENANCE_KEY, atomic_path
 from memat.provenance import Provenance
-from memat.stage import Stage
+
+if TYPE_CHECKING:  # a figure needs nothing of a stage but its outputs
+    from memat.stage import Stage
 
 # Okabe & Ito: told apart with any kind of colour vision
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -75,7 +78,7 @@ def save_figure(figure: Figure, png: str | Path, svg: str | Path, provenance: Pr
         figure.savefig(temporary, format="svg", metadata=notes)
 
 
-def write_figure(stage: Stage, draw: Callable[..., Figure], *given, **options) -> None:
+def write_figure(stage: "Stage", draw: Callable[..., Figure], *given, **options) -> None:
     """Draw in the look of this project, and save as the outputs `png` and `svg` of a stage."""
     with styled():
         figure = draw(*given, **options)

@@ -77,9 +77,10 @@ def _column(summary: pl.DataFrame, metric: Metric, language: str) -> dict[str, s
     cells = {}
     for row in rows.drop_nulls("value").iter_rows(named=True):
         value = f"{row['value']:z.1f}"
-        bold = value == best and row["method"] not in NOT_EDITED
+        known = row["low"] is not None
+        bold = known and value == best and row["method"] not in NOT_EDITED
         shown = f"**{value}**" if bold else value
-        half = "" if row["low"] is None else f" ({(row['high'] - row['low']) / 2:.1f})"
+        half = f" ({(row['high'] - row['low']) / 2:.1f})" if known else ""
         cells[row["experiment"]] = f"{shown}{half}"
     return cells
 

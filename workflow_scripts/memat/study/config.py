@@ -146,9 +146,9 @@ def config_faults(config: dict) -> Iterator[str]:
 
     Values that contradict each other are looked for where each is allowed by itself.
     """
-    if of_study := sorted(config.keys() & {"claims", "reports"}):
+    if theirs := sorted(config.keys() & {"claims", "reports"}):
         yield (
-            f"{', '.join(of_study)}: belong to a study's file, which is no config: name it in"
+            f"{', '.join(theirs)}: belong to a study's file, which is no config: name it in"
             " study.file of a config, and ask for its reports by name"
         )
         return

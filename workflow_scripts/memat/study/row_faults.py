@@ -78,9 +78,10 @@ def study_faults(config: dict) -> Iterator[str]:
     for number, claim in enumerate(study["claims"]):
         for position, grid in enumerate(claim["rows"]):
             place = f"{file}: claims[{number}].rows[{position}]"
-            yield from _grid_faults(grid, place, axes, config)
+            faults = list(_grid_faults(grid, place, axes, config))
             if claim["against"]:
-                yield from _grid_faults(grid, place, axes, config, claim["against"])
+                faults += _grid_faults(grid, place, axes, config, claim["against"])
+            yield from dict.fromkeys(faults)
 
 
 def _sequence_faults(report: dict, place: str, axes: dict, config: dict) -> Iterator[str]:
@@ -162,6 +163,10 @@ def row_faults(row: dict, place: str, config: dict) -> Iterator[str]:
     if row.get("transport") and row.get("taught"):
         yield f"{place}.taught: is not for rows with transport"
     yield from _step_faults(row, place, config)
+    try:
+        row.get("series", "").format(**row | {"x": ""})
+    except (KeyError, IndexError, ValueError):
+        yield f"{place}.series: {shown(row['series'])} does not name keys of the row"
     if "combine" in row and len(trained) < 2:
         yield f"{place}.combine: needs several languages in train"
 

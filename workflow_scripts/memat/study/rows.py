@@ -133,10 +133,11 @@ class Row:
 
 
 def expanded(grid: dict, axes: dict[str, list]) -> Iterator[dict]:
-    """Every row of a grid, the last key running fastest."""
+    """Every row of a grid without its keys that are null, the last key running fastest."""
     choices = {key: _choices(value, axes) for key, value in grid.items()}
     for values in product(*choices.values()):
-        yield dict(zip(choices, values, strict=True))
+        row = zip(choices, values, strict=True)
+        yield {key: value for key, value in row if value is not None}
 
 
 def _choices(value: object, axes: dict[str, list]) -> list:
