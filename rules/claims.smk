@@ -30,8 +30,8 @@ NAMED_BY_CLAIMS = list(dict.fromkeys(n for claim in STUDY.claims for n in claim.
 
 rule report_claims:
     input:
-        scores=claimed_scores,
-        answers=claimed_answers,
+        scores=lambda wildcards: scores_of_rows(CLAIMED),
+        answers=answers_of_rows(CLAIMED, summary_with(NAMED_BY_CLAIMS)["metrics"]),
         transfers=expand(rules.report_subjects.output.transfer, report=CLAIMS_REST_ON["transfer"]),
         peaks=expand(rules.report_heads.output.table, report=CLAIMS_REST_ON["peaks"]),
     output:

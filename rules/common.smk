@@ -78,17 +78,13 @@ def optional_inputs(**paths):
     return {name: path for name, path in paths.items() if path}
 
 
-def model_memory(wildcards, attempt):
-    """Memory of a job that loads the model; more when a scheduler tries it again.
-
-    Its batches are made for `batch_mb`, the memory of the first attempt.
-    """
-    return COMPUTE["memory_mb"] * attempt
-
-
 def growing(mem_mb):
-    """Memory of a job without the model; more when a scheduler tries it again."""
+    """Memory of a job; more when a scheduler tries it again."""
     return lambda wildcards, attempt: mem_mb * attempt
+
+
+# of a job that loads the model; its batches are made for `batch_mb`, the memory of the first attempt
+model_memory = growing(COMPUTE["memory_mb"])
 
 
 def shard_number(wildcards):

@@ -53,7 +53,8 @@ rule score:
             "generate": config["generate"],
         },
         languages=LANGUAGES,
-        edited=languages_of_model,
+        # languages that its edits need prompts in: it is asked only the facts that they hold
+        edited=lambda wildcards: list(model_of(wildcards).prompted),
         context=context_of_model,
         block="{block}",
         shard=shard_number,

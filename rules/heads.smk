@@ -23,7 +23,7 @@ rule dump_activations:
     params:
         cfg=config["activations"],
         language="{language}",
-        edited=languages_of_edit,
+        edited=lambda wildcards: list(STUDY.edits[wildcards.edit].prompted),
         block="{block}",
         shard=shard_number,
         together=COMPUTE["batch_facts"],
@@ -67,7 +67,7 @@ rule fit_corrections:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
-        templates=templates_of,
+        templates=TEMPLATES,
         deltas=PATHS.deltas,
         accuracy=rules.train_probes.output.accuracy,
     output:
@@ -87,10 +87,10 @@ rule fit_corrections:
     params:
         cfg=CORRECTION_SETTINGS,
         language="{language}",
-        edited=languages_of_edit,
+        edited=lambda wildcards: list(STUDY.edits[wildcards.edit].prompted),
         language_keys=language_keys("fit_corrections", job_language),
         select="{select}",
-        k=number_of_heads,
+        k=lambda wildcards: int(wildcards.k),
         block="{block}",
         seed=SEED,
         compute=LOADING,
@@ -121,8 +121,8 @@ rule shift_heads:
     params:
         cfg=config["probes"],
         select="{select}",
-        k=number_of_heads,
-        alpha=strength,
+        k=lambda wildcards: int(wildcards.k),
+        alpha=lambda wildcards: float(wildcards.alpha),
         seed=SEED,
         code=code_tag("shift_heads.py"),
     message:

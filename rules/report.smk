@@ -24,7 +24,7 @@ rule draw_metrics:
         runtime=10,
     params:
         cfg=some(config["summary"], "metrics", "confidence"),
-        code=code_tag("draw_metrics.py", labels_of_experiments, labels_of_metrics),
+        code=code_tag("draw_metrics.py", lambda _: labels_of(STUDY.main.rows), labels_of_metrics),
     message:
         "Figure: metrics side by side"
     script:

@@ -164,8 +164,8 @@ rule report_sequence:
         scores=scores_of_report,
         answers=answers_of_report,
         blocks=BLOCKS,
-        damage=damage_of_report,
-        updates=updates_of_report,
+        damage=each_once(PATHS.damage),
+        updates=each_once(PATHS.updates),
     output:
         table=PATHS.report("{report}.csv"),
         text=PATHS.report("{report}_text.csv"),
@@ -191,8 +191,8 @@ rule report_sequence:
         runtime=30,
     params:
         cfg=settings_of_report,
-        damage=damage_by_row,
-        updates=updates_by_row,
+        damage=by_row(PATHS.damage),
+        updates=by_row(PATHS.updates),
         seed=SEED,
         code=code_tag("report_sequence.py", metrics_of_report),
     message:
@@ -203,7 +203,7 @@ rule report_sequence:
 
 rule report_heads:
     input:
-        accuracy=accuracies_of_report,
+        accuracy=lambda wildcards: accuracies(heads_of_report(wildcards)),
     output:
         table=PATHS.report("{report}.csv"),
         png=report(

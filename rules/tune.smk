@@ -22,7 +22,7 @@ rule search_settings:
         "../envs/memat.yaml"
     threads: config["tune"]["workers"]
     resources:
-        mem_mb=tune_memory,
+        mem_mb=growing(COMPUTE["memory_mb"] * config["tune"]["workers"]),
         batch_mb=COMPUTE["memory_mb"],
         runtime=240,
     params:

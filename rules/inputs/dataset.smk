@@ -66,10 +66,6 @@ def question_templates(wildcards):
     return [settings["question"] for settings in own] if "question" in own[0] else None
 
 
-def imported_settings(wildcards):
-    return LEAST_PROMPTS | reading(wildcards.language)
-
-
 LEAST_PROMPTS = some(config["repair"], "min_paraphrases", "min_neighborhood")
 # what `snakemake dataset` makes: everything about the facts, and tables for people
 DATASET_OUTPUTS = [

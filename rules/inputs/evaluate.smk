@@ -31,11 +31,6 @@ def corrections_of_model(wildcards):
     return PATHS.corrections_of(model, STUDY.corrected_with(model, block_of(wildcards)))
 
 
-def languages_of_model(wildcards):
-    """Those that its edits need prompts in: it is asked only the facts that they hold."""
-    return list(model_of(wildcards).prompted)
-
-
 def context_of_model(wildcards):
     """How a model without edits is told the facts: method and language, empty for any other."""
     context = model_of(wildcards).context

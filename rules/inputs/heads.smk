@@ -10,16 +10,3 @@ def activations_of_block(wildcards):
         PATHS.activations.format(**wildcards, shard=shard)
         for shard in STUDY.shards(wildcards.block, config["activations"]["shard_size"])
     ]
-
-
-def languages_of_edit(wildcards):
-    """Languages that a fact must have for the edit to hold it."""
-    return list(STUDY.edits[wildcards.edit].prompted)
-
-
-def strength(wildcards):
-    return float(wildcards.alpha)
-
-
-def number_of_heads(wildcards):
-    return int(wildcards.k)

@@ -30,5 +30,6 @@ def local_model_files(wildcards):
     return [str(path) for path in model_spec(wildcards.model).local_files()]
 
 
-def templates_of(wildcards):
-    return TEMPLATES.format(language=wildcards.language)
+def templates_in(languages):
+    """Templates in the languages that a function of wildcards gives."""
+    return lambda wildcards: [TEMPLATES.format(language=code) for code in languages(wildcards)]

@@ -10,10 +10,6 @@ def labels_of(rows):
     return [leaf for name in names for leaf in solver.leaves_of_label(name)]
 
 
-def labels_of_experiments(wildcards):
-    return labels_of(STUDY.main.rows)
-
-
 def accuracies(probed):
     """Tables of head accuracies, panel by panel and block by block."""
     return [PATHS.accuracy(heads, block) for heads in probed for block in STUDY.blocks]

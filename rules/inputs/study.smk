@@ -21,10 +21,6 @@ def labels_of_report(wildcards):
     return labels_of(STUDY.report(wildcards.report).rows)
 
 
-def accuracies_of_report(wildcards):
-    return accuracies(heads_of_report(wildcards))
-
-
 def heads_of_report(wildcards):
     return STUDY.heads(STUDY.report(wildcards.report))
 
@@ -37,21 +33,13 @@ def panels_of_report(wildcards):
     ]
 
 
-def claimed_scores(wildcards):
-    return scores_of_rows(CLAIMED)
-
-
-def claimed_answers(wildcards):
-    return answers_of_rows(CLAIMED, summary_with(NAMED_BY_CLAIMS)["metrics"])
-
-
 def answers_of_table(wildcards):
     return answers_of_rows(STUDY.report(wildcards.report).rows, SUMMARY["metrics"])
 
 
 def answers_of_report(wildcards):
-    rows = STUDY.report(wildcards.report).rows
-    return answers_of_rows(rows, settings_of_report(wildcards)["metrics"])
+    measured = settings_of_report(wildcards)["metrics"]
+    return answers_of_rows(STUDY.report(wildcards.report).rows, measured)
 
 
 def settings_of_report(wildcards):
@@ -68,22 +56,14 @@ def metrics_of_claims(wildcards):
     return families.leaves_of_values(summary_with(NAMED_BY_CLAIMS)["metrics"])
 
 
-def damage_by_row(wildcards):
-    """What the rows of a report that change a weight cost on held-out text, by name."""
-    return damage_files(STUDY.report(wildcards.report).rows, PATHS.damage) if TEXTS else {}
+def by_row(pattern):
+    """Files on what the rows of a report that change a weight cost on held-out text, by name."""
+    return lambda wildcards: (
+        damage_files(STUDY.report(wildcards.report).rows, pattern) if TEXTS else {}
+    )
 
 
-def updates_by_row(wildcards):
-    return damage_files(STUDY.report(wildcards.report).rows, PATHS.updates) if TEXTS else {}
-
-
-def damage_of_report(wildcards):
-    return _each_once(damage_by_row(wildcards))
-
-
-def updates_of_report(wildcards):
-    return _each_once(updates_by_row(wildcards))
-
-
-def _each_once(files):
-    return list(dict.fromkeys(path for own in files.values() for path in own))
+def each_once(pattern):
+    """The same files without their rows."""
+    files = by_row(pattern)
+    return lambda wildcards: distinct(path for own in files(wildcards).values() for path in own)

@@ -39,16 +39,8 @@ def tuning_blocks(wildcards):
     return BLOCKS
 
 
-def tune_memory(wildcards, attempt):
-    """Memory of all processes that try candidates."""
-    return COMPUTE["memory_mb"] * config["tune"]["workers"] * attempt
-
-
 def solver_of_tune(wildcards):
-    return [
-        *solver.leaves_of_values(DEFAULT_SOLVER),
-        *solver.leaves_of_deltas(DEFAULT_SOLVER),
-    ]
+    return [*solver.leaves_of_values(DEFAULT_SOLVER), *solver.leaves_of_deltas(DEFAULT_SOLVER)]
 
 
 def trials_of_tune(wildcards):
