@@ -9,8 +9,7 @@ import polars as pl
 
 from memat import io
 from memat.checksum import carries_checksum
-from memat.edit.subject_list import KEY as SUBJECT_LIST
-from memat.edit.subject_list import read_subject_list
+from memat.edit.protected_subjects import LIST_KEY, read_subject_list
 from memat.errors import ConfigError, FactError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.study.plan import all_languages, experiment_rows
@@ -43,7 +42,7 @@ def check_subject_list(config: dict) -> None:
     """Read a user's list of subjects to protect, if there is one. Raises ConfigError(file, line)."""
     section = config["covariance"]["protected_subjects"]
     if section["source"] == "list":
-        require_file(SUBJECT_LIST, section["path"])
+        require_file(LIST_KEY, section["path"])
         read_subject_list(section["path"], all_languages(config))
 
 

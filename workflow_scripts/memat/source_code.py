@@ -12,7 +12,7 @@ from pathlib import Path
 
 # these may load modules by name: what the first loads is named to the code tag as a leaf, what
 # the second loads is installed from elsewhere, and the third loads what no script asks for
-LOADERS = ("memat.leaves", "memat.model.deferred", "memat")
+LOADERS = ("memat.leaves", "memat.model.quick", "memat")
 # code that finds code while it runs: which, cannot be read from the file
 _LOADING = ("importlib", "pkgutil", "runpy")
 _LOADS_NOTHING = ("importlib.metadata", "importlib.resources")

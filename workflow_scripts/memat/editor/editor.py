@@ -15,13 +15,13 @@ from memat.edit.templates import make_templates
 from memat.editor.adapter import ABOUT, WEIGHTS, write_adapter
 from memat.editor.deltas import step_settings
 from memat.editor.edit import Edit
+from memat.editor.edited_folder import require_own_folder
 from memat.editor.fact import Fact, check_facts, edit_requests, without_repeats
 from memat.editor.layers import EditedWeights, added_up
 from memat.editor.moments import cache_folder, moments_of, weights_hash
 from memat.editor.report import MOST_TOKENS
 from memat.editor.settings import Settings, complete_settings, read_settings, settings_file
 from memat.editor.sources import find_model
-from memat.editor.target_folder import require_own_folder
 from memat.errors import ConfigError, LanguageError
 from memat.evaluate.answers import greedy_answers
 from memat.evaluate.export import export_model
