@@ -95,8 +95,3 @@ def architecture(wildcards):
     """The map of the model that a job loads."""
     name = getattr(wildcards, "model", config["model"]["name"])
     return [architecture_file(model_spec(name).model_type)]
-
-
-def common_settings(section):
-    """Settings of a section that are no single solver's."""
-    return {key: value for key, value in section.items() if not isinstance(value, dict)}

@@ -48,18 +48,14 @@ def values_of(edit):
 
     Those of another solver are left out: they must not rerun it.
     """
-    own = common_settings(config["values"]) | {"spread": SPREAD}
-    own |= config["values"].get(edit.solver, {})
+    own = solver.value_settings(config["values"], edit.solver, SPREAD)
     return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
 
 
 def deltas_of(edit):
     """Settings of the solve of an edit, without those of other solvers."""
-    own = config["deltas"].get(edit.solver, {})
-    used = {"solver": edit.solver, "own": own, "spread": SPREAD}
-    if edit.protected:
-        used["protected_weight"] = PROTECTED["weight"]
-    return common_settings(config["deltas"]) | used
+    used = solver.delta_settings(config["deltas"], edit.solver, SPREAD)
+    return used | ({"protected_weight": PROTECTED["weight"]} if edit.protected else {})
 
 
 def transport_of_edit(wildcards):

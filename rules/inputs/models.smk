@@ -1,5 +1,6 @@
 # What the rules of models.smk need besides: settings, and functions that find inputs.
 
+from memat.edit.solver import common_settings
 from memat.shards import n_shards
 from memat.study.paths import decided_by
 

@@ -19,7 +19,7 @@ from memat.edit.text_sample import sample_text
 from memat.edit.update import DeltaSettings, add_delta
 from memat.edit.values import ValueSettings
 from memat.editor import moments
-from memat.editor.deltas import step_settings
+from memat.editor.edit import step_settings
 from memat.editor.settings import default_layers
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.sentences import EditRequest

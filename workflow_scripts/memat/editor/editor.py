@@ -13,8 +13,7 @@ from memat.edit.solver import DEFAULT, load_solver, stepwise_fault
 from memat.edit.step import LanguageRequests, edit_step
 from memat.edit.templates import make_templates
 from memat.editor.adapter import ABOUT, WEIGHTS, write_adapter
-from memat.editor.deltas import step_settings
-from memat.editor.edit import Edit
+from memat.editor.edit import Edit, step_settings
 from memat.editor.edited_folder import require_own_folder
 from memat.editor.fact import Fact, check_facts, edit_requests, without_repeats
 from memat.editor.layers import EditedWeights, added_up

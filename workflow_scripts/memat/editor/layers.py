@@ -22,13 +22,9 @@ class Carried:
 
 def added_up(parts: Sequence[Carried]) -> Carried:
     """Several edits as one: factors of deltas side by side, biases summed; layers may differ."""
-    deltas, biases = {}, {}
-    for layer in sorted({layer for part in parts for layer in part.deltas}):
-        own = [{layer: part.deltas[layer]} for part in parts if layer in part.deltas]
-        deltas[layer] = summed(own)[layer]
-    for layer in sorted({layer for part in parts for layer in part.biases}):
-        biases[layer] = sum(part.biases[layer] for part in parts if layer in part.biases)
-    return Carried(deltas, biases)
+    layers = sorted({layer for part in parts for layer in part.biases})
+    biases = {n: sum(part.biases[n] for part in parts if n in part.biases) for n in layers}
+    return Carried(summed([part.deltas for part in parts]), biases)
 
 
 class EditedWeights:
