@@ -156,18 +156,13 @@ def _require_enough(config: dict, splits: pl.Series, rejections: list[Rejection]
     if size * blocks["count"] + blocks["donor"] + tuning > available:
         more = {"blocks.donor": blocks["donor"], "blocks.tuning": tuning}
         besides = "".join(f" and {key} {number}" for key, number in more.items() if number)
+        reasons = Counter(r.reason for r in rejections if r.prompt_type == FACT)
+        counts = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
         raise NotEnoughFacts(
             f"blocks.size: {blocks['count']} x {size} facts{besides} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
-            f"{_unused(rejections)}"
+            f"{f'; records that are not used: {counts}' if counts else ''}"
         )
-
-
-def _unused(rejections: list[Rejection]) -> str:
-    """How many records of the file are not used, by reason."""
-    reasons = Counter(r.reason for r in rejections if r.prompt_type == FACT)
-    counts = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
-    return f"; records that are not used: {counts}" if counts else ""
 
 
 def _require_true_targets(config: dict, facts: pl.DataFrame) -> None:

@@ -109,13 +109,8 @@ def protected_requests(
 ) -> dict[str, list[EditRequest]]:
     """Language → the requests whose keys are protected, for the languages that have any."""
     columns = ("number", "template", "subject", "target", "joined")
-    by_language = {
-        code: [
-            EditRequest(*row) for row in subjects.filter(language=code).select(columns).iter_rows()
-        ]
-        for code in languages
-    }
-    return {code: requests for code, requests in by_language.items() if requests}
+    found = {code: subjects.filter(language=code).select(columns).rows() for code in languages}
+    return {code: [EditRequest(*row) for row in rows] for code, rows in found.items() if rows}
 
 
 def _left_out(row: dict, why: tuple[str, str]) -> dict:

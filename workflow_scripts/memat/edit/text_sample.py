@@ -47,7 +47,9 @@ def sample_text(
     texts = []
     with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
         for first in range(0, n_texts, batch_size):
-            ids, mask = _left_padded(starts[first : first + batch_size], model.device)
+            # padding stands in front, so that all rows grow at the same place
+            rows = [start[::-1] for start in starts[first : first + batch_size]]
+            ids, mask = (part.flip(1) for part in pad(rows, model.device))
             try:
                 grown = model.network.generate(
                     ids,
@@ -70,12 +72,6 @@ def sample_text(
                 texts.append(model.tokenizer.decode(text, skip_special_tokens=True))
             progress.update(len(ids))
     return texts
-
-
-def _left_padded(rows: list[list[int]], device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and mask with the padding in front, so that all rows grow at the same place."""
-    ids, mask = pad([row[::-1] for row in rows], device)
-    return ids.flip(1), mask.flip(1)
 
 
 def read_corpus(path: str | Path) -> list[str]:

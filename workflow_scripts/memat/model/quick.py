@@ -24,23 +24,14 @@ NOT_USED = ("torch._dynamo", "torch.nn.attention.flex_attention", "scipy.optimiz
 @contextmanager
 def quick_loading() -> Iterator[None]:
     """Around the import of transformers and the loading of a model; what is loaded is the same."""
-    with (
-        _collector_off(),
-        deferred(*NOT_USED),
-        # transformers loads what spreads a model over machines only where torch can do that
-        patch.object(torch.distributed, "is_available", lambda: False),
-    ):
-        _models_listed_once()
-        yield
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Loading makes half a million objects that all stay: looking for garbage finds nothing."""
     was_on = gc.isenabled()
-    gc.disable()
+    gc.disable()  # loading makes half a million objects that all stay: no garbage is found in them
+    # transformers loads what spreads a model over machines only where torch can do that
+    alone = patch.object(torch.distributed, "is_available", lambda: False)
     try:
-        yield
+        with deferred(*NOT_USED), alone:
+            _models_listed_once()
+            yield
     finally:
         if was_on:
             gc.enable()
