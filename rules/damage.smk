@@ -1,6 +1,30 @@
 # What an edit costs: predictions on unrelated text, size of the updates, answers that repeat
 # themselves, and a picture. The table needs none of it: what the table waits for has a priority.
 
+# language → file of held-out text: the config's, else one that the project ships, if any
+SHIPPED_TEXTS = {code: f"resources/texts/{code}.txt" for code in LANGUAGES}
+TEXTS = {code: path for code, path in SHIPPED_TEXTS.items() if Path(path).exists()}
+TEXTS |= config["damage"]["texts"]
+
+
+def damage_files(rows, pattern):
+    """The files of the rows that change a weight, by name of the row."""
+    return {
+        row.name: [pattern.format(edited=row.model.id, block=block) for block in row.facts]
+        for row in rows
+        if row.model.edits
+    }
+
+
+def answers_beside_edits(rows):
+    """What the models of the rows that change a weight say by themselves, and the unedited one."""
+    shown = [row for row in rows if row.model.edits or row.spec["method"] == "unedited"]
+    return list(dict.fromkeys(path for row in shown for path in files_of_row(row, PATHS.answers)))
+
+
+DAMAGED = damage_files(STUDY.main.rows, PATHS.damage) if TEXTS else {}
+RESIZED = damage_files(STUDY.main.rows, PATHS.updates) if TEXTS else {}
+
 
 rule measure_damage:
     input:
