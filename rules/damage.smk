@@ -58,7 +58,7 @@ rule measure_damage:
 
 rule report_damage:
     input:
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         summary=rules.summarise.output.summary,
         damage=[path for files in DAMAGED.values() for path in files],
         updates=[path for files in RESIZED.values() for path in files],

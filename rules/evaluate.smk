@@ -69,7 +69,7 @@ rule score:
 
 rule summarise:
     input:
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         scores=scores_of_rows(STUDY.main.rows),
         answers=answers_of_rows(STUDY.main.rows, SUMMARY["metrics"]),
     output:
@@ -111,7 +111,7 @@ rule summarise:
 
 rule first_table:
     input:
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         scores=scores_of_rows(FIRST_ROWS),
         answers=answers_of_rows(FIRST_ROWS, SUMMARY["metrics"]),
     output:
@@ -145,7 +145,7 @@ rule list_facts:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         rejected=REJECTED,
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         scores=scores_of_rows(STUDY.main.rows),
         answers=[path for row in STUDY.main.rows for path in files_of_row(row, PATHS.answers)],
     output:
@@ -196,7 +196,7 @@ rule write_index:
     input:
         summary=rules.summarise.output.summary,
         differences=rules.summarise.output.differences,
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         funnel=f"{DATASET}/funnel.parquet",
         manifest=MANIFEST,
     output:

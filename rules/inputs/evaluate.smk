@@ -80,8 +80,7 @@ def study_of_report(wildcards):
     return json.dumps(found.described() | {"rows": described_rows(found.rows)})
 
 
-def study_file(name):
-    return PATHS.study_file.format(report=name)
+MAIN_STUDY = PATHS.study_file.format(report=STUDY.main.name)
 
 
 def of_solvers(section):
