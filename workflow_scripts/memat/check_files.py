@@ -55,13 +55,10 @@ def check_prepared_model(spec: ModelSpec) -> None:
     if spec.kind == "local":
         for name, checksum in spec.content.get("files", {}).items():
             _check_hash(Path(spec.content["path"]) / name, checksum, str(spec.path))
-    elif spec.manifest.is_file():
-        _check_manifest(spec)
-
-
-def _check_manifest(spec: ModelSpec) -> None:
-    if not carries_checksum(spec.manifest):
-        return  # written by an earlier version of this workflow, which prepares it again
+        return
+    # one without a checksum is of an earlier version of this workflow: it is prepared again
+    if not spec.manifest.is_file() or not carries_checksum(spec.manifest):
+        return
     recorded = io.read_json(spec.manifest)["files"]
     for name, facts in recorded.items():
         file = spec.manifest.parent / name

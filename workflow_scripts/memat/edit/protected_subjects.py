@@ -86,13 +86,12 @@ def choose_protected(
         lost = next((why for _, why in own if why), None)
         for row, why in own:
             text = (row["language"], row["template"].split(PLAIN)[0], row["subject"])
-            if lost:
-                left_out.append(_left_out(row, why or (OTHER_LANGUAGE, lost[1])))
-            elif text in seen:
-                left_out.append(_left_out(row, (REPEATED, seen[text])))
-            else:
+            if not lost and text not in seen:
                 seen[text] = f"{row['origin']} {row['number']}"
                 kept.append(row)
+                continue
+            why = why or ((OTHER_LANGUAGE, lost[1]) if lost else (REPEATED, seen[text]))
+            left_out.append(row | dict(zip(("reason", "detail"), why, strict=True)))
     if not kept:
         raise NotEnoughFacts(
             f"block {block}: no subject is left to protect; of {candidates.height} prompts of the"
@@ -111,11 +110,6 @@ def protected_requests(
     columns = ("number", "template", "subject", "target", "joined")
     found = {code: subjects.filter(language=code).select(columns).rows() for code in languages}
     return {code: [EditRequest(*row) for row in rows] for code, rows in found.items() if rows}
-
-
-def _left_out(row: dict, why: tuple[str, str]) -> dict:
-    known = {name: row[name] for name in ("origin", "number", "language", "subject")}
-    return known | {"reason": why[0], "detail": why[1]}
 
 
 Taken = Iterator[tuple[tuple[str, ...], tuple[str, str]]]

@@ -121,8 +121,9 @@ def _rewrite(
     standing = matrix_checksums(model, map(int, made_on))
     weights = EditedWeights(model, load_file(kept) if kept.is_file() else None)
     if made_on != standing and made_on != matrix_checksums(model, map(int, made_on)):
+        base = read_json_object(new / CONFIG, DamagedFile).get("base_model_name_or_path")
         raise ModelError(
-            f"{new}: was made on another model ({_base(new)}): of layers {', '.join(made_on)} the"
+            f"{new}: was made on another model ({base}): of layers {', '.join(made_on)} the"
             f" weights of {model_folder} are others"
         )
     if new and not made_on:
@@ -139,10 +140,6 @@ def _made_on(adapter: Path) -> dict[str, str]:
     about = adapter / ABOUT
     made_on = read_json_object(about, DamagedFile).get("made_on", {}) if about.is_file() else {}
     return made_on.get("checksums", {})
-
-
-def _base(adapter: Path) -> str:
-    return str(read_json_object(adapter / CONFIG, DamagedFile).get("base_model_name_or_path"))
 
 
 def _require_as_written(model: EditableModel, folder: Path) -> None:
@@ -180,9 +177,8 @@ def _keep(
 
 def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
     """came: checksums of the originals of the model that carries it, by name; None: it lies alone."""
-    config, lines, made_on = read_json_object(folder / CONFIG, DamagedFile), [], _made_on(folder)
-    modules = config.get("target_modules") or []
-    lines.append(f"  base model   {_base(folder)}")
+    config, made_on = read_json_object(folder / CONFIG, DamagedFile), _made_on(folder)
+    lines = [f"  base model   {config.get('base_model_name_or_path')}"]
     if made_on:
         told = ", ".join(f"layer {layer} {checksum[:12]}" for layer, checksum in made_on.items())
         lines.append(f"  its weights  {told}")
@@ -192,7 +188,7 @@ def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
         lines.append(f"  revision     {config['revision']}")
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     lines.append(f"  size         {size / 1e6:.2f} MB, rank {config.get('r')} at most")
-    lines.append(f"  modules      {', '.join(modules)}")
+    lines.append(f"  modules      {', '.join(config.get('target_modules') or [])}")
     if (folder / ABOUT).is_file():
         lines.append(_about_shown(read_json_object(folder / ABOUT, DamagedFile)))
     return "\n".join(lines)
@@ -211,10 +207,9 @@ def _about_shown(about: dict) -> str:
         solver = (edit.get("settings") or {}).get("solver", "")
         where = f"{', '.join(edit['languages'])}, layers {', '.join(map(str, edit['layers']))}"
         lines.append(f"  edit         {len(edit['facts'])} facts in {where}; {solver}")
-        lines += [
-            f"    {_text(fact['prompt'])} | {_text(fact['subject'])} | {_text(fact['target_new'])}"
-            for fact in edit["facts"]
-        ]
+        for fact in edit["facts"]:
+            texts = (_text(fact[key]) for key in ("prompt", "subject", "target_new"))
+            lines.append(f"    {' | '.join(texts)}")
     return "\n".join(lines)
 
 

@@ -131,7 +131,8 @@ class Editor:
         check_facts(facts)
         load_solver(solver)
         combine = combine or default_combine(solver)
-        earlier = self._earlier_keys() if keep_earlier else {}
+        layers = self.settings.edit.layers if self.edits and keep_earlier else ()
+        earlier = {n: torch.cat([edit.keys[n] for edit in self.edits]) for n in layers}
         if earlier and (fault := stepwise_fault(solver)):
             raise ConfigError(f"solver: {fault}; or keep_earlier=False")
         known = [load_language(_language_file(code)) for code in _distinct(languages)]
@@ -216,12 +217,10 @@ class Editor:
             source = "as given"
             content = read_settings(given)
         elif file is not None and file.is_file():
-            content = read_settings(file)
-            tried = content.get("tried", True)
-            source = (
-                f"{file.name}, {'chosen for this model' if tried else 'untried with this model'}"
-            )
-            content = {name: content[name] for name in content if name in Settings.model_fields}
+            found = read_settings(file)
+            tried = "chosen for" if found.get("tried", True) else "untried with"
+            source = f"{file.name}, {tried} this model"
+            content = {key: found[key] for key in found if key in Settings.model_fields}
         else:
             source, content = "none are known for this model, so defaults by its size", {}
         settings = complete_settings(content, *sizes)
@@ -242,11 +241,6 @@ class Editor:
         return moments_of(
             self.model, self._fingerprint, self.settings, languages, budget, self._cache
         )
-
-    def _earlier_keys(self) -> dict[int, torch.Tensor]:
-        """K_p of the facts of the edits that the model carries, by layer."""
-        layers = self.settings.edit.layers if self.edits else ()
-        return {n: torch.cat([edit.keys[n] for edit in self.edits]) for n in layers}
 
     def _memory(self) -> int:
         """Megabytes that the model and its batches may use."""
