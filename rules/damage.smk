@@ -16,12 +16,10 @@ def damage_files(rows, pattern):
     }
 
 
-def answers_beside_edits(rows):
-    """What the models of the rows that change a weight say by themselves, and the unedited one."""
-    shown = [row for row in rows if row.model.edits or row.spec["method"] == "unedited"]
-    return list(dict.fromkeys(path for row in shown for path in files_of_row(row, PATHS.answers)))
-
-
+# the rows that change a weight, and the unedited one
+BESIDE_UNEDITED = [
+    row for row in STUDY.main.rows if row.model.edits or row.spec["method"] == "unedited"
+]
 DAMAGED = damage_files(STUDY.main.rows, PATHS.damage) if TEXTS else {}
 RESIZED = damage_files(STUDY.main.rows, PATHS.updates) if TEXTS else {}
 
@@ -62,7 +60,7 @@ rule report_damage:
         summary=rules.summarise.output.summary,
         damage=[path for files in DAMAGED.values() for path in files],
         updates=[path for files in RESIZED.values() for path in files],
-        answers=answers_beside_edits(STUDY.main.rows),
+        answers=files_of_rows(BESIDE_UNEDITED, PATHS.answers),
     output:
         table=report(
             f"{RESULTS}/damage.csv",

@@ -46,6 +46,11 @@ def files_of_row(row, pattern):
     ]
 
 
+def files_of_rows(rows, pattern):
+    """The files of some rows, each once."""
+    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, pattern)))
+
+
 def scores_of_rows(rows):
     """The score files of some rows, each once. Refuses rows that the config leaves no facts for."""
     for row in rows:
@@ -55,14 +60,12 @@ def scores_of_rows(rows):
             raise WorkflowError(
                 "blocks.donor is 0 and blocks.count 1: recycled corrections need other facts"
             )
-    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.scores)))
+    return files_of_rows(rows, PATHS.scores)
 
 
 def answers_of_rows(rows, measured):
     """The answers of some rows, each once, where a family of metrics reads them."""
-    if not families.read_answers(measured):
-        return []
-    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.answers)))
+    return files_of_rows(rows, PATHS.answers) if families.read_answers(measured) else []
 
 
 def described_rows(rows):

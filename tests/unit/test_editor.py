@@ -14,8 +14,7 @@ import memat
 from memat.edit.covariance import key_moments, mean_moments
 from memat.edit.step import edit_step
 from memat.edit.storage import summed
-from memat.edit.templates import make_templates
-from memat.edit.text_sample import sample_text
+from memat.edit.text_sample import make_templates, sample_text
 from memat.edit.update import DeltaSettings, add_delta
 from memat.edit.values import ValueSettings
 from memat.editor import moments

@@ -90,8 +90,9 @@ def choose_protected(
                 seen[text] = f"{row['origin']} {row['number']}"
                 kept.append(row)
                 continue
-            why = why or ((OTHER_LANGUAGE, lost[1]) if lost else (REPEATED, seen[text]))
-            left_out.append(row | dict(zip(("reason", "detail"), why, strict=True)))
+            other = (OTHER_LANGUAGE, lost[1]) if lost else (REPEATED, seen[text])
+            reason, detail = why or other
+            left_out.append(row | {"reason": reason, "detail": detail})
     if not kept:
         raise NotEnoughFacts(
             f"block {block}: no subject is left to protect; of {candidates.height} prompts of the"

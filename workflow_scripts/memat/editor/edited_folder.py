@@ -69,11 +69,8 @@ def remove_adapter(model_folder: Path, name: str, new_folder: Path) -> list[str]
 
 def carried_adapters(model_folder: Path) -> dict[str, Path]:
     """Name → folder of the adapters that a model folder carries, in their order."""
-    order = model_folder / KEPT / ORDER
-    if not order.is_file():
-        return {}
-    names = read_json_object(order, DamagedFile)["adapters"]
-    return {name: model_folder / KEPT / ADAPTERS / name for name in names}
+    kept = model_folder / KEPT
+    return {name: kept / ADAPTERS / name for name in _read(kept / ORDER).get("adapters", ())}
 
 
 def shown(folder: Path) -> str:
@@ -86,8 +83,8 @@ def shown(folder: Path) -> str:
         came = {name: matrix_checksum(weight) for name, weight in came.items()}
         parts = [f"{name}\n{_adapter_shown(path, came)}" for name, path in adapters.items()]
         return "In the weights, in this order:\n\n" + "\n\n".join(parts)
-    if (folder / ABOUT).is_file():
-        return _about_shown(read_json_object(folder / ABOUT, DamagedFile))
+    if about := _read(folder / ABOUT):
+        return _about_shown(about)
     raise ModelError(f"{folder}: is no adapter of memat, and no model folder that memat has edited")
 
 
@@ -135,17 +132,18 @@ def _rewrite(
     return list(adapters)
 
 
+def _read(path: Path) -> dict:
+    return read_json_object(path, DamagedFile) if path.is_file() else {}
+
+
 def _made_on(adapter: Path) -> dict[str, str]:
     """Checksums of the projections that an adapter was made on, by layer; none of PEFT's own."""
-    about = adapter / ABOUT
-    made_on = read_json_object(about, DamagedFile).get("made_on", {}) if about.is_file() else {}
-    return made_on.get("checksums", {})
+    return _read(adapter / ABOUT).get("made_on", {}).get("checksums", {})
 
 
 def _require_as_written(model: EditableModel, folder: Path) -> None:
     """Raise ModelError if the weights that a folder's adapters changed were changed since."""
-    order = folder / KEPT / ORDER
-    written = read_json_object(order, DamagedFile).get("weights", {}) if order.is_file() else {}
+    written = _read(folder / KEPT / ORDER).get("weights", {})
     found = matrix_checksums(model, map(int, written))
     if changed := [layer for layer in written if found.get(layer) != written[layer]]:
         raise ModelError(
@@ -189,8 +187,8 @@ def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     lines.append(f"  size         {size / 1e6:.2f} MB, rank {config.get('r')} at most")
     lines.append(f"  modules      {', '.join(config.get('target_modules') or [])}")
-    if (folder / ABOUT).is_file():
-        lines.append(_about_shown(read_json_object(folder / ABOUT, DamagedFile)))
+    if about := _read(folder / ABOUT):
+        lines.append(_about_shown(about))
     return "\n".join(lines)
 
 

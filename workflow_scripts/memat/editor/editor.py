@@ -11,7 +11,7 @@ import torch
 from memat import io
 from memat.edit.solver import DEFAULT, load_solver, stepwise_fault
 from memat.edit.step import LanguageRequests, edit_step
-from memat.edit.templates import make_templates
+from memat.edit.text_sample import make_templates
 from memat.editor.adapter import ABOUT, WEIGHTS, write_adapter
 from memat.editor.edit import Edit, step_settings
 from memat.editor.edited_folder import require_own_folder

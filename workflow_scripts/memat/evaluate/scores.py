@@ -15,7 +15,7 @@ from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import Sentence, tokenise
-from memat.model.targets import read_targets
+from memat.model.vocabulary import read_targets
 
 
 @dataclass(frozen=True)

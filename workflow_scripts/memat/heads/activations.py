@@ -14,7 +14,7 @@ from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
 from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import EditRequest, request_sentence
-from memat.model.targets import read_targets
+from memat.model.vocabulary import read_targets
 from memat.provenance import Provenance
 from memat.tensors import read_tensors, write_tensors
 
