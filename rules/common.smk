@@ -64,11 +64,13 @@ _SOURCES = {}  # the library as this call of Snakemake found it
 def code_tag(script, *leaves):
     """Hash of every definition that a script in workflow_scripts/ reaches, comments aside.
 
-    leaves: functions of the wildcards that give what a job loads by name (memat.leaves)
+    leaves: what a job loads by name (memat.leaves), or functions of the wildcards that give it
     The tag is a function, so that a job works out its own rule's only.
     """
     tag = cache(partial(definitions.code_tag, LIBRARY / script, LIBRARY, sources=_SOURCES))
-    return lambda wildcards: tag(*(leaf for found in leaves for leaf in found(wildcards)))
+    return lambda wildcards: tag(
+        *(leaf for of in leaves for leaf in (of(wildcards) if callable(of) else of))
+    )
 
 
 def some(section, *keys):

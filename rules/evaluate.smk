@@ -102,7 +102,7 @@ rule summarise:
         cfg=SUMMARY,
         names=LANGUAGE_NAMES,
         seed=SEED,
-        code=code_tag("summarise.py", values_of_metrics, labels_of_metrics),
+        code=code_tag("summarise.py", VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "Metrics, intervals and paired differences"
     script:
@@ -132,7 +132,7 @@ rule first_table:
         rows=[row.name for row in FIRST_ROWS],
         names=LANGUAGE_NAMES,
         seed=SEED,
-        code=code_tag("first_table.py", values_of_metrics, labels_of_metrics),
+        code=code_tag("first_table.py", VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "The first rows of the table, while the others are made"
     script:
@@ -174,7 +174,7 @@ rule list_facts:
     params:
         cfg=READING | some(config["summary"], "probability", "target_pairing"),
         languages=LANGUAGES,
-        code=code_tag("list_facts.py", facts_reader),
+        code=code_tag("list_facts.py", FACTS_READER),
     message:
         "Every fact: what each model says, kept or lost and why"
     script:
@@ -221,7 +221,7 @@ rule write_index:
         cfg=SHOWN_SETTINGS,
         names=LANGUAGE_NAMES,
         from_model=FROM_MODEL_SETTINGS,
-        code=code_tag("write_index.py", labels_of_metrics),
+        code=code_tag("write_index.py", LABELS_OF_METRICS),
     message:
         "Headlines, table and settings on one page"
     script:

@@ -111,7 +111,7 @@ rule draw_metrics:
         runtime=10,
     params:
         cfg=some(config["summary"], "metrics", "confidence"),
-        code=code_tag("draw_metrics.py", lambda _: labels_of(STUDY.main.rows), labels_of_metrics),
+        code=code_tag("draw_metrics.py", labels_of(STUDY.main.rows), LABELS_OF_METRICS),
     message:
         "Figure: metrics side by side"
     script:
@@ -273,7 +273,7 @@ rule draw_language_matrix:
         runtime=10,
     params:
         cfg=some(config["summary"], "metrics"),
-        code=code_tag("draw_language_matrix.py", labels_of_metrics),
+        code=code_tag("draw_language_matrix.py", LABELS_OF_METRICS),
     message:
         "Figure: edited in × asked in"
     script:

@@ -38,7 +38,7 @@ rule report_table:
     params:
         cfg=SUMMARY,
         seed=SEED,
-        code=code_tag("report_table.py", labels_of_report, values_of_metrics, labels_of_metrics),
+        code=code_tag("report_table.py", labels_of_report, VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "Study: {wildcards.report}"
     script:
@@ -110,7 +110,7 @@ rule report_matrix:
     params:
         cfg=SUMMARY,
         seed=SEED,
-        code=code_tag("report_matrix.py", values_of_metrics, labels_of_metrics),
+        code=code_tag("report_matrix.py", VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "Study: {wildcards.report}"
     script:

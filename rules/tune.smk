@@ -40,13 +40,7 @@ def tuning_blocks(wildcards):
     return BLOCKS
 
 
-def solver_of_tune(wildcards):
-    return [*solver.leaves_of_values(DEFAULT_SOLVER), *solver.leaves_of_deltas(DEFAULT_SOLVER)]
-
-
-def trials_of_tune(wildcards):
-    """What is loaded by name where a candidate is tried."""
-    return [*architecture(wildcards), *solver_of_tune(wildcards)]
+SOLVER_OF_TUNE = solver.leaves_of_values(DEFAULT_SOLVER) + solver.leaves_of_deltas(DEFAULT_SOLVER)
 
 
 rule search_settings:
@@ -80,8 +74,8 @@ rule search_settings:
         language_keys=language_keys("search_settings", LANGUAGES),
         seed=SEED,
         compute=LOADING,
-        trials=code_tag("memat/tune/trials.py", trials_of_tune),
-        code=code_tag("search_settings.py", architecture, solver_of_tune),
+        trials=code_tag("memat/tune/trials.py", architecture, SOLVER_OF_TUNE),
+        code=code_tag("search_settings.py", architecture, SOLVER_OF_TUNE),
     message:
         "Settings for {params.model}, searched on the tuning facts"
     script:

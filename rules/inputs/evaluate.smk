@@ -95,14 +95,9 @@ def of_solvers(section):
     }
 
 
-def values_of_metrics(wildcards):
-    """The families of metrics that tables measure."""
-    return families.leaves_of_values(config["summary"]["metrics"])
-
-
-def labels_of_metrics(wildcards):
-    """The families of metrics that tables and figures show."""
-    return families.leaves_of_labels(config["summary"]["metrics"])
+# the families of metrics that tables measure, and that tables and figures show
+VALUES_OF_METRICS = families.leaves_of_values(config["summary"]["metrics"])
+LABELS_OF_METRICS = families.leaves_of_labels(config["summary"]["metrics"])
 
 
 def summary_with(names):

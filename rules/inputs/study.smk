@@ -52,10 +52,6 @@ def metrics_of_report(wildcards):
     return families.leaves_of_values(measured) + families.leaves_of_labels(measured)
 
 
-def metrics_of_claims(wildcards):
-    return families.leaves_of_values(summary_with(NAMED_BY_CLAIMS)["metrics"])
-
-
 def by_row(pattern):
     """Files on what the rows of a report that change a weight cost on held-out text, by name."""
     return lambda wildcards: (
