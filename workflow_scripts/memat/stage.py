@@ -49,11 +49,6 @@ class Given(dict):
             return default
         return self[key]
 
-    def pop(self, key):
-        value = self[key]
-        del self[key]
-        return value
-
     def __iter__(self) -> Iterator:
         """Names alone are not read. With this method, `dict(given)` and `**given` read each value."""
         return super().__iter__()

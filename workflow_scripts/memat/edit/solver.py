@@ -30,14 +30,9 @@ def values_solver(name: str) -> str:
     return load_solver(name).VALUES
 
 
-def load_values_solver(name: str) -> ModuleType:
-    """The leaf whose values the solver `name` carries into the weights."""
-    return load_solver(values_solver(name))
-
-
 def can_be_joint(name: str) -> bool:
     """Whether one value of the solver may serve the prompts of several languages."""
-    return load_values_solver(name).JOINT
+    return load_solver(values_solver(name)).JOINT
 
 
 def can_be_stepwise(name: str) -> bool:
