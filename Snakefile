@@ -17,6 +17,7 @@ sys.path.insert(0, str(LIBRARY))
 
 from memat.caches import use_own_caches
 from memat.errors import MematError
+from memat.slurm import causes
 from memat.study.config import completed
 from memat.study.settings_file import settings_path, with_model_settings
 
@@ -54,6 +55,22 @@ onstart:
         raise WorkflowError(str(error)) from None
 
 
+def tell_causes(logs):
+    """Name limit, size and remedy of each job SLURM ended, after Snakemake's own messages; silent
+    without SLURM."""
+    if workflow.is_main_process:
+        for line in causes("\n".join(Path(log).read_text("utf-8", "replace") for log in logs)):
+            logger.warning(line)
+
+
+onerror:
+    tell_causes(log)
+
+
+onsuccess:
+    tell_causes(log)
+
+
 report: "report/workflow.rst"
 
 
@@ -76,7 +93,6 @@ include: "rules/report.smk"
 include: "rules/inputs/study.smk"
 include: "rules/study.smk"
 include: "rules/claims.smk"
-include: "rules/slurm.smk"
 
 
 localrules:
