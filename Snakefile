@@ -90,7 +90,6 @@ include: "rules/general.smk"
 include: "rules/damage.smk"
 include: "rules/advice.smk"
 include: "rules/report.smk"
-include: "rules/inputs/study.smk"
 include: "rules/study.smk"
 include: "rules/claims.smk"
 

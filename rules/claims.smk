@@ -1,6 +1,8 @@
 # The claims of the study, each with its verdict, and a target for each of its reports: with
 # configs/paper.yaml `snakemake table1`, `snakemake figure9`, …; `snakemake paper` is all of them.
 
+from memat.study.claims import claimed_rows
+
 REPORT_RULES = {
     "table": rules.report_table,
     "curves": rules.report_curves,

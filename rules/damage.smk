@@ -8,11 +8,11 @@ TEXTS |= config["damage"]["texts"]
 
 
 def damage_files(rows, pattern):
-    """The files of the rows that change a weight, by name of the row."""
+    """The files of the rows that change a weight, by name of the row; none without a text."""
     return {
         row.name: [pattern.format(edited=row.model.id, block=block) for block in row.facts]
         for row in rows
-        if row.model.edits
+        if TEXTS and row.model.edits
     }
 
 
@@ -20,8 +20,8 @@ def damage_files(rows, pattern):
 BESIDE_UNEDITED = [
     row for row in STUDY.main.rows if row.model.edits or row.spec["method"] == "unedited"
 ]
-DAMAGED = damage_files(STUDY.main.rows, PATHS.damage) if TEXTS else {}
-RESIZED = damage_files(STUDY.main.rows, PATHS.updates) if TEXTS else {}
+DAMAGED = damage_files(STUDY.main.rows, PATHS.damage)
+RESIZED = damage_files(STUDY.main.rows, PATHS.updates)
 
 
 rule measure_damage:
