@@ -33,7 +33,7 @@ rule advise:
         cfg={"ship": config["ship"], **some(config["summary"], "metrics", "confidence")},
         names=LANGUAGE_NAMES,
         model=config["model"]["name"],
-        code=code_tag("advise.py", labels_of_metrics),
+        code=code_tag("advise.py", LABELS_OF_METRICS),
     message:
         "Should I ship this edit?"
     script:

@@ -1,6 +1,8 @@
 # The claims of the study, each with its verdict, and a target for each of its reports: with
 # configs/paper.yaml `snakemake table1`, `snakemake figure9`, …; `snakemake paper` is all of them.
 
+from memat.study.claims import claimed_rows
+
 REPORT_RULES = {
     "table": rules.report_table,
     "curves": rules.report_curves,
@@ -25,13 +27,13 @@ CLAIMS_REST_ON = {
     for kind in ("transfer", "peaks")
 }
 CLAIMED = claimed_rows(STUDY.claims)
-NAMED_BY_CLAIMS = list(dict.fromkeys(n for claim in STUDY.claims for n in claim.metrics))
+CLAIMS_SUMMARY = summary_with(dict.fromkeys(n for claim in STUDY.claims for n in claim.metrics))
 
 
 rule report_claims:
     input:
-        scores=claimed_scores,
-        answers=claimed_answers,
+        scores=lambda wildcards: scores_of_rows(CLAIMED),
+        answers=answers_of_rows(CLAIMED, CLAIMS_SUMMARY["metrics"]),
         transfers=expand(rules.report_subjects.output.transfer, report=CLAIMS_REST_ON["transfer"]),
         peaks=expand(rules.report_heads.output.table, report=CLAIMS_REST_ON["peaks"]),
     output:
@@ -53,7 +55,7 @@ rule report_claims:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        cfg=summary_with(NAMED_BY_CLAIMS),
+        cfg=CLAIMS_SUMMARY,
         rows=described_rows(CLAIMED),
         claims=[claim.described() for claim in STUDY.claims],
         transfers=CLAIMS_REST_ON["transfer"],
@@ -63,7 +65,7 @@ rule report_claims:
         model=config["model"]["name"],
         languages=LANGUAGES,
         seed=SEED,
-        code=code_tag("report_claims.py", metrics_of_claims),
+        code=code_tag("report_claims.py", families.leaves_of_values(CLAIMS_SUMMARY["metrics"])),
     message:
         "Study: every claim and its verdict"
     script:

@@ -1,4 +1,5 @@
-# What several rules files need: the study, its paths, code tags, and what a job may use.
+# What several rules files need: the study, its paths, code tags, what a job may use, and what it reads
+# of language files.
 
 import re
 from functools import cache, partial
@@ -10,6 +11,8 @@ from memat.model.spec import read_model_spec
 from memat.study.paths import Paths
 from memat.study.plan import plan_study
 from memat.study.urgency import NOW, SCORED, Urgency, first_rows
+from memat.text import languages as language_files
+from memat.text.language_keys import READ
 
 
 @cache
@@ -61,11 +64,13 @@ _SOURCES = {}  # the library as this call of Snakemake found it
 def code_tag(script, *leaves):
     """Hash of every definition that a script in workflow_scripts/ reaches, comments aside.
 
-    leaves: functions of the wildcards that give what a job loads by name (memat.leaves)
+    leaves: what a job loads by name (memat.leaves), or functions of the wildcards that give it
     The tag is a function, so that a job works out its own rule's only.
     """
     tag = cache(partial(definitions.code_tag, LIBRARY / script, LIBRARY, sources=_SOURCES))
-    return lambda wildcards: tag(*(leaf for found in leaves for leaf in found(wildcards)))
+    return lambda wildcards: tag(
+        *(leaf for of in leaves for leaf in (of(wildcards) if callable(of) else of))
+    )
 
 
 def some(section, *keys):
@@ -78,17 +83,13 @@ def optional_inputs(**paths):
     return {name: path for name, path in paths.items() if path}
 
 
-def model_memory(wildcards, attempt):
-    """Memory of a job that loads the model; more when a scheduler tries it again.
-
-    Its batches are made for `batch_mb`, the memory of the first attempt.
-    """
-    return COMPUTE["memory_mb"] * attempt
-
-
 def growing(mem_mb):
-    """Memory of a job without the model; more when a scheduler tries it again."""
+    """Memory of a job; more when a scheduler tries it again."""
     return lambda wildcards, attempt: mem_mb * attempt
+
+
+# of a job that loads the model; its batches are made for `batch_mb`, the memory of the first attempt
+model_memory = growing(COMPUTE["memory_mb"])
 
 
 def shard_number(wildcards):
@@ -101,6 +102,42 @@ def architecture(wildcards):
     return [architecture_file(model_spec(name).model_type)]
 
 
-def common_settings(section):
-    """Settings of a section that are no single solver's."""
-    return {key: value for key, value in section.items() if not isinstance(value, dict)}
+def job_language(wildcards):
+    return wildcards.language
+
+
+def language_keys(stage, languages, param="language_keys"):
+    """The keys that a stage reads in the file of a language, or of each of several.
+
+    A change of any other key, or of a comment, is no reason to run the stage again.
+    languages: a code, a list of codes, or a function of wildcards that gives one
+    """
+
+    def keys(wildcards):
+        codes = languages(wildcards) if callable(languages) else languages
+        if isinstance(codes, str):
+            return _language_keys(codes, READ[stage][param])
+        return [_language_keys(code, READ[stage][param]) for code in codes]
+
+    return keys
+
+
+def _language_keys(code, keys):
+    return some(_language_file(code), *keys)
+
+
+@cache
+def _language_file(code):
+    return language_files.language_keys(f"resources/languages/{code}.yaml", language_files.KEYS)
+
+
+def language_pair(stage):
+    """The language params of a stage that works on one target language, as far as it reads them."""
+    codes = {"source_language": SOURCE, "target_language": job_language}
+    return {param: language_keys(stage, codes[param], param) for param in READ[stage]}
+
+
+LANGUAGE_NAMES = {
+    code: language_files.load_language(f"resources/languages/{code}.yaml").name
+    for code in LANGUAGES
+}

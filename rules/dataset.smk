@@ -48,7 +48,7 @@ rule read_facts:
         runtime=10,
     params:
         cfg=READING | some(config["facts"], "contradictions"),
-        code=code_tag("read_facts.py", facts_reader),
+        code=code_tag("read_facts.py", FACTS_READER),
     message:
         "Facts of {input.facts}: read and validate"
     script:
@@ -155,7 +155,7 @@ rule list_lost:
         runtime=10,
     params:
         cfg=READING,
-        code=code_tag("list_lost.py", facts_reader),
+        code=code_tag("list_lost.py", FACTS_READER),
     message:
         "Lost facts and prompts, with the reason in words"
     script:

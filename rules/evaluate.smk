@@ -53,7 +53,8 @@ rule score:
             "generate": config["generate"],
         },
         languages=LANGUAGES,
-        edited=languages_of_model,
+        # languages that its edits need prompts in: it is asked only the facts that they hold
+        edited=lambda wildcards: list(model_of(wildcards).prompted),
         context=context_of_model,
         block="{block}",
         shard=shard_number,
@@ -68,7 +69,7 @@ rule score:
 
 rule summarise:
     input:
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         scores=scores_of_rows(STUDY.main.rows),
         answers=answers_of_rows(STUDY.main.rows, SUMMARY["metrics"]),
     output:
@@ -101,7 +102,7 @@ rule summarise:
         cfg=SUMMARY,
         names=LANGUAGE_NAMES,
         seed=SEED,
-        code=code_tag("summarise.py", values_of_metrics, labels_of_metrics),
+        code=code_tag("summarise.py", VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "Metrics, intervals and paired differences"
     script:
@@ -110,7 +111,7 @@ rule summarise:
 
 rule first_table:
     input:
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         scores=scores_of_rows(FIRST_ROWS),
         answers=answers_of_rows(FIRST_ROWS, SUMMARY["metrics"]),
     output:
@@ -131,7 +132,7 @@ rule first_table:
         rows=[row.name for row in FIRST_ROWS],
         names=LANGUAGE_NAMES,
         seed=SEED,
-        code=code_tag("first_table.py", values_of_metrics, labels_of_metrics),
+        code=code_tag("first_table.py", VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "The first rows of the table, while the others are made"
     script:
@@ -144,7 +145,7 @@ rule list_facts:
         bilingual=BILINGUAL,
         blocks=BLOCKS,
         rejected=REJECTED,
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         scores=scores_of_rows(STUDY.main.rows),
         answers=[path for row in STUDY.main.rows for path in files_of_row(row, PATHS.answers)],
     output:
@@ -173,7 +174,7 @@ rule list_facts:
     params:
         cfg=READING | some(config["summary"], "probability", "target_pairing"),
         languages=LANGUAGES,
-        code=code_tag("list_facts.py", facts_reader),
+        code=code_tag("list_facts.py", FACTS_READER),
     message:
         "Every fact: what each model says, kept or lost and why"
     script:
@@ -195,7 +196,7 @@ rule write_index:
     input:
         summary=rules.summarise.output.summary,
         differences=rules.summarise.output.differences,
-        study=study_file(STUDY.main.name),
+        study=MAIN_STUDY,
         funnel=f"{DATASET}/funnel.parquet",
         manifest=MANIFEST,
     output:
@@ -220,7 +221,7 @@ rule write_index:
         cfg=SHOWN_SETTINGS,
         names=LANGUAGE_NAMES,
         from_model=FROM_MODEL_SETTINGS,
-        code=code_tag("write_index.py", labels_of_metrics),
+        code=code_tag("write_index.py", LABELS_OF_METRICS),
     message:
         "Headlines, table and settings on one page"
     script:

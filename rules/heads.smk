@@ -1,5 +1,16 @@
 # MEMAT: find the heads of an edited model that tell true from new, and correct them.
 
+# k is part of the path: another default must not touch experiments with their own k
+CORRECTION_SETTINGS = {key: value for key, value in config["corrections"].items() if key != "k"}
+
+
+def activations_of_block(wildcards):
+    """Every shard of the activations that probes and shifts are made from."""
+    return [
+        PATHS.activations.format(**wildcards, shard=shard)
+        for shard in STUDY.shards(wildcards.block, config["activations"]["shard_size"])
+    ]
+
 
 rule dump_activations:
     input:
@@ -23,7 +34,7 @@ rule dump_activations:
     params:
         cfg=config["activations"],
         language="{language}",
-        edited=languages_of_edit,
+        edited=lambda wildcards: list(STUDY.edits[wildcards.edit].prompted),
         block="{block}",
         shard=shard_number,
         together=COMPUTE["batch_facts"],
@@ -67,7 +78,7 @@ rule fit_corrections:
         manifest=MANIFEST,
         bilingual=BILINGUAL,
         blocks=BLOCKS,
-        templates=templates_of,
+        templates=TEMPLATES,
         deltas=PATHS.deltas,
         accuracy=rules.train_probes.output.accuracy,
     output:
@@ -87,10 +98,10 @@ rule fit_corrections:
     params:
         cfg=CORRECTION_SETTINGS,
         language="{language}",
-        edited=languages_of_edit,
+        edited=lambda wildcards: list(STUDY.edits[wildcards.edit].prompted),
         language_keys=language_keys("fit_corrections", job_language),
         select="{select}",
-        k=number_of_heads,
+        k=lambda wildcards: int(wildcards.k),
         block="{block}",
         seed=SEED,
         compute=LOADING,
@@ -121,8 +132,8 @@ rule shift_heads:
     params:
         cfg=config["probes"],
         select="{select}",
-        k=number_of_heads,
-        alpha=strength,
+        k=lambda wildcards: int(wildcards.k),
+        alpha=lambda wildcards: float(wildcards.alpha),
         seed=SEED,
         code=code_tag("shift_heads.py"),
     message:

@@ -1,6 +1,62 @@
 # Every report of the study: a table, curves, a matrix, … (its targets are in claims.smk).
 
 
+def of_kind(kind):
+    """Names of the study's reports of one kind."""
+    return [report.name for report in STUDY.others if report.kind == kind]
+
+
+def scores_of_report(wildcards):
+    rows = STUDY.report(wildcards.report).rows
+    if not rows and STUDY.block_size is None:
+        raise WorkflowError(
+            f"blocks.size is null: {wildcards.report} edits parts of a block, so it needs a number"
+        )
+    return scores_of_rows(rows)
+
+
+def labels_of_report(wildcards):
+    return labels_of(STUDY.report(wildcards.report).rows)
+
+
+def panels_of_report(wildcards):
+    return [
+        {"edit": heads.edit.id, "language": heads.language, "block": block}
+        for heads in STUDY.heads(STUDY.report(wildcards.report))
+        for block in STUDY.blocks
+    ]
+
+
+def answers_of_table(wildcards):
+    return answers_of_rows(STUDY.report(wildcards.report).rows, SUMMARY["metrics"])
+
+
+def answers_of_report(wildcards):
+    measured = settings_of_report(wildcards)["metrics"]
+    return answers_of_rows(STUDY.report(wildcards.report).rows, measured)
+
+
+def settings_of_report(wildcards):
+    """How a report with curves is measured: it also has the metrics that it draws."""
+    return summary_with(STUDY.report(wildcards.report).drawing["metrics"])
+
+
+def metrics_of_report(wildcards):
+    measured = settings_of_report(wildcards)["metrics"]
+    return families.leaves_of_values(measured) + families.leaves_of_labels(measured)
+
+
+def by_row(pattern):
+    """Files on what the rows of a report that change a weight cost on held-out text, by name."""
+    return lambda wildcards: damage_files(STUDY.report(wildcards.report).rows, pattern)
+
+
+def each_once(pattern):
+    """The same files without their rows."""
+    files = by_row(pattern)
+    return lambda wildcards: distinct(path for own in files(wildcards).values() for path in own)
+
+
 rule report_table:
     input:
         study=PATHS.study_file,
@@ -38,7 +94,7 @@ rule report_table:
     params:
         cfg=SUMMARY,
         seed=SEED,
-        code=code_tag("report_table.py", labels_of_report, values_of_metrics, labels_of_metrics),
+        code=code_tag("report_table.py", labels_of_report, VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "Study: {wildcards.report}"
     script:
@@ -110,7 +166,7 @@ rule report_matrix:
     params:
         cfg=SUMMARY,
         seed=SEED,
-        code=code_tag("report_matrix.py", values_of_metrics, labels_of_metrics),
+        code=code_tag("report_matrix.py", VALUES_OF_METRICS, LABELS_OF_METRICS),
     message:
         "Study: {wildcards.report}"
     script:
@@ -164,8 +220,8 @@ rule report_sequence:
         scores=scores_of_report,
         answers=answers_of_report,
         blocks=BLOCKS,
-        damage=damage_of_report,
-        updates=updates_of_report,
+        damage=each_once(PATHS.damage),
+        updates=each_once(PATHS.updates),
     output:
         table=PATHS.report("{report}.csv"),
         text=PATHS.report("{report}_text.csv"),
@@ -191,8 +247,8 @@ rule report_sequence:
         runtime=30,
     params:
         cfg=settings_of_report,
-        damage=damage_by_row,
-        updates=updates_by_row,
+        damage=by_row(PATHS.damage),
+        updates=by_row(PATHS.updates),
         seed=SEED,
         code=code_tag("report_sequence.py", metrics_of_report),
     message:
@@ -203,7 +259,7 @@ rule report_sequence:
 
 rule report_heads:
     input:
-        accuracy=accuracies_of_report,
+        accuracy=lambda wildcards: accuracies(STUDY.heads(STUDY.report(wildcards.report))),
     output:
         table=PATHS.report("{report}.csv"),
         png=report(

@@ -28,9 +28,9 @@ if config["facts"]["bilingual"]:
             runtime=60,
         params:
             **language_pair("import_bilingual"),
-            cfg=imported_settings,
+            cfg=lambda wildcards: LEAST_PROMPTS | reading(wildcards.language),
             align=SUBJECT_ALIGNMENT,
-            code=code_tag("import_bilingual.py", language_reader),
+            code=code_tag("import_bilingual.py", LANGUAGE_READER),
         message:
             "What {input.source} holds in {wildcards.language}"
         script:

@@ -1,8 +1,7 @@
 """The subjects that an edit of one set of facts protects, and those left out with their reasons."""
 
 from memat import io
-from memat.edit.protected_subjects import choose_protected, subjects_of_facts
-from memat.edit.subject_list import read_subject_list
+from memat.edit.protected_subjects import choose_protected, read_subject_list, subjects_of_facts
 from memat.stage import Stage, run_stage
 
 

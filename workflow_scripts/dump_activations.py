@@ -5,8 +5,7 @@ import torch
 from memat import io
 from memat.edit.requests import NEW, TRUE, facts_of_block, rewrite_requests, with_both_targets
 from memat.edit.storage import edited_by
-from memat.heads.activations import dump_activations, object_numbers
-from memat.heads.storage import write_activations
+from memat.heads.activations import dump_activations, object_numbers, write_activations
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage

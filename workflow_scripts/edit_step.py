@@ -3,7 +3,7 @@
 from memat import io
 from memat.edit.requests import requests_of_step
 from memat.edit.step import LanguageRequests, StepSettings, edit_step
-from memat.edit.storage import read_deltas, read_layers, read_step_keys, summed, write_step
+from memat.edit.storage import read_deltas, read_layers, read_step_keys, summed, write_deltas
 from memat.edit.update import DeltaSettings, edited
 from memat.edit.values import ValueSettings
 from memat.model.for_stage import model_for
@@ -19,7 +19,7 @@ def main(stage: Stage) -> str:
     requests = requests_of_step(bilingual, blocks, *place)
     templates = [io.read_json(path)["templates"] for path in inputs.templates]
     languages = [language_of(keys) for keys in params.language_keys]
-    carried = summed([read_deltas(path) for path in inputs.earlier]) if inputs.earlier else {}
+    carried = summed([read_deltas(path) for path in inputs.earlier])
     settings = StepSettings(
         params.layers,
         ValueSettings(**cfg["values"]),
@@ -37,7 +37,7 @@ def main(stage: Stage) -> str:
             read_layers(inputs.protected[0], params.layers) if inputs.protected else {},
             read_step_keys(inputs.earlier) if params.keep_earlier else {},
         )
-    write_step(stage.outputs.step, step.deltas, step.keys, stage.provenance)
+    write_deltas(stage.outputs.step, step.deltas, stage.provenance, step.keys)
     return f"{len(requests[0])} facts after {len(inputs.earlier)} steps"
 
 

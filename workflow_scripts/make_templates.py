@@ -1,7 +1,7 @@
 """Context templates in one language, written by the unedited model."""
 
 from memat import io
-from memat.edit.templates import make_templates
+from memat.edit.text_sample import make_templates
 from memat.model.for_stage import model_for
 from memat.stage import Stage, run_stage
 from memat.text.languages import language_of

@@ -2,14 +2,13 @@
 
 from memat import io
 from memat.edit.requests import requests_of_block
-from memat.edit.storage import shard_tensors
+from memat.edit.storage import write_values
 from memat.edit.taught_values import examples_for_block, optimise_taught_values
 from memat.edit.values import ValueSettings, no_values
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
-from memat.tensors import write_tensors
 from memat.text.languages import language_of
 
 
@@ -39,7 +38,7 @@ def main(stage: Stage) -> str:
         for group in groups
     ] or [no_values(1, model.d_model, cfg["steps"])]
     cases = [fact.case_id for group in groups for fact in facts[group]]
-    write_tensors(stage.outputs.values, shard_tensors(found, cases), stage.provenance)
+    write_values(stage.outputs.values, found, cases, stage.provenance)
     return f"{len(cases)} facts read in {params.read_in}, taught in {params.asked_in}"
 
 

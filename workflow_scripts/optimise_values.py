@@ -4,13 +4,12 @@ import torch
 
 from memat import io
 from memat.edit.requests import requests_of_block
-from memat.edit.storage import shard_tensors
+from memat.edit.storage import write_values
 from memat.edit.values import ValueSettings, no_values, optimise_values
 from memat.model.budget import token_budget
 from memat.model.for_stage import model_for
 from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
-from memat.tensors import write_tensors
 from memat.text.languages import language_of
 
 
@@ -35,7 +34,7 @@ def main(stage: Stage) -> str:
         for group in groups
     ] or [no_values(len(requests), model.d_model, cfg["steps"])]
     cases = [request.case_id for group in groups for request in requests[0][group]]
-    write_tensors(stage.outputs.values, shard_tensors(found, cases), stage.provenance)
+    write_values(stage.outputs.values, found, cases, stage.provenance)
     reached = sum(
         int((v.losses.nan_to_num(torch.inf).amin(1) < cfg["stop_loss"]).sum()) for v in found
     )

@@ -1,7 +1,7 @@
 """Keys of the protected subjects of one set of facts, in every edit layer of the unedited model."""
 
 from memat import io
-from memat.edit.protected_keys import subject_keys
+from memat.edit.keys import subject_keys
 from memat.edit.protected_subjects import protected_requests
 from memat.edit.storage import write_layers
 from memat.model.budget import token_budget

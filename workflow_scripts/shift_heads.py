@@ -1,10 +1,10 @@
 """Inference-time intervention: vectors of the chosen heads, read off their activations."""
 
 from memat import io
+from memat.heads.activations import read_activations
 from memat.heads.deployment import write_corrections
 from memat.heads.iti import iti_shifts
 from memat.heads.probes import ProbeSettings, choose_heads, split_sentences
-from memat.heads.storage import read_activations
 from memat.stage import Stage, run_stage
 
 

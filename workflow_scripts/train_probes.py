@@ -3,6 +3,7 @@
 import polars as pl
 
 from memat import io
+from memat.heads.activations import read_activations
 from memat.heads.probes import (
     ProbeSettings,
     rank_heads,
@@ -10,7 +11,6 @@ from memat.heads.probes import (
     split_sentences,
     train_probes,
 )
-from memat.heads.storage import read_activations
 from memat.stage import Stage, run_stage
 from memat.tensors import write_tensors
 

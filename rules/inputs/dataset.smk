@@ -46,16 +46,9 @@ def reading(language):
 READING = reading(SOURCE)
 
 
-def facts_reader(wildcards):
-    """What a stage that reads the facts file uses of the formats."""
-    return reader.leaves_of_reader(config["facts"]["format"], "read")
-
-
-def language_reader(wildcards):
-    """The same for the other languages of the file."""
-    return reader.leaves_of_reader(config["facts"]["format"], "read_language")
-
-
+# what a stage that reads the facts file uses of the formats; the same for other languages of the file
+FACTS_READER = reader.leaves_of_reader(config["facts"]["format"], "read")
+LANGUAGE_READER = reader.leaves_of_reader(config["facts"]["format"], "read_language")
 # with which subjects are found that do not stand in a prompt as they are written
 SUBJECT_ALIGNMENT = config["align"] if reader.aligns_subjects(config["facts"]["format"]) else {}
 
@@ -64,10 +57,6 @@ def question_templates(wildcards):
     """How facts that are questions are asked in the source and in a target language."""
     own = [reading(language)["own"] for language in (SOURCE, wildcards.language)]
     return [settings["question"] for settings in own] if "question" in own[0] else None
-
-
-def imported_settings(wildcards):
-    return LEAST_PROMPTS | reading(wildcards.language)
 
 
 LEAST_PROMPTS = some(config["repair"], "min_paraphrases", "min_neighborhood")

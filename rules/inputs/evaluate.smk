@@ -31,11 +31,6 @@ def corrections_of_model(wildcards):
     return PATHS.corrections_of(model, STUDY.corrected_with(model, block_of(wildcards)))
 
 
-def languages_of_model(wildcards):
-    """Those that its edits need prompts in: it is asked only the facts that they hold."""
-    return list(model_of(wildcards).prompted)
-
-
 def context_of_model(wildcards):
     """How a model without edits is told the facts: method and language, empty for any other."""
     context = model_of(wildcards).context
@@ -51,6 +46,11 @@ def files_of_row(row, pattern):
     ]
 
 
+def files_of_rows(rows, pattern):
+    """The files of some rows, each once."""
+    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, pattern)))
+
+
 def scores_of_rows(rows):
     """The score files of some rows, each once. Refuses rows that the config leaves no facts for."""
     for row in rows:
@@ -60,14 +60,12 @@ def scores_of_rows(rows):
             raise WorkflowError(
                 "blocks.donor is 0 and blocks.count 1: recycled corrections need other facts"
             )
-    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.scores)))
+    return files_of_rows(rows, PATHS.scores)
 
 
 def answers_of_rows(rows, measured):
     """The answers of some rows, each once, where a family of metrics reads them."""
-    if not families.read_answers(measured):
-        return []
-    return list(dict.fromkeys(path for row in rows for path in files_of_row(row, PATHS.answers)))
+    return files_of_rows(rows, PATHS.answers) if families.read_answers(measured) else []
 
 
 def described_rows(rows):
@@ -85,8 +83,7 @@ def study_of_report(wildcards):
     return json.dumps(found.described() | {"rows": described_rows(found.rows)})
 
 
-def study_file(name):
-    return PATHS.study_file.format(report=name)
+MAIN_STUDY = PATHS.study_file.format(report=STUDY.main.name)
 
 
 def of_solvers(section):
@@ -98,14 +95,9 @@ def of_solvers(section):
     }
 
 
-def values_of_metrics(wildcards):
-    """The families of metrics that tables measure."""
-    return families.leaves_of_values(config["summary"]["metrics"])
-
-
-def labels_of_metrics(wildcards):
-    """The families of metrics that tables and figures show."""
-    return families.leaves_of_labels(config["summary"]["metrics"])
+# the families of metrics that tables measure, and that tables and figures show
+VALUES_OF_METRICS = families.leaves_of_values(config["summary"]["metrics"])
+LABELS_OF_METRICS = families.leaves_of_labels(config["summary"]["metrics"])
 
 
 def summary_with(names):

@@ -13,11 +13,8 @@ SUBJECT_LIST = [PROTECTED["path"]] if PROTECTED["source"] == "list" else []
 
 FIRST_ROWS = first_rows(STUDY.main.rows)
 URGENCY = Urgency(STUDY.main.rows)
-
-
-def value_layers(wildcards):
-    """Layers with a value: all edit layers, or the value layer alone."""
-    return config["edit"]["layers"] if SPREAD == LAYERWISE else config["edit"]["layers"][-1:]
+# layers with a value: all edit layers, or the value layer alone
+VALUE_LAYERS = config["edit"]["layers"] if SPREAD == LAYERWISE else config["edit"]["layers"][-1:]
 
 
 def value_languages(wildcards):
@@ -37,12 +34,7 @@ TAUGHT = {name: edit for name, edit in STUDY.values.items() if edit.teacher}
 
 def taught_settings(wildcards):
     """Settings of taught values: those of values, and of what is followed."""
-    return value_settings(wildcards) | {"taught": config["values"]["taught"]}
-
-
-def fact_language(wildcards):
-    """The language in which the fact is read."""
-    return TAUGHT[wildcards.values].teacher
+    return values_of(TAUGHT[wildcards.values]) | {"taught": config["values"]["taught"]}
 
 
 def question_language(wildcards):
@@ -51,46 +43,19 @@ def question_language(wildcards):
     return code
 
 
-def templates_of_values(wildcards):
-    return [TEMPLATES.format(language=code) for code in value_languages(wildcards)]
-
-
-def templates_of_edit(wildcards):
-    return [TEMPLATES.format(language=code) for code in edit_languages(wildcards)]
-
-
-def value_settings(wildcards):
-    """Settings of one solver's values: those of another must not rerun it."""
-    return values_of(STUDY.values[wildcards.values])
-
-
 def values_of(edit):
-    """Settings of the values of an edit whose solver has values of its own."""
-    own = common_settings(config["values"]) | {"spread": SPREAD}
-    own |= config["values"].get(edit.solver, {})
+    """Settings of the values of an edit whose solver has values of its own.
+
+    Those of another solver are left out: they must not rerun it.
+    """
+    own = solver.value_settings(config["values"], edit.solver, SPREAD)
     return own if edit.learning_rate is None else own | {"learning_rate": edit.learning_rate}
 
 
-def value_solver(wildcards):
-    return STUDY.values[wildcards.values].solver
-
-
-def delta_settings(wildcards):
-    """Settings of one solver: those of another must not rerun it."""
-    return deltas_of(STUDY.solved[wildcards.edit])
-
-
 def deltas_of(edit):
-    """Settings of the solve of an edit."""
-    own = config["deltas"].get(edit.solver, {})
-    used = {"solver": edit.solver, "own": own, "spread": SPREAD}
-    if edit.protected:
-        used["protected_weight"] = PROTECTED["weight"]
-    return common_settings(config["deltas"]) | used
-
-
-def is_protected(wildcards):
-    return STUDY.solved[wildcards.edit].protected
+    """Settings of the solve of an edit, without those of other solvers."""
+    used = solver.delta_settings(config["deltas"], edit.solver, SPREAD)
+    return used | ({"protected_weight": PROTECTED["weight"]} if edit.protected else {})
 
 
 def transport_of_edit(wildcards):
@@ -108,14 +73,13 @@ def transport_of_edit(wildcards):
 def other_subjects_of_edit(wildcards):
     """The subjects of the keys that transported keys are guessed from."""
     whole, _size = fact_sets.whole_and_size(wildcards.block)
-    return [PATHS.protected.format(block=whole)] if transport_of_edit(wildcards) else []
+    return [PATHS.protected.format(block=whole)] if STUDY.solved[wildcards.edit].transport else []
 
 
 def other_keys_of_edit(wildcards):
     """Keys of other subjects, to protect or to transport keys with; none of a plain edit."""
-    if not (is_protected(wildcards) or transport_of_edit(wildcards)):
-        return []
-    return other_keys(wildcards)
+    edit = STUDY.solved[wildcards.edit]
+    return other_keys(wildcards) if edit.protected or edit.transport else []
 
 
 def other_keys(wildcards):
@@ -144,8 +108,7 @@ def deltas_of_parts(wildcards):
     if edit.step_size is not None:
         whole, _size = fact_sets.whole_and_size(wildcards.block)
         return step_files(edit, whole, STUDY.n_facts(wildcards.block))
-    parts = edit.parts
-    return [PATHS.deltas.format(edit=part.id, block=wildcards.block) for part in parts]
+    return [PATHS.deltas.format(edit=part.id, block=wildcards.block) for part in edit.parts]
 
 
 def values_of_block(wildcards):
@@ -161,11 +124,6 @@ def values_of_block(wildcards):
     ]
 
 
-def is_stacked(wildcards):
-    """Whether each language of an edit has values of its own."""
-    return STUDY.solved[wildcards.edit].stacked
-
-
 # Edits in steps: a step is a job of its own, found on the model with the steps before it.
 STEPWISE = {edit.id: edit for edit in STUDY.edits.values() if edit.step_size is not None}
 
@@ -179,24 +137,11 @@ def step_files(edit, block, n_facts):
 
 
 def earlier_steps(wildcards):
-    edit, done = STEPWISE[wildcards.edit], int(wildcards.start)
-    return step_files(edit, wildcards.block, done)
-
-
-def step_start(wildcards):
-    return int(wildcards.start)
-
-
-def step_end(wildcards):
-    return int(wildcards.end)
+    return step_files(STEPWISE[wildcards.edit], wildcards.block, int(wildcards.start))
 
 
 def step_languages(wildcards):
     return list(STEPWISE[wildcards.edit].languages)
-
-
-def templates_of_step(wildcards):
-    return [TEMPLATES.format(language=code) for code in step_languages(wildcards)]
 
 
 def step_settings(wildcards):
@@ -207,21 +152,5 @@ def step_settings(wildcards):
     return {"values": found, "deltas": deltas_of(edit)}
 
 
-def step_combine(wildcards):
-    """How the languages of a step become one."""
-    return STEPWISE[wildcards.edit].combine or SUM
-
-
-def keeps_earlier(wildcards):
-    return STEPWISE[wildcards.edit].keep_earlier
-
-
 def solver_of_steps(wildcards):
     return solver.leaves_of_steps(STEPWISE[wildcards.edit].solver)
-
-
-def protected_of_step(wildcards):
-    """Keys that a step protects; none of a plain one."""
-    if not STEPWISE[wildcards.edit].protected:
-        return []
-    return other_keys(wildcards)

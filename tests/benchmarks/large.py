@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from memat.edit.linear import solve_keys  # noqa: E402
-from memat.edit.templates import make_templates  # noqa: E402
+from memat.edit.text_sample import make_templates  # noqa: E402
 from memat.edit.values import ValueSettings, optimise_values  # noqa: E402
 from memat.io import write_csv  # noqa: E402
 from memat.model.budget import token_budget  # noqa: E402

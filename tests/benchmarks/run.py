@@ -32,7 +32,7 @@ from figure import draw_benchmark  # noqa: E402
 
 from memat.edit.covariance import key_moments, mean_moments  # noqa: E402
 from memat.edit.keys import template_weights  # noqa: E402
-from memat.edit.templates import make_templates  # noqa: E402
+from memat.edit.text_sample import make_templates  # noqa: E402
 from memat.edit.update import DeltaSettings, spread  # noqa: E402
 from memat.edit.values import ValueSettings, optimise_values  # noqa: E402
 from memat.evaluate.scores import PromptTarget, score_prompts  # noqa: E402

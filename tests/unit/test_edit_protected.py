@@ -21,17 +21,16 @@ import choose_protected as choose_script
 import read_protected_keys as keys_script
 from memat import io
 from memat.edit import update
-from memat.edit.keys import template_weights
-from memat.edit.protected_keys import subject_keys
+from memat.edit.keys import subject_keys, template_weights
 from memat.edit.protected_subjects import (
     PROTECTED_SCHEMA,
     choose_protected,
     name_words,
     protected_requests,
+    read_subject_list,
     subjects_of_facts,
 )
 from memat.edit.solver import solver_names
-from memat.edit.subject_list import read_subject_list
 from memat.edit.update import DeltaSettings
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.model.sentences import EditRequest

@@ -18,7 +18,7 @@ from memat.edit.keys import template_weights
 from memat.edit.requests import requests_of_step
 from memat.edit.solver import load_solver, solver_names, stepwise_fault
 from memat.edit.step import LanguageRequests, StepSettings, edit_step
-from memat.edit.storage import edited_by, read_deltas, read_step_keys, summed, write_step
+from memat.edit.storage import edited_by, read_deltas, read_step_keys, summed, write_deltas
 from memat.edit.update import DeltaSettings, edited
 from memat.errors import ConfigError, NotEnoughFacts
 from memat.model.budget import token_budget
@@ -213,7 +213,7 @@ def test_a_step_comes_off_and_leaves_the_model_before_it(tmp_path):
     made_by = Provenance("test", {}, "0")
     paths = [tmp_path / f"step_{number}.safetensors" for number in range(len(found))]
     for path, step in zip(paths, found, strict=True):
-        write_step(path, step.deltas, step.keys, made_by)
+        write_deltas(path, step.deltas, made_by, step.keys)
     kept = read_step_keys(paths[:2])
     assert read_step_keys([]) == {}
     for layer in LAYERS:

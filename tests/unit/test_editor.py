@@ -14,12 +14,11 @@ import memat
 from memat.edit.covariance import key_moments, mean_moments
 from memat.edit.step import edit_step
 from memat.edit.storage import summed
-from memat.edit.templates import make_templates
-from memat.edit.text_sample import sample_text
+from memat.edit.text_sample import make_templates, sample_text
 from memat.edit.update import DeltaSettings, add_delta
 from memat.edit.values import ValueSettings
 from memat.editor import moments
-from memat.editor.deltas import step_settings
+from memat.editor.edit import step_settings
 from memat.editor.settings import default_layers
 from memat.evaluate.scores import PromptTarget, score_prompts
 from memat.model.sentences import EditRequest

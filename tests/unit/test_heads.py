@@ -10,7 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from test_edit_values import CONTEXTS, REQUESTS
 
 from memat.errors import EmptySplit, NotConverged
-from memat.heads.activations import HeadActivations, dump_activations, refined
+from memat.heads.activations import (
+    COLUMNS,
+    HeadActivations,
+    dump_activations,
+    read_activations,
+    refined,
+    write_activations,
+)
 from memat.heads.corrections import CorrectionSettings, corrected_inputs, fit_corrections
 from memat.heads.deployment import Corrections, carrying, read_corrections, write_corrections
 from memat.heads.iti import iti_shifts
@@ -22,7 +29,6 @@ from memat.heads.probes import (
     split_sentences,
     train_probes,
 )
-from memat.heads.storage import COLUMNS, read_activations, write_activations
 from memat.model.sentences import request_sentence
 from memat.provenance import Provenance
 from oracles import (

@@ -24,7 +24,9 @@ def test_a_table_comes_back_with_what_made_it(tmp_path):
     path = tmp_path / "deep" / "table.parquet"
     io.write_table(path, FRAME, MADE)
     assert io.read_table(path).equals(FRAME)
-    assert io.read_provenance(path) == json.loads(MADE.to_json())
+    entry = json.loads(pl.read_parquet_metadata(path)[io.PROVENANCE_KEY])
+    assert entry.pop(io.CHECKSUM_KEY)
+    assert entry == json.loads(MADE.to_json())
     assert [p.name for p in path.parent.iterdir()] == ["table.parquet"]
 
 

@@ -19,11 +19,11 @@ from memat.commits import full_commit
 from memat.editor.editor import Editor
 from memat.errors import ModelError, UnsupportedArchitecture
 from memat.hub import check_files, hub_snapshot
+from memat.model.editable import tokenizer_fault
 from memat.model.load import load_folder, load_model
 from memat.model.prepare import join_parts, prepare_model
 from memat.model.sentences import EditRequest, request_sentence, tokenise
 from memat.model.spec import ModelSpec
-from memat.model.tokenizer_fault import tokenizer_fault
 from memat.provenance import Provenance
 from memat.text.hub import model_folder
 from small_models import small_model, small_tokenizer

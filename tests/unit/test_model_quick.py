@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from memat.model.deferred import deferred
+from memat.model.quick import deferred
 from small_models import SHAPES, small_model
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow_scripts"

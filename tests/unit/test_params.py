@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from memat.params import Given
 from memat.provenance import Provenance
-from memat.stage import Stage
+from memat.stage import Given, Stage
 
 CFG = {"steps": 3, "own": {"share": 0.1, "weight": 2}, "rate": 0.5}
 

@@ -15,7 +15,7 @@ from memat.check_files import check_facts
 from memat.errors import ConfigError, DamagedFile, FactError
 from memat.evaluate.fact_metrics import fact_metrics
 from memat.evaluate.intervals import BootstrapSettings
-from memat.heads.storage import read_activations
+from memat.heads.activations import read_activations
 from memat.provenance import Provenance
 from memat.report.markdown import markdown_table
 from memat.report.tables import differences_frame, metrics_frame, summary_frame

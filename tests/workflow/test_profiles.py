@@ -64,7 +64,7 @@ def test_memory_grows_with_the_attempt(profile):
     assert {ask for ask in asked if not re.fullmatch(r"growing\(\d+\)", ask)} == {
         "model_memory",
         "translator_memory",
-        "tune_memory",
+        'growing(COMPUTE["memory_mb"] * config["tune"]["workers"])',
         "model_memory if SUBJECT_ALIGNMENT else growing(2000)",
     }
 

@@ -9,8 +9,7 @@ import polars as pl
 
 from memat import io
 from memat.checksum import carries_checksum
-from memat.edit.subject_list import KEY as SUBJECT_LIST
-from memat.edit.subject_list import read_subject_list
+from memat.edit.protected_subjects import LIST_KEY, read_subject_list
 from memat.errors import ConfigError, FactError, ModelError, NotEnoughFacts
 from memat.model.spec import ModelSpec
 from memat.study.plan import experiment_rows
@@ -43,7 +42,7 @@ def check_subject_list(config: dict) -> None:
     """Read a user's list of subjects to protect, if there is one. Raises ConfigError(file, line)."""
     section = config["covariance"]["protected_subjects"]
     if section["source"] == "list":
-        require_file(SUBJECT_LIST, section["path"])
+        require_file(LIST_KEY, section["path"])
         read_subject_list(section["path"], all_languages(config))
 
 
@@ -56,13 +55,10 @@ def check_prepared_model(spec: ModelSpec) -> None:
     if spec.kind == "local":
         for name, checksum in spec.content.get("files", {}).items():
             _check_hash(Path(spec.content["path"]) / name, checksum, str(spec.path))
-    elif spec.manifest.is_file():
-        _check_manifest(spec)
-
-
-def _check_manifest(spec: ModelSpec) -> None:
-    if not carries_checksum(spec.manifest):
-        return  # written by an earlier version of this workflow, which prepares it again
+        return
+    # one without a checksum is of an earlier version of this workflow: it is prepared again
+    if not spec.manifest.is_file() or not carries_checksum(spec.manifest):
+        return
     recorded = io.read_json(spec.manifest)["files"]
     for name, facts in recorded.items():
         file = spec.manifest.parent / name
@@ -157,18 +153,13 @@ def _require_enough(config: dict, splits: pl.Series, rejections: list[Rejection]
     if size * blocks["count"] + blocks["donor"] + tuning > available:
         more = {"blocks.donor": blocks["donor"], "blocks.tuning": tuning}
         besides = "".join(f" and {key} {number}" for key, number in more.items() if number)
+        reasons = Counter(r.reason for r in rejections if r.prompt_type == FACT)
+        counts = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
         raise NotEnoughFacts(
             f"blocks.size: {blocks['count']} x {size} facts{besides} are asked for, but"
             f" {facts['path']} has {available} in the split '{blocks['split']}'"
-            f"{_unused(rejections)}"
+            f"{f'; records that are not used: {counts}' if counts else ''}"
         )
-
-
-def _unused(rejections: list[Rejection]) -> str:
-    """How many records of the file are not used, by reason."""
-    reasons = Counter(r.reason for r in rejections if r.prompt_type == FACT)
-    counts = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
-    return f"; records that are not used: {counts}" if counts else ""
 
 
 def _require_true_targets(config: dict, read: pl.DataFrame) -> None:

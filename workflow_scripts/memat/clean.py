@@ -50,19 +50,14 @@ def clean_results(results: Path, lines: Sequence[str] = MADE) -> Iterator[str]:
     if results.is_symlink():
         yield f"{results} is a link and is left; it is not followed"
         return
-    listed = set(_exported(results))
-    made = described_by(lines)
-    left = []
+    listed, described = set(_exported(results)), described_by(lines)
+    made, left = [], []
     for path in _files(results):
         place = path.relative_to(results)
         name = re.sub(r"^\.(.+)\.tmp$", r"\1", place.name)  # of a killed job
-        if (
-            path.is_symlink()
-            or not path.is_file()
-            or (path not in listed and not made.fullmatch(place.with_name(name).as_posix()))
-        ):
-            left.append(path)
-    yield from _removed([path for path in _files(results) if path not in set(left)])
+        own = path in listed or described.fullmatch(place.with_name(name).as_posix())
+        (made if own and path.is_file() and not path.is_symlink() else left).append(path)
+    yield from _removed(made)
     _remove_empty(results, {line.split("/")[0] for line in lines if "/" in line} | {"export"})
     if left:
         yield f"left, because no run made it: {', '.join(map(str, left))}"

@@ -39,23 +39,19 @@ def full_commit(repo: str, revision: str, repo_type: str = "model") -> str:
         raise ModelError(f"{repo}: revision {fault}")
     if FULL.fullmatch(revision):
         return revision
-    ids = _history(repo, revision, repo_type)
-    found = sorted({commit for commit in ids if commit.startswith(revision)})
+    from huggingface_hub import HfApi  # only where a hub is used
+
+    try:
+        ids = {commit.commit_id for commit in HfApi().list_repo_commits(repo, repo_type=repo_type)}
+    except Exception as error:  # of the network, the hub and its validation: no common base
+        raise ModelError(
+            f"{repo}@{revision}: the hub could not be asked for all 40 digits of this commit"
+            f" ({error}); write them out"
+        ) from error
+    found = [commit for commit in ids if commit.startswith(revision)]
     if len(found) != 1:
         raise ModelError(
             f"{repo}@{revision}: {len(found)} commits of its main branch begin so; write all 40"
             " digits"
         )
     return found[0]
-
-
-def _history(repo: str, revision: str, repo_type: str) -> list[str]:
-    from huggingface_hub import HfApi  # only where a hub is used
-
-    try:
-        return [commit.commit_id for commit in HfApi().list_repo_commits(repo, repo_type=repo_type)]
-    except Exception as error:  # of the network, the hub and its validation: no common base
-        raise ModelError(
-            f"{repo}@{revision}: the hub could not be asked for all 40 digits of this commit"
-            f" ({error}); write them out"
-        ) from error

@@ -8,7 +8,7 @@ whole, as does one that is used as a value; code that loads code counts the whol
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from memat.source_code import Import, Source, Statement, module_name, read_source
@@ -67,17 +67,16 @@ class _Reach:
             for name in names:
                 self._add_name(source, name, ())
             if not names:
-                self._add_whole(source)
+                self._add(source, WHOLE, source.statements)
         for source in self._executed([module for module, _ in roots]):
-            if source.finds_code:
-                self._add_library()
+            if source.finds_code:  # every module in a package counts, scripts aside
+                self._add_files(self._root.glob("*/**/*.py"))
             if source.whole:
-                self._add_whole(source)
+                self._add(source, WHOLE, source.statements)
             if WHOLE in source.imports:
                 self._add_import(source, WHOLE, ())
             for place, statement in enumerate(source.on_import):
-                self._found[f"{source.name}:on import {place}"] = statement.text
-                self._pending.append((source, statement))
+                self._add(source, f"on import {place}", (statement,))
         while self._pending:
             self._resolve(*self._pending.pop())
         return self._found
@@ -100,27 +99,26 @@ class _Reach:
                     pending.extend(source.executes)
                     yield source
 
-    def _add_library(self) -> None:
-        """Every module in a package, scripts aside."""
-        for path in sorted(self._root.glob("*/**/*.py")):
-            self._add_whole(self._source(module_name(path, self._root)))
-
-    def _add_whole(self, source: Source) -> None:
-        key = f"{source.name}:{WHOLE}"
+    def _add(self, source: Source, name: str, statements: Sequence[Statement]) -> None:
+        key = f"{source.name}:{name}"
         if key not in self._found:
-            self._found[key] = "\n".join(statement.text for statement in source.statements)
-            self._pending.extend((source, statement) for statement in source.statements)
+            self._found[key] = "\n".join(statement.text for statement in statements)
+            self._pending.extend((source, statement) for statement in statements)
+
+    def _add_files(self, paths: Iterable[Path]) -> None:
+        for path in sorted(paths):
+            source = self._source(module_name(path, self._root))
+            self._add(source, WHOLE, source.statements)
 
     def _add_module(self, source: Source) -> None:
         """A module that is used as a value: all of it, what it imports, and what is below it."""
         key = f"{source.name}:{AS_VALUE}"
         if key not in self._found:
             self._found[key] = ""
-            self._add_whole(source)
+            self._add(source, WHOLE, source.statements)
             for name in source.imports:
                 self._add_import(source, name, ())
-            for path in sorted(self._root.joinpath(*source.name.split(".")).glob("**/*.py")):
-                self._add_whole(self._source(module_name(path, self._root)))
+            self._add_files(self._root.joinpath(*source.name.split(".")).glob("**/*.py"))
 
     def _resolve(self, source: Source, statement: Statement) -> None:
         for head, *rest in statement.uses:
@@ -135,11 +133,7 @@ class _Reach:
     def _add_name(self, source: Source, name: str, rest: tuple[str, ...]) -> None:
         """A name as a module of the library means it; other names are local or built in."""
         if name in source.definitions:
-            key = f"{source.name}:{name}"
-            if key not in self._found:
-                statements = source.definitions[name]
-                self._found[key] = "\n".join(statement.text for statement in statements)
-                self._pending.extend((source, statement) for statement in statements)
+            self._add(source, name, source.definitions[name])
         if name in source.imports:
             self._add_import(source, name, rest)
 

@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
-import pyarrow
-from pyarrow import parquet
 
 from memat.cells import with_formulas, without_formulas
 from memat.checksum import PLACEHOLDER, seal, verify
@@ -131,16 +129,6 @@ def read_table(path: str | Path) -> pl.DataFrame:
 def read_tables(paths: Iterable[str | Path]) -> pl.DataFrame:
     """The rows of several Parquet tables, one after another. Raises DamagedFile(path)."""
     return pl.concat(map(read_table, paths))
-
-
-def read_provenance(path: str | Path) -> dict:
-    """What made a Parquet table: stage, settings, code tag, versions. Raises DamagedFile(path)."""
-    try:
-        metadata = parquet.read_metadata(path).metadata or {}
-        entry = json.loads(metadata[PROVENANCE_KEY.encode()])
-        return {key: value for key, value in entry.items() if key != CHECKSUM_KEY}
-    except (pyarrow.ArrowException, OSError, KeyError, ValueError) as error:
-        raise DamagedFile(f"{path}: holds no provenance ({error})") from error
 
 
 def write_csv(path: str | Path, frame: pl.DataFrame) -> None:

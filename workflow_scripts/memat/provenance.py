@@ -6,6 +6,7 @@ holds no time and no path: equal work gives equal bytes.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
@@ -29,8 +30,6 @@ def recorded_versions() -> dict[str, str]:
     """Installed versions of the packages that can change a number."""
     found = {}
     for package in RECORDED_PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return found

@@ -73,11 +73,8 @@ def checked_results(results: object, repository: Path = REPOSITORY) -> Path:
 
 def results_faults(results: object, repository: Path = REPOSITORY) -> Iterator[str]:
     """Why results cannot go to a folder: at most one line, `results: 'x': why`."""
-    fault = _text_fault(results)
-    if fault is None:
-        path = Path(str(results))
-        fault = _disk_fault(path) or _place_fault(path, repository)
-    if fault:
+    path = Path(str(results))
+    if fault := _text_fault(results) or _disk_fault(path) or _place_fault(path, repository):
         yield f"results: {shown(results)}: {fault}"
 
 

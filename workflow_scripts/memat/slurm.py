@@ -8,8 +8,7 @@ what to change.
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 _SUBMITTED = re.compile(r"submitted with SLURM jobid (\d+) \(log: (.+)\)")
@@ -22,29 +21,6 @@ _OVER_MEMORY = re.compile(
 )
 _OVER_TIME = "DUE TO TIME LIMIT"
 _CANCELLED = re.compile(r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT")
-
-
-@dataclass(frozen=True)
-class FailedJob:
-    """One job that SLURM reports as failed; `asked` is what `scontrol` knows of it."""
-
-    id: str
-    status: str
-    log: Path | None
-    text: str
-    asked: dict[str, str]
-
-    @property
-    def name(self) -> str:
-        """`score`, or the group's name, as the executor's log folders are called."""
-        for part in self.log.parts if self.log else ():
-            if part.startswith(("rule_", "group_")):
-                return part.partition("_")[2]
-        return "a job"
-
-    @property
-    def is_group(self) -> bool:
-        return bool(self.log) and any(part.startswith("group_") for part in self.log.parts)
 
 
 def asked_of_slurm(job: str) -> dict[str, str]:
@@ -62,44 +38,42 @@ def asked_of_slurm(job: str) -> dict[str, str]:
     return dict(field.split("=", 1) for field in shown.stdout.split() if "=" in field)
 
 
-def failed_jobs(
-    console: str, asked: Callable[[str], dict[str, str]] = asked_of_slurm
-) -> Iterator[FailedJob]:
-    """Jobs that failed in a run, from Snakemake's own log, in the order of failing."""
-    logs = {job: Path(path) for job, path in _SUBMITTED.findall(console)}
+def causes(console: str, asked: Callable[[str], dict[str, str]] = asked_of_slurm) -> list[str]:
+    """A line per failed job of a run, in the order of failing; none for a run without SLURM.
+
+    console: Snakemake's own log. asked: what SLURM knows of a job, by its id.
+    """
+    logs = dict(_SUBMITTED.findall(console))
+    lines = []
     for job, status in dict(_FAILED.findall(console)).items():
-        log = logs.get(job)
+        log = Path(logs[job]) if job in logs else None
         text = log.read_text("utf-8", "replace") if log and log.is_file() else ""
-        yield FailedJob(job, status, log, text, asked(job))
+        # the rule, or the group's name, as the executor's log folders are called
+        folders = [p for p in log.parts if p.startswith(("rule_", "group_"))] if log else []
+        name = folders[0].partition("_")[2] if folders else "a job"
+        rule = "<rule>" if any(p.startswith("group_") for p in folders) else name
+        cause = _cause(status, text, rule, asked(job))
+        lines.append(f"SLURM job {job} ({name}, {status}): {cause} Its SLURM log: {log}")
+    return lines
 
 
-def explain(job: FailedJob) -> str:
-    """One sentence on what ended the job and one on what to do."""
+def _cause(status: str, text: str, rule: str, asked: dict[str, str]) -> str:
+    """One sentence on what ended a job and one on what to do; text: its SLURM log."""
     # not as an option: --set-resources would replace the profile's whole block, GPUs included
-    rule = "<rule>" if job.is_group else job.name
     in_profile = f"`{rule}: {{%s: …}}` below set-resources in the profile."
-    if job.status == "TIMEOUT" or _OVER_TIME in job.text:
-        limit = job.asked.get("TimeLimit", "")
+    if status == "TIMEOUT" or _OVER_TIME in text:
+        limit = asked.get("TimeLimit", "")
         return (
             f"it ran longer than its time limit{f' of {limit}' if limit else ''}. "
             f"Give it more minutes: {in_profile % 'runtime'}"
         )
-    if job.status == "OUT_OF_MEMORY" or _OVER_MEMORY.search(job.text):
-        memory = job.asked.get("MinMemoryNode", "")
+    if status == "OUT_OF_MEMORY" or _OVER_MEMORY.search(text):
         return (
-            f"it needed more memory than its {memory or 'share'}. Give it more: "
+            f"it needed more memory than its {asked.get('MinMemoryNode') or 'share'}. Give it more: "
             f"compute.memory_mb for all stages with the model, or {in_profile % 'mem_mb'}"
         )
-    if job.status == "CANCELLED" or _CANCELLED.search(job.text):
+    if status == "CANCELLED" or _CANCELLED.search(text):
         return "it was cancelled (scancel). Call Snakemake again to continue."
-    if job.status in ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED"):
+    if status in ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED"):
         return "its node failed or was taken away. Call Snakemake again to continue."
     return "it ended with its own error."
-
-
-def causes(console: str, asked: Callable[[str], dict[str, str]] = asked_of_slurm) -> list[str]:
-    """A line per failed job; none for a run without SLURM."""
-    return [
-        f"SLURM job {job.id} ({job.name}, {job.status}): {explain(job)} Its SLURM log: {job.log}"
-        for job in failed_jobs(console, asked)
-    ]

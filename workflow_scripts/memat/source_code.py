@@ -12,7 +12,7 @@ from pathlib import Path
 
 # these may load modules by name: what the first loads is named to the code tag as a leaf, what
 # the second loads is installed from elsewhere, and the third loads what no script asks for
-LOADERS = ("memat.leaves", "memat.model.deferred", "memat")
+LOADERS = ("memat.leaves", "memat.model.quick", "memat")
 # code that finds code while it runs: which, cannot be read from the file
 _LOADING = ("importlib", "pkgutil", "runpy")
 _LOADS_NOTHING = ("importlib.metadata", "importlib.resources")
@@ -94,8 +94,9 @@ def _read(path: Path, _mtime: int, _size: int, root: Path, name: str) -> Source:
     tree = ast.parse(text)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in _statements(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            _drop_docstring(node)
+        holds_docstring = isinstance(node, (ast.Module, *_BINDING))
+        if holds_docstring and node.body and _is_text(node.body[0]):
+            node.body = node.body[1:] or [ast.Pass()]
     nodes = [node for node in tree.body if not _does_nothing(node)]
     imported = [item for node in nodes for item in _imports_of(node, package)]
     kept = [
@@ -137,11 +138,6 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
     for part in _BODIES:
         for inner in getattr(node, part, ()):
             yield from _statements(inner)
-
-
-def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> None:
-    if node.body and _is_text(node.body[0]):
-        node.body = node.body[1:] or [ast.Pass()]
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -221,34 +217,27 @@ def _finds_code(tree: ast.Module, text: str) -> bool:
     )
 
 
-def _targets(node: ast.stmt) -> list[ast.expr]:
-    """What an assignment assigns to, tuples taken apart."""
-    pending = list(node.targets) if isinstance(node, ast.Assign) else [node.target]
-    found = []
-    while pending:
-        target = pending.pop()
-        if isinstance(target, ast.Tuple | ast.List):
-            pending.extend(target.elts)
-        else:
-            found.append(target.value if isinstance(target, ast.Starred) else target)
-    return found
+def _in_targets(node: ast.stmt) -> list[ast.AST]:
+    """The tree of what an assignment assigns to; of any other statement all of it."""
+    targets = [node]
+    if isinstance(node, _ASSIGNMENT):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [inner for target in targets for inner in ast.walk(target)]
 
 
 def _bound_names(node: ast.stmt) -> set[str]:
     if isinstance(node, _BINDING):
         return {node.name}
-    if isinstance(node, _ASSIGNMENT):
-        return {target.id for target in _targets(node) if isinstance(target, ast.Name)}
-    return {
-        inner.id
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-    } | {inner.name for inner in ast.walk(node) if isinstance(inner, _BINDING)}
+    inside = _in_targets(node)
+    stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return stored | {n.name for n in inside if isinstance(n, _BINDING)}
 
 
 def _only_binds(node: ast.stmt) -> bool:
+    """Whether names alone are bound: no part of an object, and nothing on the way."""
     if isinstance(node, _ASSIGNMENT):
-        return all(isinstance(target, ast.Name) for target in _targets(node)) and not any(
+        parts = (ast.Attribute, ast.Subscript)
+        return not any(isinstance(inner, parts) for inner in _in_targets(node)) and not any(
             isinstance(inner, ast.NamedExpr) for inner in ast.walk(node)
         )
     return isinstance(node, _BINDING)

@@ -10,13 +10,12 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 from memat.errors import MematError
-from memat.params import Given, Params
 from memat.provenance import Provenance, recorded_versions
 
 log = logging.getLogger("memat")
@@ -24,11 +23,75 @@ log = logging.getLogger("memat")
 CHECK_PARAMS = "MEMAT_CHECK_PARAMS"
 
 
+class Given(dict):
+    """Params of a rule by name, and what of them was read; sections within are `Given` too.
+
+    A param that nothing reads would run its stage again for no reason, and a setting that is read
+    and is no param would not run it again when it should. A missing name is a KeyError that names
+    the rule and the param.
+    """
+
+    def __init__(self, rule: str, content: dict, place: str = ""):
+        self.rule, self.place, self.read = rule, place, set()
+        super().__init__(
+            (key, Given(rule, value, f"{place}{key}.") if isinstance(value, dict) else value)
+            for key, value in content.items()
+        )
+
+    def __getitem__(self, key):
+        if key not in self:
+            raise KeyError(f"rule {self.rule} gives its script no param {self.place}{key}")
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        if key not in self:
+            return default
+        return self[key]
+
+    def __iter__(self) -> Iterator:
+        """Names alone are not read. With this method, `dict(given)` and `**given` read each value."""
+        return super().__iter__()
+
+    def items(self) -> list[tuple]:
+        return [(key, self[key]) for key in self]
+
+    def values(self) -> list:
+        return [self[key] for key in self]
+
+    def __or__(self, other: dict) -> dict:
+        return dict(self) | other
+
+    def unread(self) -> list[str]:
+        """Dotted names of what nothing has read, in order."""
+        names = []
+        for key in self:
+            value = super().__getitem__(key)
+            if isinstance(value, Given):
+                names += value.unread()
+            elif key not in self.read:
+                names.append(f"{self.place}{key}")
+        return names
+
+
+class Params(SimpleNamespace):
+    """Params of a rule as attributes, read from `Given`."""
+
+    def __init__(self, given: Given):
+        super().__init__(_given=given)
+
+    def __getattr__(self, name: str):
+        try:
+            return self._given[name]
+        except KeyError as error:
+            raise AttributeError(error.args[0]) from None
+
+
 @dataclass(frozen=True)
 class Stage:
     """One rule's job: named files, its settings, other params, threads.
 
-    cfg and params know what was read of them (`memat.params`).
+    cfg and params know what was read of them (`Given`).
 
     memory_mb: what the batches of a job with a model may use (resource `batch_mb` of the rule);
     no param, because another memory is no reason to run again.

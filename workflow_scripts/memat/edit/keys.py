@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from memat.edit.requests import edit_position
-from memat.errors import ConfigError
+from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import length_batches, pad, run_halving
 from memat.model.editable import EditableModel, entering_at
 from memat.model.hooks import inputs_seen, outputs_seen, stopping_after, stopping_before
@@ -148,3 +148,28 @@ class KeyReader:
 def _run_all(batches: list[_Batch], work: Callable[[_Batch], None]) -> list[_Batch]:
     """Do `work` on every batch; returns the batches that fitted in memory."""
     return [part for batch in batches for part in run_halving(batch, work, _Batch.halves)]
+
+
+def subject_keys(
+    model: EditableModel,
+    requests_by_language: Sequence[Sequence[EditRequest]],
+    contexts_by_language: Sequence[Sequence[str]],
+    layers: Sequence[int],
+    key_templates: str,
+    token_budget: int,
+) -> dict[int, torch.Tensor]:
+    """K₀ of each edit layer with subjects as rows, {layer: (n_requests, d_ff) float32}.
+
+    Keys as those of an edit: at the subject's last token, averaged over the context templates
+    with the weights of `key_templates`. They are those of the model as it is given, unedited.
+    Raises NonFiniteValue(layer).
+    """
+    weights = template_weights(len(contexts_by_language[0]), key_templates)
+    reader = KeyReader(model, requests_by_language, contexts_by_language, weights, token_budget)
+    found = {}
+    for layer in layers:
+        keys, _outputs = reader.read(layer, model.mlp_output(layer))
+        if not bool(keys.isfinite().all()):
+            raise NonFiniteValue(f"key of a protected subject in layer {layer} is not finite")
+        found[layer] = keys.float()
+    return found

@@ -7,12 +7,17 @@ what is left out is listed with its reason.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import polars as pl
 
-from memat.errors import NotEnoughFacts
+from memat.csv_files import read_csv_rows
+from memat.errors import ConfigError, NotEnoughFacts
 from memat.fact_sets import DONOR, TUNING
 from memat.model.sentences import PLAIN, EditRequest
+from memat.suggest import allowed_values, shown
+
+LIST_KEY = "covariance.protected_subjects.path"  # of a user's own list
 
 # number: case id of a fact, or line of a user's file (`origin`: donor, tuning or list)
 PROTECTED_SCHEMA = {
@@ -81,13 +86,13 @@ def choose_protected(
         lost = next((why for _, why in own if why), None)
         for row, why in own:
             text = (row["language"], row["template"].split(PLAIN)[0], row["subject"])
-            if lost:
-                left_out.append(_left_out(row, why or (OTHER_LANGUAGE, lost[1])))
-            elif text in seen:
-                left_out.append(_left_out(row, (REPEATED, seen[text])))
-            else:
+            if not lost and text not in seen:
                 seen[text] = f"{row['origin']} {row['number']}"
                 kept.append(row)
+                continue
+            other = (OTHER_LANGUAGE, lost[1]) if lost else (REPEATED, seen[text])
+            reason, detail = why or other
+            left_out.append(row | {"reason": reason, "detail": detail})
     if not kept:
         raise NotEnoughFacts(
             f"block {block}: no subject is left to protect; of {candidates.height} prompts of the"
@@ -104,18 +109,8 @@ def protected_requests(
 ) -> dict[str, list[EditRequest]]:
     """Language → the requests whose keys are protected, for the languages that have any."""
     columns = ("number", "template", "subject", "target", "joined")
-    by_language = {
-        code: [
-            EditRequest(*row) for row in subjects.filter(language=code).select(columns).iter_rows()
-        ]
-        for code in languages
-    }
-    return {code: requests for code, requests in by_language.items() if requests}
-
-
-def _left_out(row: dict, why: tuple[str, str]) -> dict:
-    known = {name: row[name] for name in ("origin", "number", "language", "subject")}
-    return known | {"reason": why[0], "detail": why[1]}
+    found = {code: subjects.filter(language=code).select(columns).rows() for code in languages}
+    return {code: [EditRequest(*row) for row in rows] for code, rows in found.items() if rows}
 
 
 Taken = Iterator[tuple[tuple[str, ...], tuple[str, str]]]
@@ -137,3 +132,51 @@ def _in_prompts(asked: pl.DataFrame, names: set[tuple[str, ...]]) -> Taken:
             for start in range(len(words) - length + 1):
                 if (run := words[start : start + length]) in names:
                     yield run, (IN_PROMPT, prompt)
+
+
+def read_subject_list(path: str | Path, languages: Sequence[str]) -> pl.DataFrame:
+    """A user's own list, a text with a subject a line or a CSV, as `PROTECTED_SCHEMA`.
+
+    A subject without a template stands alone (`{}`), one without a language is protected in each
+    of `languages`. Raises ConfigError(key, file, line) for a file that cannot be read, an empty
+    subject, a template without exactly one `{}`, and a language that is none of the run.
+    """
+    rows = []
+    for line, cells in _lines(path):
+        fault = _fault(cells, languages)
+        if fault:
+            raise ConfigError(f"{LIST_KEY}: {path}: line {line}: {fault}")
+        for code in [cells["language"]] if cells["language"] else languages:
+            template = cells["template"] or PLAIN
+            rows.append(("list", line, code, cells["subject"], template, "", False))
+    if not rows:
+        raise ConfigError(f"{LIST_KEY}: {path}: holds no subject")
+    return pl.DataFrame(rows, schema=PROTECTED_SCHEMA, orient="row")
+
+
+def _lines(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of each line with its subject, template and language, empty where it has none."""
+    if Path(path).suffix.lower() == ".csv":
+        for line, row in read_csv_rows(path, ("subject",), ConfigError, ",;\t"):
+            wanted = ("subject", "template", "language")
+            yield line, {name: (row.get(name) or "").strip() for name in wanted}
+        return
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{LIST_KEY}: {path}: cannot be read as UTF-8 text ({error})") from error
+    for line, text in enumerate(lines, start=1):
+        if text.strip():
+            yield line, {"subject": text.strip(), "template": "", "language": ""}
+
+
+def _fault(cells: dict[str, str], languages: Sequence[str]) -> str | None:
+    if not cells["subject"]:
+        return "subject: must not be empty"
+    if PLAIN in cells["subject"]:
+        return f"subject: must not hold '{{}}': {shown(cells['subject'])}"
+    if cells["template"] and cells["template"].count(PLAIN) != 1:
+        return f"template: must have exactly one '{{}}', found {shown(cells['template'])}"
+    if cells["language"] and cells["language"] not in languages:
+        return f"language: {allowed_values(cells['language'], languages)}"
+    return None

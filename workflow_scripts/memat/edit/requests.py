@@ -25,12 +25,12 @@ def facts_of_block(
     Raises NotEnoughFacts(block) if there are none.
     """
     whole, size = whole_and_size(block)
-    members = blocks.filter(pl.col("block") == whole).head(size or blocks.height)
+    members = blocks.filter(block=whole).head(size or blocks.height)
     cases = members.select("case_id").with_row_index("order")
     for code in held:
-        having = bilingual.filter(pl.col("language") == code)
+        having = bilingual.filter(language=code)
         cases = cases.join(having, on="case_id", how="semi", maintain_order="left")
-    rows = bilingual.filter(pl.col("language") == language).join(cases, on="case_id")
+    rows = bilingual.filter(language=language).join(cases, on="case_id")
     if rows.is_empty():
         needed = "', '".join(dict.fromkeys([language, *held]))
         raise NotEnoughFacts(f"block {block} has no fact in language '{needed}'")
@@ -70,7 +70,7 @@ def with_both_targets(rows: pl.DataFrame) -> pl.DataFrame:
 
 def rewrite_requests(rows: pl.DataFrame, role: str) -> list[EditRequest]:
     """One `EditRequest` per fact, from its rewrite prompt with the target of `role`."""
-    wanted = rows.filter((pl.col("prompt_type") == "rewrite") & (pl.col("role") == role))
+    wanted = rows.filter(prompt_type="rewrite", role=role)
     columns = ("case_id", "template", "subject", "target", "joined")
     return [EditRequest(*row) for row in wanted.select(columns).iter_rows()]
 

@@ -1,5 +1,6 @@
 """Finding solvers, which are the leaves of `memat.edit.solvers`: nothing else names one."""
 
+from collections.abc import Mapping
 from types import ModuleType
 
 from memat.definitions import Leaf
@@ -29,14 +30,9 @@ def values_solver(name: str) -> str:
     return load_solver(name).VALUES
 
 
-def load_values_solver(name: str) -> ModuleType:
-    """The leaf whose values the solver `name` carries into the weights."""
-    return load_solver(values_solver(name))
-
-
 def can_be_joint(name: str) -> bool:
     """Whether one value of the solver may serve the prompts of several languages."""
-    return load_values_solver(name).JOINT
+    return load_solver(values_solver(name)).JOINT
 
 
 def can_be_stepwise(name: str) -> bool:
@@ -52,6 +48,22 @@ def stepwise_fault(name: str) -> str | None:
     return (
         f"{name} has no term for the keys of earlier edits (solve_after); those that have: {able}"
     )
+
+
+def common_settings(section: Mapping) -> dict:
+    """Settings of a section that are no single solver's: each solver's own are a section below."""
+    return {key: value for key, value in section.items() if not isinstance(value, Mapping)}
+
+
+def value_settings(section: Mapping, solver: str, spread: str) -> dict:
+    """What of the section `values` is used for values that the solver carries into the weights."""
+    return common_settings(section) | {"spread": spread} | section.get(values_solver(solver), {})
+
+
+def delta_settings(section: Mapping, solver: str, spread: str) -> dict:
+    """What of the section `deltas` is used for a solve: that of one solver, no other's."""
+    own = section.get(solver, {})
+    return common_settings(section) | {"solver": solver, "own": own, "spread": spread}
 
 
 def leaves_of_values(name: str) -> tuple[Leaf, ...]:

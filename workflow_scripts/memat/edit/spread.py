@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memat.edit.hook_points import HookPoints
-from memat.edit.solver import DEFAULT, load_values_solver, values_solver
+from memat.edit.solver import DEFAULT, load_solver, values_solver
 from memat.errors import ConfigError
 from memat.model.architecture import Architecture
 
@@ -56,6 +56,6 @@ def hook_points_of(
     if fault:
         raise ConfigError(f"values.spread: {fault}")
     if spread == RESIDUAL:
-        return load_values_solver(solver).value_hook_points(model, layers[-1])
+        return load_solver(values_solver(solver)).value_hook_points(model, layers[-1])
     modules = tuple(model.mlp_output(layer) for layer in layers)
     return HookPoints(modules, model.blocks[layers[-1]], layers[0], layerwise=True)

@@ -68,7 +68,7 @@ def edit_step(
 ) -> Step:
     """Deltas that store the facts, on top of the edits that the model carries; it is left so.
 
-    covariance: C of each edit layer. protected: K₀ of each (`memat.edit.protected_keys`).
+    covariance: C of each edit layer. protected: K₀ of each (`memat.edit.keys.subject_keys`).
     earlier: K_p of each, (n_earlier, d_ff): keys of the facts of earlier edits, in all their
     languages, as `Step.keys` has them. Raises ConfigError, NonFiniteValue(case id).
     """

@@ -1,13 +1,13 @@
 """Key moments, values and deltas as tensor files, and a model that carries deltas."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 
 from memat.edit.covariance import KeyMoments
-from memat.edit.update import Delta, edited
+from memat.edit.update import NOTHING, Delta, edited
 from memat.edit.values import Values
 from memat.errors import DamagedFile
 from memat.model.editable import EditableModel
@@ -20,44 +20,37 @@ def write_moments(path: str, moments: KeyMoments, provenance: Provenance) -> Non
     write_layers(path, moments.sums, provenance, layers=sorted(moments.sums), tokens=moments.tokens)
 
 
-class StoredSums(Mapping):
-    """The sums of a file by layer, each read when asked for: a large model's fill the memory."""
+class StoredLayers(Mapping):
+    """What `read` gives for each layer, read when asked for: a large model's fill the memory."""
 
-    def __init__(self, path: str):
-        self._file, self.notes = open_tensors(path)
+    def __init__(self, layers: Sequence[int], read: Callable[[int], object]):
+        self.layers, self._read = layers, read
 
-    def __getitem__(self, layer: int) -> torch.Tensor:
-        return self._file.get_tensor(f"layer.{layer}")
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.notes["layers"])
-
-    def __len__(self) -> int:
-        return len(self.notes["layers"])
-
-
-def read_moments(path: str) -> KeyMoments:
-    """The moments of one shard of text. Raises DamagedFile(path)."""
-    sums = StoredSums(path)
-    return KeyMoments(sums, sums.notes["tokens"])
-
-
-class LayerMoments(Mapping[int, torch.Tensor]):
-    """C of some layers, {layer: (d_ff, d_ff) float32}: a file each, read when asked for."""
-
-    def __init__(self, folder: Path, layers: Sequence[int]):
-        self.folder, self.layers = folder, layers
-
-    def __getitem__(self, layer: int) -> torch.Tensor:
+    def __getitem__(self, layer: int):
         if layer not in self.layers:
             raise KeyError(layer)
-        return read_tensors(self.file(layer))[0]["moment"]
+        return self._read(layer)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.layers)
 
     def __len__(self) -> int:
         return len(self.layers)
+
+
+def read_moments(path: str) -> KeyMoments:
+    """The moments of one shard of text. Raises DamagedFile(path)."""
+    file, notes = open_tensors(path)
+    sums = StoredLayers(notes["layers"], lambda layer: file.get_tensor(f"layer.{layer}"))
+    return KeyMoments(sums, notes["tokens"])
+
+
+class LayerMoments(StoredLayers):
+    """C of some layers, {layer: (d_ff, d_ff) float32}: a file each, read when asked for."""
+
+    def __init__(self, folder: Path, layers: Sequence[int]):
+        super().__init__(layers, lambda layer: read_tensors(self.file(layer))[0]["moment"])
+        self.folder = folder
 
     def file(self, layer: int) -> Path:
         """Where C of a layer is kept."""
@@ -86,22 +79,18 @@ def read_layers(path: str, layers: Sequence[int]) -> dict[int, torch.Tensor]:
     return {n: tensors[f"layer.{n}"] for n in layers}
 
 
-def write_deltas(path: str, deltas: dict[int, Delta], provenance: Provenance) -> None:
-    """Two factors per edit layer: `layer.<n>.left` and `layer.<n>.right`."""
-    write_tensors(path, _factors(deltas), provenance, layers=sorted(deltas))
-
-
-def _factors(deltas: dict[int, Delta]) -> dict[str, torch.Tensor]:
-    tensors = {f"layer.{n}.left": d.left for n, d in deltas.items()}
-    return tensors | {f"layer.{n}.right": d.right for n, d in deltas.items()}
-
-
-def write_step(
-    path: str, deltas: dict[int, Delta], keys: dict[int, torch.Tensor], provenance: Provenance
+def write_deltas(
+    path: str,
+    deltas: dict[int, Delta],
+    provenance: Provenance,
+    keys: Mapping[int, torch.Tensor] = NOTHING,
 ) -> None:
-    """As `write_deltas`, with the facts' keys, `layer.<n>.keys`, which later steps leave alone."""
-    own = {f"layer.{n}.keys": found for n, found in keys.items()}
-    write_tensors(path, _factors(deltas) | own, provenance, layers=sorted(deltas))
+    """Two factors per edit layer: `layer.<n>.left` and `layer.<n>.right`. keys: of the facts of a
+    step, `layer.<n>.keys`, which later steps leave alone."""
+    tensors = {f"layer.{n}.left": d.left for n, d in deltas.items()}
+    tensors |= {f"layer.{n}.right": d.right for n, d in deltas.items()}
+    tensors |= {f"layer.{n}.keys": found for n, found in keys.items()}
+    write_tensors(path, tensors, provenance, layers=sorted(deltas))
 
 
 def read_step_keys(paths: Sequence[str]) -> dict[int, torch.Tensor]:
@@ -119,15 +108,14 @@ def read_deltas(path: str) -> dict[int, Delta]:
     }
 
 
-def summed(parts: Sequence[dict[int, Delta]]) -> dict[int, Delta]:
-    """Δ₁ + Δ₂ + … of edits of the same layers, as factors: theirs side by side."""
-    return {
-        layer: Delta(
-            torch.cat([part[layer].left for part in parts]),
-            torch.cat([part[layer].right for part in parts]),
-        )
-        for layer in parts[0]
-    }
+def summed(parts: Sequence[Mapping[int, Delta]]) -> dict[int, Delta]:
+    """Δ₁ + Δ₂ + … as factors, theirs side by side; edits may be of different layers."""
+    found = {}
+    for layer in sorted({layer for part in parts for layer in part}):
+        own = [part[layer] for part in parts if layer in part]
+        left, right = torch.cat([d.left for d in own]), torch.cat([d.right for d in own])
+        found[layer] = Delta(left, right)
+    return found
 
 
 @contextmanager
@@ -166,14 +154,17 @@ def stack_languages(paths: Sequence[str], n_languages: int, cases: Sequence[int]
     return torch.stack([stack_values(own, cases) for own in shards], dim=-3)
 
 
-def shard_tensors(found: Sequence[Values], case_ids: Sequence[int]) -> dict[str, torch.Tensor]:
-    """What a file of values holds: z, initial, losses of all groups of a shard, and their facts.
+def write_values(
+    path: str, found: Sequence[Values], case_ids: Sequence[int], provenance: Provenance
+) -> None:
+    """z, initial and losses of all groups of a shard, and their facts.
 
     One language is written without its dimension.
     """
-    return {
+    tensors = {
         "z": torch.cat([values.z for values in found], dim=-2).squeeze(-3),
         "initial": torch.cat([values.initial for values in found], dim=-2).squeeze(-3),
         "losses": torch.cat([values.losses for values in found]),
         "case_ids": torch.tensor(case_ids, dtype=torch.long),
     }
+    write_tensors(path, tensors, provenance)

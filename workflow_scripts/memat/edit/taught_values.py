@@ -80,7 +80,7 @@ def optimise_taught_values(
     wanted = answers.log_probabilities.flatten(0, 1)
     # the rows' weights hold the factor of each KL term
     own = replace(settings, kl_factor=1.0)
-    return optimise_on_rows(model, asked, rows, wanted, layers, own, token_budget, solver)
+    return optimise_on_rows(model, [asked], rows, layers, own, token_budget, solver, wanted)
 
 
 def told_question(

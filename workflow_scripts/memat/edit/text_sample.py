@@ -1,10 +1,10 @@
-"""Text for the covariance: sampled from the model, read from a file, or from a hub corpus.
+"""What the unedited model writes: context templates, which vary a prompt while a value or correction
+is optimised, and text for the covariance. That may also be read from a file or a hub corpus.
 
 A few times d_ff token vectors are enough for a usable second moment (FastMEMIT,
 arXiv 2506.04226), so a model can be edited where no corpus is at hand.
 """
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +16,33 @@ from memat.commits import full_commit
 from memat.errors import FactError, NonFiniteValue
 from memat.model.batching import pad
 from memat.model.editable import EditableModel
+from memat.model.sentences import PLAIN
 
-log = logging.getLogger("memat")
+
+@torch.no_grad()
+def make_templates(model: EditableModel, openers: Sequence[str], tokens: int) -> list[str]:
+    """`{}` (the plain prompt) and one template per opener in the language of the prompts, such as
+    `The sky is. {}`: its greedy continuation of `tokens` tokens, then `. {}`.
+
+    Braces the model happens to write become blanks, so that each template has one `{}`.
+    Raises FactError (an opener that is longer than the model takes).
+    """
+    templates = [PLAIN]
+    for opener in openers:
+        ids = model.tokenizer(opener, return_tensors="pt")["input_ids"].to(model.device)
+        model.require_positions(ids[0])
+        whole = model.within_positions(ids.shape[1] + tokens, "context templates")
+        grown = model.network.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=whole - ids.shape[1],
+            do_sample=False,
+            pad_token_id=0,
+        )
+        text = model.tokenizer.decode(grown[0], skip_special_tokens=True)
+        text = " ".join(text.replace("{", " ").replace("}", " ").split())
+        templates.append(f"{text.rstrip(' .,;:')}. {PLAIN}")
+    return templates
 
 
 @torch.no_grad()
@@ -47,7 +72,9 @@ def sample_text(
     texts = []
     with tqdm(total=n_texts, desc="sampled texts", mininterval=5) as progress:
         for first in range(0, n_texts, batch_size):
-            ids, mask = _left_padded(starts[first : first + batch_size], model.device)
+            # padding stands in front, so that all rows grow at the same place
+            rows = [start[::-1] for start in starts[first : first + batch_size]]
+            ids, mask = (part.flip(1) for part in pad(rows, model.device))
             try:
                 grown = model.network.generate(
                     ids,
@@ -70,12 +97,6 @@ def sample_text(
                 texts.append(model.tokenizer.decode(text, skip_special_tokens=True))
             progress.update(len(ids))
     return texts
-
-
-def _left_padded(rows: list[list[int]], device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and mask with the padding in front, so that all rows grow at the same place."""
-    ids, mask = pad([row[::-1] for row in rows], device)
-    return ids.flip(1), mask.flip(1)
 
 
 def read_corpus(path: str | Path) -> list[str]:

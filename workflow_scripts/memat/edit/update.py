@@ -83,7 +83,7 @@ def spread(
     Layerwise values have n_layers before that: each layer gets all of z − (output of its own
     projection, as edited so far). The factors of a delta have n_languages · n_facts rows, language
     by language.
-    protected: K₀ of each edit layer, (n_subjects, d_ff) (`memat.edit.protected_keys`).
+    protected: K₀ of each edit layer, (n_subjects, d_ff) (`memat.edit.keys.subject_keys`).
     earlier: K_p of each edit layer, (n_earlier, d_ff): keys of the facts of edits that the model
     carries, whose outputs the solver is to leave alone (its `solve_after`).
     shifts: of transported keys, {layer: (n_targets, d_ff)} (`memat.edit.transported_keys`); the

@@ -71,19 +71,6 @@ class ValueBatch:
         return (self.keep(first), self.keep(~first)) if len(number) > 1 else None
 
 
-def value_batches(
-    model: EditableModel,
-    requests_by_language: Sequence[Sequence[EditRequest]],
-    contexts_by_language: Sequence[Sequence[str]],
-    kl_prompts: Sequence[str],
-    first_layer: int,
-    token_budget: int,
-) -> list[ValueBatch]:
-    """All rows of all languages, run once up to what a δ changes."""
-    rows = _rows(model, requests_by_language, contexts_by_language, kl_prompts)
-    return row_batches(model, rows, first_layer, token_budget)
-
-
 def without_finished(batches: Sequence[ValueBatch], active: torch.Tensor) -> list[ValueBatch]:
     """Facts that are not `active`, (n_facts,) bool, leave; empty batches leave altogether."""
     staying = [active[batch.fact] for batch in batches]
@@ -94,8 +81,14 @@ def without_finished(batches: Sequence[ValueBatch], active: torch.Tensor) -> lis
     ]
 
 
-def _rows(model, requests_by_language, contexts_by_language, kl_prompts) -> list[ValueRow]:
-    """Terms are averaged: NLL over all templates and a target's tokens, KL over languages."""
+def fact_rows(
+    model: EditableModel,
+    requests_by_language: Sequence[Sequence[EditRequest]],
+    contexts_by_language: Sequence[Sequence[str]],
+    kl_prompts: Sequence[str],
+) -> list[ValueRow]:
+    """The rows of all languages: NLL is averaged over all templates and a target's tokens, KL over
+    languages."""
     rows: list[ValueRow] = []
     n_contexts = sum(map(len, contexts_by_language))
     languages = zip(requests_by_language, contexts_by_language, kl_prompts, strict=True)
@@ -141,6 +134,6 @@ def _batch(suffixes: SuffixBatch, rows: Sequence[ValueRow]) -> ValueBatch:
 def row_batches(
     model: EditableModel, rows: Sequence[ValueRow], first_layer: int, token_budget: int
 ) -> list[ValueBatch]:
-    """Rows of one's own, run once up to what a δ changes."""
+    """The rows, run once up to what a δ changes."""
     batches = prepare_suffixes(model, [row.tokens for row in rows], first_layer, token_budget)
     return [_batch(batch, [rows[n] for n in batch.rows.tolist()]) for batch in batches]

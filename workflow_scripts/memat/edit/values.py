@@ -1,10 +1,10 @@
 """Value vectors z: what the value layer should give out at the subject's last token.
 
-Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not interact: every
-one has its own δ, Adam state, norm bound and stop, so each follows the trajectory it would follow
-alone. PMET (Li et al. 2023) has two δs per fact, at two hook points of the value layer; layerwise
-values (`memat.edit.spread`) have one in every edit layer; a joint δ (the paper's appendix H)
-serves the prompts of several languages. The plain one-fact loop is `tests/oracles.py`.
+Meng et al. 2023b, section 4.2 and eq. 14, for many facts at once. Facts do not interact: each
+follows, with its own δ, Adam state, norm bound and stop, the trajectory it would follow alone. PMET
+(Li et al. 2023) has two δs per fact, at two hook points of the value layer; layerwise values
+(`memat.edit.spread`) have one in every edit layer; a joint δ (the paper's appendix H) serves the
+prompts of several languages. The plain one-fact loop is `tests/oracles.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import torch
 from tqdm import tqdm
 
-from memat.edit.factwise_adam import FactwiseAdam
 from memat.edit.hook_points import HookPoints
 from memat.edit.requests import named_cases
 from memat.edit.solver import DEFAULT, can_be_joint
 from memat.edit.spread import RESIDUAL, hook_points_of
-from memat.edit.value_rows import ValueBatch, row_batches, value_batches, without_finished
+from memat.edit.value_rows import ValueBatch, ValueRow, fact_rows, row_batches, without_finished
 from memat.errors import ConfigError, NonFiniteValue
 from memat.model.batching import run_halving
 from memat.model.editable import EditableModel
@@ -44,9 +43,9 @@ class ValueSettings:
 
 @dataclass(frozen=True)
 class Values:
-    """z and h₀, (n_facts, d_model), with n_languages before that where δ is joint and n_layers
-    before all where spread is layerwise; float32, or float64 of a float64 model.
-    losses: (n_facts, steps), NaN after a fact's stop."""
+    """z and h₀, (n_facts, d_model), with n_languages before that where δ is joint and n_layers before
+    all where spread is layerwise; float32, or float64 of a float64 model. losses: (n_facts, steps),
+    NaN after a fact's stop."""
 
     z: torch.Tensor
     initial: torch.Tensor
@@ -77,42 +76,40 @@ def optimise_values(
     Layerwise there is a δ in each layer, on the output u of its MLP projection; z of a layer is
     that output with all δ in place, and u under the plain template takes the place of h₀: n_layers
     come first in their shape.
-    contexts: templates with `{}` for the prompt; the first must be the plain "{}", whose row
-    gives h₀. kl_prompts: "{} is a" in each language. solver: at whose hook points
-    (`memat.edit.solvers`) δ is added; of several, what is returned is of the target module.
-    Raises NonFiniteValue(case id), ConfigError (value layer is the model's last, facts, solver of
-    one language, spread).
+    contexts: templates with `{}` for the prompt; the first must be the plain "{}", whose row gives
+    h₀. kl_prompts: "{} is a" in each language. solver: at whose hook points δ is added; of
+    several, what is returned is of the target module. Raises NonFiniteValue(case id), ConfigError
+    (value layer is the model's last, facts, solver of one language, spread).
     """
-    _check_task(model, requests_by_language, layers[-1], solver)
-    points = hook_points_of(model, layers, solver, settings.spread)
-    batches = value_batches(
-        model,
-        requests_by_language,
-        contexts_by_language,
-        kl_prompts,
-        points.first_layer,
-        token_budget,
+    rows = fact_rows(model, requests_by_language, contexts_by_language, kl_prompts)
+    return optimise_on_rows(
+        model, requests_by_language, rows, layers, settings, token_budget, solver
     )
-    requests, n_languages = requests_by_language[0], len(requests_by_language)
-    initial = _plain_outputs(model, points, batches, n_languages, len(requests), None)
-    reference = _reference(model, batches, n_languages * len(requests))
-    return _descend(model, points, batches, initial, reference, requests, settings)
 
 
 def optimise_on_rows(
-    model, requests, rows, wanted, layers, settings: ValueSettings, token_budget: int, solver: str
+    model: EditableModel,
+    requests_by_language: Sequence[Sequence[EditRequest]],
+    rows: Sequence[ValueRow],
+    layers: Sequence[int],
+    settings: ValueSettings,
+    token_budget: int,
+    solver: str,
+    wanted: torch.Tensor | None = None,
 ) -> Values:
-    """As `optimise_values` of one language, from KL terms alone: KL(now ‖ reference) by row.
+    """As `optimise_values`, from rows of one's own: NLL of their targets, KL(now ‖ reference).
 
-    rows: without targets; `request` numbers references, and a fact's plain row has the fact's.
+    `request` of a row without targets numbers its reference; a fact's plain row has the fact's.
     wanted: the first references, (n, vocabulary) log-probabilities; others are the model's own.
     """
-    _check_task(model, [requests], layers[-1], solver)
+    _check_task(model, requests_by_language, layers[-1], solver)
+    requests, n_languages = requests_by_language[0], len(requests_by_language)
     points = hook_points_of(model, layers, solver, settings.spread)
     batches = row_batches(model, rows, points.first_layer, token_budget)
-    initial = _plain_outputs(model, points, batches, 1, len(requests), None)
+    initial = _plain_outputs(model, points, batches, n_languages, len(requests), None)
     reference = _reference(model, batches, 1 + max(row.request for row in rows))
-    reference[: len(wanted)] = wanted
+    if wanted is not None:
+        reference[: len(wanted)] = wanted
     return _descend(model, points, batches, initial, reference, requests, settings)
 
 
@@ -181,6 +178,27 @@ def _reference(model, batches: list[ValueBatch], n_requests: int) -> torch.Tenso
     return reference
 
 
+class FactwiseAdam:
+    """Adam on the facts of one tensor, (n_facts, n_points, d_model); a finished fact keeps its δs.
+
+    All facts start together, so one step count serves all. Written out because the library's Adam
+    moves finished facts on by momentum; same update as `torch.optim.Adam` with its defaults.
+    """
+
+    def __init__(self, delta: torch.Tensor, learning_rate: float):
+        self.delta, self.learning_rate, self.count = delta, learning_rate, 0
+        self.mean, self.square = torch.zeros_like(delta), torch.zeros_like(delta)
+
+    def step(self, gradient: torch.Tensor, active: torch.Tensor) -> None:
+        self.count += 1
+        first, second = 0.9, 0.999
+        self.mean.lerp_(gradient, 1 - first)
+        self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        denominator = (self.square / (1 - second**self.count)).sqrt_() + 1e-8
+        update = self.mean / denominator * (self.learning_rate / (1 - first**self.count))
+        self.delta -= update * active[:, None, None]
+
+
 def _descend(
     model, points, all_batches, initial, reference, requests, settings: ValueSettings
 ) -> Values:
@@ -212,9 +230,9 @@ def _descend(
             delta[outside] *= (bound / size)[outside, None]
     if points.layerwise:
         # not u + δ: the δs below change what a layer is asked
-        shape = initial.shape[:2]
-        z = _plain_outputs(model, points, all_batches, *shape, delta.detach()).to(accurate)
-        return Values(*(part.permute(2, 0, 1, 3).cpu() for part in (z, initial)), losses)
+        z = _plain_outputs(model, points, all_batches, *initial.shape[:2], delta.detach())
+        both = (part.to(accurate).permute(2, 0, 1, 3).cpu() for part in (z, initial))
+        return Values(*both, losses)
     of_target = initial[:, :, -1]
     return Values((of_target + delta.detach()[:, -1]).cpu(), of_target.cpu(), losses)
 

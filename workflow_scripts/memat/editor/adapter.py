@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from memat import io
 from memat.edit.update import Delta
@@ -79,12 +79,12 @@ def write_adapter(
         for layer, delta in carried.deltas.items()
     }
     errors = {layer: error for layer, (_, error) in parts.items()}
-    modules = {_mlp(model, layer): delta for layer, (delta, _) in parts.items()}
-    tensors = {}
-    for name, delta in modules.items():
+    tensors, ranks = {}, {}
+    for layer, (delta, _) in parts.items():
+        name = _mlp(model, layer)
         tensors[f"{name}.lora_A.weight"] = delta.right
         tensors[f"{name}.lora_B.weight"] = delta.left.T
-    ranks = {name: len(delta.right) for name, delta in modules.items()}
+        ranks[name] = len(delta.right)
     if carried.biases:
         _add_biases(model, carried.biases, tensors, ranks)
     config = _config(model, ranks, bool(carried.biases), base or {})
@@ -108,8 +108,13 @@ def read_adapter(model: EditableModel, folder: str | Path) -> Carried:
     """
     folder = Path(folder)
     config = read_json_object(folder / CONFIG, DamagedFile)
-    _check_kind(folder, config)
-    tensors = _read_weights(folder / WEIGHTS)
+    if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("use_rslora"):
+        raise UnsupportedArchitecture(f"{folder / CONFIG}: is no plain LoRA adapter")
+    path = folder / WEIGHTS
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DamagedFile(f"{path}: is no readable safetensors file ({error})") from error
     deltas, biases = {}, {}
     for layer in range(model.n_layers):
         mlp, attention = (PREFIX + find(model, layer) for find in (_mlp, _attention))
@@ -125,7 +130,7 @@ def read_adapter(model: EditableModel, folder: str | Path) -> Carried:
                 tensors.pop(f"{attention}.lora_{part}.weight", None)
     if tensors:
         raise UnsupportedArchitecture(
-            f"{folder / WEIGHTS}: changes {next(iter(tensors))}, which is no projection that memat"
+            f"{path}: changes {next(iter(tensors))}, which is no projection that memat"
             f" edits in a '{model.text_config.model_type}' model of {model.n_layers} layers"
         )
     return Carried(deltas, biases)
@@ -183,23 +188,10 @@ def _config(model: EditableModel, ranks: dict[str, int], biased: bool, base: dic
     }
 
 
-def _check_kind(folder: Path, config: dict) -> None:
-    if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("use_rslora"):
-        raise UnsupportedArchitecture(f"{folder / CONFIG}: is no plain LoRA adapter")
-
-
 def _scale(config: dict, name: str, rank: int) -> float:
     """alpha / r of a module; `alpha_pattern` names modules in full, as `write_adapter` does."""
     own = config.get("alpha_pattern") or {}
     return own.get(name.removeprefix(PREFIX), config["lora_alpha"]) / rank
-
-
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DamagedFile(f"{path}: is no readable safetensors file ({error})") from error
 
 
 def _check_shape(folder: Path, model, layer: int, a: torch.Tensor, b: torch.Tensor) -> None:

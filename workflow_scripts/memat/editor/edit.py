@@ -7,14 +7,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memat.edit.step import LanguageRequests, Step
-from memat.edit.update import Delta
+from memat.edit.solver import delta_settings, value_settings
+from memat.edit.spread import spread_of
+from memat.edit.step import LanguageRequests, Step, StepSettings
+from memat.edit.update import Delta, DeltaSettings
+from memat.edit.values import ValueSettings
 from memat.editor.fact import Fact
 from memat.editor.layers import Carried
 from memat.editor.report import EditReport, saying
 
 if TYPE_CHECKING:
     from memat.editor.editor import Editor
+    from memat.editor.settings import Settings
+    from memat.model.editable import EditableModel
+
+FACTS_TOGETHER = 50  # in one batch of values, as in the workflow
+
+
+def step_settings(
+    model: EditableModel, settings: Settings, solver: str, combine: str, memory_mb: int
+) -> StepSettings:
+    """The settings of a user's edit as those of `memat.edit.step`, which finds its deltas."""
+    spread = spread_of(settings.values.spread, model.architecture)
+    values = settings.values.model_dump(exclude={"shard_size"})
+    return StepSettings(
+        settings.edit.layers,
+        ValueSettings(**value_settings(values, solver, spread)),
+        DeltaSettings(**delta_settings(settings.deltas.model_dump(), solver, spread)),
+        FACTS_TOGETHER,
+        memory_mb,
+        combine,
+    )
 
 
 class Edit:

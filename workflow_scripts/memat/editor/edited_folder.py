@@ -23,7 +23,6 @@ from memat.editor.adapter import (
     read_adapter,
 )
 from memat.editor.layers import EditedWeights
-from memat.editor.target_folder import require_own_folder
 from memat.errors import ConfigError, DamagedFile, ModelError
 from memat.evaluate.export import export_model
 from memat.io import atomic_path
@@ -70,11 +69,8 @@ def remove_adapter(model_folder: Path, name: str, new_folder: Path) -> list[str]
 
 def carried_adapters(model_folder: Path) -> dict[str, Path]:
     """Name → folder of the adapters that a model folder carries, in their order."""
-    order = model_folder / KEPT / ORDER
-    if not order.is_file():
-        return {}
-    names = read_json_object(order, DamagedFile)["adapters"]
-    return {name: model_folder / KEPT / ADAPTERS / name for name in names}
+    kept = model_folder / KEPT
+    return {name: kept / ADAPTERS / name for name in _read(kept / ORDER).get("adapters", ())}
 
 
 def shown(folder: Path) -> str:
@@ -87,9 +83,27 @@ def shown(folder: Path) -> str:
         came = {name: matrix_checksum(weight) for name, weight in came.items()}
         parts = [f"{name}\n{_adapter_shown(path, came)}" for name, path in adapters.items()]
         return "In the weights, in this order:\n\n" + "\n\n".join(parts)
-    if (folder / ABOUT).is_file():
-        return _about_shown(read_json_object(folder / ABOUT, DamagedFile))
+    if about := _read(folder / ABOUT):
+        return _about_shown(about)
     raise ModelError(f"{folder}: is no adapter of memat, and no model folder that memat has edited")
+
+
+def require_own_folder(
+    folder: str | Path, mark: str | None = None, model_folder: str | Path = ""
+) -> None:
+    """Raise ConfigError unless `folder` is new, empty, or (with `mark`) of an earlier call.
+
+    mark: name of a file that every such folder has. model_folder: the folder that the model
+    was loaded from, whose weights would be lost.
+    """
+    folder = Path(folder)
+    if model_folder and folder.resolve() == Path(model_folder).resolve():
+        raise ConfigError(f"{folder}: is the folder that the model was loaded from; name a new one")
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file; name a new folder")
+    earlier = mark is not None and (folder / mark).is_file()
+    if folder.is_dir() and any(folder.iterdir()) and not earlier:
+        raise ConfigError(f"{folder}: exists and is not empty; name a new folder")
 
 
 def _rewrite(
@@ -104,8 +118,9 @@ def _rewrite(
     standing = matrix_checksums(model, map(int, made_on))
     weights = EditedWeights(model, load_file(kept) if kept.is_file() else None)
     if made_on != standing and made_on != matrix_checksums(model, map(int, made_on)):
+        base = read_json_object(new / CONFIG, DamagedFile).get("base_model_name_or_path")
         raise ModelError(
-            f"{new}: was made on another model ({_base(new)}): of layers {', '.join(made_on)} the"
+            f"{new}: was made on another model ({base}): of layers {', '.join(made_on)} the"
             f" weights of {model_folder} are others"
         )
     if new and not made_on:
@@ -117,21 +132,18 @@ def _rewrite(
     return list(adapters)
 
 
+def _read(path: Path) -> dict:
+    return read_json_object(path, DamagedFile) if path.is_file() else {}
+
+
 def _made_on(adapter: Path) -> dict[str, str]:
     """Checksums of the projections that an adapter was made on, by layer; none of PEFT's own."""
-    about = adapter / ABOUT
-    made_on = read_json_object(about, DamagedFile).get("made_on", {}) if about.is_file() else {}
-    return made_on.get("checksums", {})
-
-
-def _base(adapter: Path) -> str:
-    return str(read_json_object(adapter / CONFIG, DamagedFile).get("base_model_name_or_path"))
+    return _read(adapter / ABOUT).get("made_on", {}).get("checksums", {})
 
 
 def _require_as_written(model: EditableModel, folder: Path) -> None:
     """Raise ModelError if the weights that a folder's adapters changed were changed since."""
-    order = folder / KEPT / ORDER
-    written = read_json_object(order, DamagedFile).get("weights", {}) if order.is_file() else {}
+    written = _read(folder / KEPT / ORDER).get("weights", {})
     found = matrix_checksums(model, map(int, written))
     if changed := [layer for layer in written if found.get(layer) != written[layer]]:
         raise ModelError(
@@ -163,9 +175,8 @@ def _keep(
 
 def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
     """came: checksums of the originals of the model that carries it, by name; None: it lies alone."""
-    config, lines, made_on = read_json_object(folder / CONFIG, DamagedFile), [], _made_on(folder)
-    modules = config.get("target_modules") or []
-    lines.append(f"  base model   {_base(folder)}")
+    config, made_on = read_json_object(folder / CONFIG, DamagedFile), _made_on(folder)
+    lines = [f"  base model   {config.get('base_model_name_or_path')}"]
     if made_on:
         told = ", ".join(f"layer {layer} {checksum[:12]}" for layer, checksum in made_on.items())
         lines.append(f"  its weights  {told}")
@@ -175,9 +186,9 @@ def _adapter_shown(folder: Path, came: Mapping[str, str] | None = None) -> str:
         lines.append(f"  revision     {config['revision']}")
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     lines.append(f"  size         {size / 1e6:.2f} MB, rank {config.get('r')} at most")
-    lines.append(f"  modules      {', '.join(modules)}")
-    if (folder / ABOUT).is_file():
-        lines.append(_about_shown(read_json_object(folder / ABOUT, DamagedFile)))
+    lines.append(f"  modules      {', '.join(config.get('target_modules') or [])}")
+    if about := _read(folder / ABOUT):
+        lines.append(_about_shown(about))
     return "\n".join(lines)
 
 
@@ -194,10 +205,9 @@ def _about_shown(about: dict) -> str:
         solver = (edit.get("settings") or {}).get("solver", "")
         where = f"{', '.join(edit['languages'])}, layers {', '.join(map(str, edit['layers']))}"
         lines.append(f"  edit         {len(edit['facts'])} facts in {where}; {solver}")
-        lines += [
-            f"    {_text(fact['prompt'])} | {_text(fact['subject'])} | {_text(fact['target_new'])}"
-            for fact in edit["facts"]
-        ]
+        for fact in edit["facts"]:
+            texts = (_text(fact[key]) for key in ("prompt", "subject", "target_new"))
+            lines.append(f"    {' | '.join(texts)}")
     return "\n".join(lines)
 
 

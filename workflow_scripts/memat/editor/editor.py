@@ -11,17 +11,16 @@ import torch
 from memat import io
 from memat.edit.solver import DEFAULT, load_solver, stepwise_fault
 from memat.edit.step import LanguageRequests, edit_step
-from memat.edit.templates import make_templates
+from memat.edit.text_sample import make_templates
 from memat.editor.adapter import ABOUT, WEIGHTS, write_adapter
-from memat.editor.deltas import step_settings
-from memat.editor.edit import Edit
+from memat.editor.edit import Edit, step_settings
+from memat.editor.edited_folder import require_own_folder
 from memat.editor.fact import Fact, check_facts, edit_requests, without_repeats
 from memat.editor.layers import EditedWeights, added_up
 from memat.editor.moments import cache_folder, moments_of, weights_hash
 from memat.editor.report import MOST_TOKENS
 from memat.editor.settings import Settings, complete_settings, read_settings, settings_file
 from memat.editor.sources import find_model
-from memat.editor.target_folder import require_own_folder
 from memat.errors import ConfigError, LanguageError
 from memat.evaluate.answers import greedy_answers
 from memat.evaluate.export import export_model
@@ -132,7 +131,8 @@ class Editor:
         check_facts(facts)
         load_solver(solver)
         combine = combine or default_combine(solver)
-        earlier = self._earlier_keys() if keep_earlier else {}
+        layers = self.settings.edit.layers if self.edits and keep_earlier else ()
+        earlier = {n: torch.cat([edit.keys[n] for edit in self.edits]) for n in layers}
         if earlier and (fault := stepwise_fault(solver)):
             raise ConfigError(f"solver: {fault}; or keep_earlier=False")
         known = [load_language(_language_file(code)) for code in _distinct(languages)]
@@ -217,12 +217,10 @@ class Editor:
             source = "as given"
             content = read_settings(given)
         elif file is not None and file.is_file():
-            content = read_settings(file)
-            tried = content.get("tried", True)
-            source = (
-                f"{file.name}, {'chosen for this model' if tried else 'untried with this model'}"
-            )
-            content = {name: content[name] for name in content if name in Settings.model_fields}
+            found = read_settings(file)
+            tried = "chosen for" if found.get("tried", True) else "untried with"
+            source = f"{file.name}, {tried} this model"
+            content = {key: found[key] for key in found if key in Settings.model_fields}
         else:
             source, content = "none are known for this model, so defaults by its size", {}
         settings = complete_settings(content, *sizes)
@@ -243,11 +241,6 @@ class Editor:
         return moments_of(
             self.model, self._fingerprint, self.settings, languages, budget, self._cache
         )
-
-    def _earlier_keys(self) -> dict[int, torch.Tensor]:
-        """K_p of the facts of the edits that the model carries, by layer."""
-        layers = self.settings.edit.layers if self.edits else ()
-        return {n: torch.cat([edit.keys[n] for edit in self.edits]) for n in layers}
 
     def _memory(self) -> int:
         """Megabytes that the model and its batches may use."""

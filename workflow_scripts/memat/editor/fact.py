@@ -28,9 +28,7 @@ class Fact:
     target_true: Text | None = None
 
 
-def edit_requests(
-    facts: Sequence[Fact], language: Language, target: str = "target_new"
-) -> list[EditRequest]:
+def edit_requests(facts: Sequence[Fact], language: Language) -> list[EditRequest]:
     """The facts in one language; `case_id` is their number in the list, from 0.
 
     A target follows without a space where the prompt ends with an elided article ("d'").
@@ -39,8 +37,8 @@ def edit_requests(
     """
     requests, wanted = [], {}  # by what writing it differently does not change
     for number, fact in enumerate(facts):
-        prompt, subject, target_text = (
-            _text(number, fact, key, language.code) for key in ("prompt", "subject", target)
+        prompt, subject, target = (
+            _text(number, fact, key, language.code) for key in ("prompt", "subject", "target_new")
         )
         if prompt.count(PLAIN) != 1:
             raise FactError(
@@ -48,14 +46,14 @@ def edit_requests(
                 f" {prompt!r}"
             )
         asked = normalised(prompt.replace(PLAIN, subject)), normalised(subject)
-        earlier = wanted.setdefault(asked, (number, target_text))
-        if normalised(earlier[1]) != normalised(target_text):
+        earlier = wanted.setdefault(asked, (number, target))
+        if normalised(earlier[1]) != normalised(target):
             raise FactError(
-                f"facts[{number}].{target}: {target_text!r} contradicts facts[{earlier[0]}], which"
+                f"facts[{number}].target_new: {target!r} contradicts facts[{earlier[0]}], which"
                 f" wants {earlier[1]!r} for the same prompt and subject"
             )
         joined = prompt.lower().endswith(language.elided_endings)
-        requests.append(EditRequest(number, prompt, subject, target_text, joined))
+        requests.append(EditRequest(number, prompt, subject, target, joined))
     return requests
 
 

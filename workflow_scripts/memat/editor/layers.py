@@ -1,6 +1,6 @@
 """The edits that lie on a model, in order, with the weights that they cover."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -8,6 +8,7 @@ from torch import nn
 
 from memat.edit.storage import summed
 from memat.edit.update import Delta, add_delta
+from memat.heads.deployment import add_bias
 from memat.model.editable import EditableModel
 
 
@@ -22,13 +23,9 @@ class Carried:
 
 def added_up(parts: Sequence[Carried]) -> Carried:
     """Several edits as one: factors of deltas side by side, biases summed; layers may differ."""
-    deltas, biases = {}, {}
-    for layer in sorted({layer for part in parts for layer in part.deltas}):
-        own = [{layer: part.deltas[layer]} for part in parts if layer in part.deltas]
-        deltas[layer] = summed(own)[layer]
-    for layer in sorted({layer for part in parts for layer in part.biases}):
-        biases[layer] = sum(part.biases[layer] for part in parts if layer in part.biases)
-    return Carried(deltas, biases)
+    layers = sorted({layer for part in parts for layer in part.biases})
+    biases = {n: sum(part.biases[n] for part in parts if n in part.biases) for n in layers}
+    return Carried(summed([part.deltas for part in parts]), biases)
 
 
 class EditedWeights:
@@ -59,32 +56,19 @@ class EditedWeights:
         try:
             for edit in edits[start:]:
                 for layer, delta in edit.deltas.items():
-                    self._keep(f"mlp.{layer}", self._mlp)
+                    self._keep(f"mlp.{layer}", self._model.mlp_matrix(layer))
                     add_delta(self._model, layer, delta)
                 for layer, bias in edit.biases.items():
-                    self._keep(f"bias.{layer}", self._bias)
-                    self._add_bias(layer, bias)
+                    self._keep(f"bias.{layer}", self._model.attention_output(layer).bias)
+                    add_bias(self._model, layer, bias)
         except BaseException:
             self._uncover()
             raise
         self._laid = tuple(edits)
 
-    def _keep(self, name: str, read: Callable[[int], torch.Tensor | None]) -> None:
+    def _keep(self, name: str, weight: torch.Tensor | None) -> None:
         if name not in self.originals:
-            self.originals[name] = read(int(name.partition(".")[2]))
-
-    def _mlp(self, layer: int) -> torch.Tensor:
-        return self._model.mlp_matrix(layer).detach().clone()
-
-    def _bias(self, layer: int) -> torch.Tensor | None:
-        bias = self._model.attention_output(layer).bias
-        return None if bias is None else bias.detach().clone()
-
-    def _add_bias(self, layer: int, bias: torch.Tensor) -> None:
-        projection = self._model.attention_output(layer)
-        old = 0.0 if projection.bias is None else projection.bias.double()
-        new = (old + bias.double().to(projection.weight.device)).to(projection.weight.dtype)
-        projection.bias = nn.Parameter(new, requires_grad=False)
+            self.originals[name] = None if weight is None else weight.detach().clone()
 
     def _uncover(self) -> None:
         self._laid = ()

@@ -15,24 +15,15 @@ MOST_TOKENS = 16  # of an answer
 HEADER = ("language", "prompt", "wanted", "P before", "P after", "says before", "says after")
 
 
-@dataclass(frozen=True)
-class Saying:
-    """Of each prompt of an edit: P of the wanted target, exp(-mean NLL of its tokens), and the
-    greedy continuation."""
-
-    probability: list[float]
-    answer: list[str]
-
-
-def saying(model: EditableModel, asked: Sequence[LanguageRequests]) -> Saying:
-    """What the model as it stands says after every prompt, language by language."""
+def saying(model: EditableModel, asked: Sequence[LanguageRequests]) -> list[tuple[float, str]]:
+    """What the model as it stands says after every prompt, language by language: P of the wanted
+    target, exp(-mean NLL of its tokens), and the greedy continuation."""
     requests = [request for part in asked for request in part.requests]
     rows = [PromptTarget(r.prompt, r.target, r.joined) for r in requests]
     scores = score_prompts(model, rows, trie_budget(model))
-    return Saying(
-        torch.exp(-scores.nll / scores.n_tokens).tolist(),
-        greedy_answers(model, [row.prompt for row in rows], CPU_TOKENS, MOST_TOKENS),
-    )
+    probabilities = torch.exp(-scores.nll / scores.n_tokens).tolist()
+    answers = greedy_answers(model, [row.prompt for row in rows], CPU_TOKENS, MOST_TOKENS)
+    return list(zip(probabilities, answers, strict=True))
 
 
 @dataclass(frozen=True)
@@ -42,23 +33,23 @@ class EditReport:
     rows: tuple[dict, ...]
 
     @classmethod
-    def of(cls, asked: Sequence[LanguageRequests], before: Saying, after: Saying) -> "EditReport":
-        """The rows of what was asked, from what a model says without and with the edit."""
-        requests = [(part.language.code, r) for part in asked for r in part.requests]
-        columns = zip(
-            requests,
-            before.probability,
-            after.probability,
-            before.answer,
-            after.answer,
-            strict=True,
-        )
-        return cls(
-            tuple(
-                dict(zip(HEADER, (code, request.prompt, request.target, *found), strict=True))
-                for (code, request), *found in columns
+    def of(
+        cls,
+        asked: Sequence[LanguageRequests],
+        before: Sequence[tuple[float, str]],
+        after: Sequence[tuple[float, str]],
+    ) -> "EditReport":
+        """The rows of what was asked, from what a model is `saying` without and with the edit."""
+        prompts = [
+            (part.language.code, r.prompt, r.target) for part in asked for r in part.requests
+        ]
+        rows = [
+            (*prompt, p_before, p_after, says_before, says_after)
+            for prompt, (p_before, says_before), (p_after, says_after) in zip(
+                prompts, before, after, strict=True
             )
-        )
+        ]
+        return cls(tuple(dict(zip(HEADER, row, strict=True)) for row in rows))
 
     def __str__(self) -> str:
         lines = [HEADER, *(_cells(row) for row in self.rows)]

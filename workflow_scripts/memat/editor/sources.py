@@ -77,7 +77,8 @@ def _from_hub(repo: str, revision: str | None, specs: dict[str, dict], cache: Pa
     listed = next((name for name, spec in specs.items() if spec.get("repo") == repo), None)
     if revision is None:
         revision = specs[listed]["revision"] if listed else _newest_commit(repo)
-    folder = hub_snapshot(repo, revision, _lock(cache, repo, revision))
+    lock = cache / "models" / f"{repo.replace('/', '--')}-{revision}.lock.json"
+    folder = hub_snapshot(repo, revision, lock)
     name = listed or repo.rpartition("/")[2].lower()
     return FoundModel(folder, name, {"repo": repo, "revision": revision})
 
@@ -95,7 +96,3 @@ def _newest_commit(repo: str) -> str:
         ) from error
     log.warning("%s: at its newest commit; to get the same again: revision=%r", repo, commit)
     return commit
-
-
-def _lock(cache: Path, repo: str, revision: str) -> Path:
-    return cache / "models" / f"{repo.replace('/', '--')}-{revision}.lock.json"

@@ -17,7 +17,7 @@ from memat.model.batching import halve_rows, run_halving
 from memat.model.editable import EditableModel
 from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import Sentence, tokenise
-from memat.model.targets import read_targets
+from memat.model.vocabulary import read_targets
 
 SURPRISAL_SCHEMA = {"sentence": pl.String, "n_tokens": pl.Int64, "nats_per_token": pl.Float64}
 

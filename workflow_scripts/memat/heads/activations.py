@@ -14,7 +14,11 @@ from memat.model.editable import EditableModel
 from memat.model.hooks import inputs_seen
 from memat.model.prefix_trie import build_trie, run_trie, trie_batches
 from memat.model.sentences import EditRequest, request_sentence
-from memat.model.targets import read_targets
+from memat.model.vocabulary import read_targets
+from memat.provenance import Provenance
+from memat.tensors import read_tensors, write_tensors
+
+COLUMNS = ("values", "labels", "case_ids", "predicted")
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,35 @@ def refined(
     """Only the facts whose o* the edited model predicts (appendix D), and their groups."""
     known = activations.case_ids[(activations.labels == 1) & activations.predicted]
     keep = torch.isin(activations.case_ids, known)
-    part = HeadActivations(
-        activations.values[keep],
-        activations.labels[keep],
-        activations.case_ids[keep],
-        activations.predicted[keep],
-    )
+    part = HeadActivations(*(getattr(activations, name)[keep] for name in COLUMNS))
     return part, groups[keep]
+
+
+def write_activations(
+    path: str,
+    parts: Sequence[HeadActivations],
+    objects: torch.Tensor,
+    refine: bool,
+    provenance: Provenance,
+) -> None:
+    """One shard's activations, part after part. objects: (n_sentences,) number of each target."""
+    tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in COLUMNS}
+    write_tensors(path, tensors | {"objects": objects}, provenance, refine=refine)
+
+
+def read_activations(paths: Sequence[str], group: str) -> tuple[HeadActivations, torch.Tensor]:
+    """Activations that probes are trained on, and the group of each sentence.
+
+    paths: every shard. group: `fact` or `object`. All sentences with o^c come first, then those
+    with o*, so that shards make no difference to sums over sentences. With `refine` in the
+    files, only the facts whose o* the edited model predicts (appendix D).
+    """
+    parts, notes = zip(*(read_tensors(path) for path in paths), strict=True)
+    order = torch.cat([part["labels"] for part in parts]).argsort(stable=True)
+    tensors = {name: torch.cat([part[name] for part in parts])[order] for name in parts[0]}
+    activations = HeadActivations(*(tensors[name] for name in COLUMNS))
+    groups = tensors["case_ids" if group == "fact" else "objects"]
+    return refined(activations, groups) if notes[0]["refine"] else (activations, groups)
 
 
 def _keeper(values, rows, layer, last):

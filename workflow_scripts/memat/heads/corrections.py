@@ -14,13 +14,11 @@ from tqdm import tqdm
 
 from memat.errors import NonFiniteValue
 from memat.heads.correction_passes import Pass, lay_out_passes, read_sentences, run_passes
-from memat.heads.deployment import Corrections, head_slice
+from memat.heads.deployment import Corrections, Heads, head_slice
 from memat.model.editable import EditableModel
 from memat.model.hooks import input_changed, inputs_seen
 from memat.model.sentences import EditRequest
 from memat.model.suffix import run_suffixes
-
-Heads = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)

@@ -68,16 +68,21 @@ def correction_biases(
     return biases
 
 
+def add_bias(model: EditableModel, layer: int, bias: torch.Tensor) -> None:
+    """Add to the bias of a layer's attention output projection, in float64, as a new parameter."""
+    projection = model.attention_output(layer)
+    old = 0.0 if projection.bias is None else projection.bias.double()
+    new = (old + bias.double().to(projection.weight.device)).to(projection.weight.dtype)
+    projection.bias = nn.Parameter(new, requires_grad=False)
+
+
 @contextmanager
 def corrected(model: EditableModel, biases: Mapping[int, torch.Tensor]) -> Iterator[EditableModel]:
     """The model with biases added to its attention output projections; taken off on leaving."""
     kept = {layer: model.attention_output(layer).bias for layer in biases}
     try:
         for layer, bias in biases.items():
-            projection = model.attention_output(layer)
-            old = 0.0 if projection.bias is None else projection.bias.double()
-            new = (old + bias).to(projection.weight.dtype)
-            projection.bias = nn.Parameter(new, requires_grad=False)
+            add_bias(model, layer, bias)
         yield model
     finally:
         for layer, bias in kept.items():

@@ -18,6 +18,7 @@ PACKAGE = "memat.model.architectures"
 class Architecture:
     """Module names of one model type, relative to the causal language model or a block.
 
+    blocks, mlp_output, attention_output: Llama's, where a type does not name its own.
     transposed: projection weights are stored (in, out), as GPT-2's Conv1D does.
     bias_home: module that can hold the correction W_O·ω in an ordinary folder when the
         attention projection of this type has no bias (GPT-J: attention and MLP are
@@ -34,9 +35,9 @@ class Architecture:
         `layerwise` (`memat.edit.spread`).
     """
 
-    blocks: str
-    mlp_output: str
-    attention_output: str
+    blocks: str = "model.layers"
+    mlp_output: str = "mlp.down_proj"
+    attention_output: str = "self_attn.o_proj"
     transposed: bool = False
     bias_home: str | None = None
     bias_config: tuple[tuple[str, object], ...] = ()
@@ -73,27 +74,17 @@ def editable_types() -> tuple[str, ...]:
     return tuple(name for name in names if hasattr(load_leaf(PACKAGE, name), "ARCHITECTURE"))
 
 
-@dataclass(frozen=True)
-class ModelShape:
-    """Sizes that settings are checked against before a model is loaded."""
-
-    model_type: str
-    n_layers: int
-    n_heads: int
-
-    @classmethod
-    def from_config(cls, config: dict) -> "ModelShape":
-        """Read a `config.json` as a dict; the older Falcon spellings count too, and of a model
-        with images its text part."""
-        model_type, config = config.get("model_type"), config.get("text_config") or config
-        layers = next(
-            (config[k] for k in ("num_hidden_layers", "n_layer", "n_layers") if k in config), None
+def model_shape(config: dict) -> tuple[str, int, int]:
+    """Type, number of layers and of heads of a `config.json`; the older Falcon spellings count too,
+    and of a model with images its text part. Raises UnsupportedArchitecture."""
+    model_type, config = config.get("model_type"), config.get("text_config") or config
+    names = (
+        ("num_hidden_layers", "n_layer", "n_layers"),
+        ("num_attention_heads", "n_head", "n_heads"),
+    )
+    counts = [next((config[k] for k in of_one if k in config), None) for of_one in names]
+    if None in counts:
+        raise UnsupportedArchitecture(
+            f"config.json of model type {model_type!r} names no layer or head count"
         )
-        heads = next(
-            (config[k] for k in ("num_attention_heads", "n_head", "n_heads") if k in config), None
-        )
-        if layers is None or heads is None:
-            raise UnsupportedArchitecture(
-                f"config.json of model type {model_type!r} names no layer or head count"
-            )
-        return cls(model_type, layers, heads)
+    return model_type, *counts

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 log = logging.getLogger("memat")
 
@@ -33,12 +34,9 @@ def pad(
     rows: Sequence[Sequence[int]], device: str | torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Right-padded ids and attention mask, both (n_rows, longest), int64."""
-    width = max(len(row) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
-    for number, row in enumerate(rows):
-        ids[number, : len(row)] = torch.tensor(row, dtype=torch.long)
-        mask[number, : len(row)] = 1
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    ids = pad_sequence(tensors, batch_first=True)
+    mask = pad_sequence([torch.ones_like(row) for row in tensors], batch_first=True)
     return ids.to(device), mask.to(device)
 
 

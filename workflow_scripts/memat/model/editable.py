@@ -13,7 +13,6 @@ from memat.model.architecture import Architecture, architecture_of
 from memat.model.hooks import blocks_skipped, input_changed, stopping_after
 from memat.model.masks import Mask, row_mask
 from memat.model.products import product, use_onednn
-from memat.model.tokenizer_fault import tokenizer_fault
 
 log = logging.getLogger("memat")
 QUOTED = 80  # last characters of a text in a message: contexts stand before a prompt
@@ -160,6 +159,27 @@ def entering_at(
     if layer == 0:
         return input_changed(model.blocks[0], lambda _embedded: hidden)
     return blocks_skipped(model.blocks, layer, hidden, model.block_tuple_size)
+
+
+def tokenizer_fault(tokenizer, words: int | None) -> str | None:
+    """Why a tokenizer does not serve a model of so many `words` (rows of its embedding; None:
+    unknown): offsets, words told apart, no id beyond the vocabulary. None if it does."""
+    if not tokenizer.is_fast:
+        return "gives no character offsets (a fast tokenizer is needed)"
+    # without its files, transformers makes an empty one of the type that the config names
+    word, other = (tokenizer.encode(text, add_special_tokens=False) for text in ("The", "of"))
+    if word == other:
+        return "does not tell words apart: are its files (tokenizer.json …) there?"
+    # what is added to the vocabulary (an image's place) may lie beyond the model's words, unless
+    # it begins every text
+    size = tokenizer.backend_tokenizer.get_vocab_size(with_added_tokens=False)
+    highest = max(size - 1, *tokenizer.encode("The"))
+    if words is not None and highest >= words:
+        return (
+            f"gives token ids up to {highest}, but the model's vocabulary (vocab_size) has {words}"
+            f" words, 0 to {words - 1}: it is another model's"
+        )
+    return None
 
 
 def _matrix(projection: nn.Module, architecture: Architecture) -> torch.Tensor:

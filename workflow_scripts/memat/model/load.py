@@ -46,30 +46,21 @@ def load_folder(folder: str | Path, device: str = "cpu", dtype: str = "float32")
 
 def load_with_all(folder: str | Path, device: str, dtype: str) -> EditableModel:
     """`load_folder` for a process that may use all of transformers afterwards."""
+    # here, where quick loading may have begun
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    safe = {"trust_remote_code": False, "local_files_only": True}
     try:
-        network, tokenizer = _from_pretrained(folder, DTYPES[dtype])
+        network, loading = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=DTYPES[dtype], output_loading_info=True, **safe
+        )
+        require_all_weights(folder, loading)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
         ) from error
     return EditableModel.wrap(network.to(device), tokenizer)
-
-
-def _from_pretrained(folder: str | Path, dtype: torch.dtype | str) -> tuple:
-    """Network and tokenizer. transformers is imported here, where quick loading may have begun."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    network, loading = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-    )
-    require_all_weights(folder, loading)
-    return network, AutoTokenizer.from_pretrained(
-        folder, trust_remote_code=False, local_files_only=True
-    )
 
 
 def require_loadable(device: str, dtype: str) -> None:

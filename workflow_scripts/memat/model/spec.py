@@ -18,7 +18,7 @@ from pathlib import Path
 
 from memat.commits import commit_fault
 from memat.errors import ModelError, UnsupportedArchitecture
-from memat.model.architecture import Architecture, ModelShape, architecture_of
+from memat.model.architecture import Architecture, architecture_of, model_shape
 from memat.suggest import allowed_values, shown
 from memat.yaml_files import read_json_object, read_yaml
 
@@ -95,11 +95,11 @@ def read_model_spec(folder: Path, name: str) -> ModelSpec:
         architecture_of(facts)
     except UnsupportedArchitecture as error:
         raise UnsupportedArchitecture(f"{place}: {error}") from None
-    shape = ModelShape.from_config(facts)
-    for what, count in (("layers", shape.n_layers), ("heads", shape.n_heads)):
+    _, *counts = shape = model_shape(facts)
+    for what, count in zip(("layers", "heads"), counts, strict=True):
         if type(count) is not int or count < 1:
             raise ModelError(f"{place}: number of {what}: must be 1 or more, found {count!r}")
-    return ModelSpec(name, path, content, shape.model_type, shape.n_layers, shape.n_heads)
+    return ModelSpec(name, path, content, *shape)
 
 
 def _check_keys(path: Path, content: object) -> None:
@@ -110,21 +110,16 @@ def _check_keys(path: Path, content: object) -> None:
         raise ModelError(f"{path}: kind: {allowed_values(kind, _REQUIRED)}")
     for key in _REQUIRED[kind]:
         if key not in content:
-            raise ModelError(f"{path}: {key}: missing; {_where_found(key, kind, content)}")
+            needed = f"a spec of kind {kind} needs it"
+            if key == "revision":
+                commits = f"https://huggingface.co/{content['repo']}/commits/main"
+                needed = f"a commit id of 40 digits, from {commits}"
+            raise ModelError(f"{path}: {key}: missing; {needed}")
     known = (*_ALWAYS, *_REQUIRED[kind], *_OPTIONAL[kind])
     for key in content:
         if key not in known:
             raise ModelError(f"{path}: unknown key; {allowed_values(key, known)}")
         _check_value(path, key, content[key])
-
-
-def _where_found(key: str, kind: str, content: dict) -> str:
-    """What to write at a key that a spec lacks."""
-    if key == "revision":
-        return (
-            f"a commit id of 40 digits, from https://huggingface.co/{content['repo']}/commits/main"
-        )
-    return f"a spec of kind {kind} needs it"
 
 
 def _check_value(path: Path, key: str, value: object) -> None:

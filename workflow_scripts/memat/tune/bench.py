@@ -15,7 +15,7 @@ import polars as pl
 import torch
 
 from memat import io
-from memat.edit.protected_keys import subject_keys
+from memat.edit.keys import subject_keys
 from memat.edit.protected_subjects import choose_protected, protected_requests, subjects_of_facts
 from memat.edit.requests import asked_of_block, requests_of_block, without_prompts
 from memat.edit.storage import LayerMoments

@@ -4,9 +4,6 @@ those to queries, keys and values can."""
 from memat.model.architecture import Architecture
 
 ARCHITECTURE = Architecture(
-    blocks="model.layers",
-    mlp_output="mlp.down_proj",
-    attention_output="self_attn.o_proj",
     attention_norm="post_self_attn_layernorm",
     mlp_norm="post_mlp_layernorm",
     bias_config=(("attention_bias", True),),
