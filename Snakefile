@@ -75,6 +75,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/inputs/languages.smk"
 include: "rules/models.smk"
 include: "rules/inputs/dataset.smk"
 include: "rules/dataset.smk"

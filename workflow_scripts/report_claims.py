@@ -1,23 +1,18 @@
 """A study's claims, one line each, and where every table and figure is."""
 
-import os
 from pathlib import Path
 
 from memat import io
-from memat.report.claims import claims_markdown, compared_pairs, measured_claims
+from memat.report.claims import (
+    INTRODUCTION,
+    claims_markdown,
+    compared_pairs,
+    links_to,
+    measured_claims,
+)
 from memat.report.curves import TRANSFER_SCHEMA
 from memat.report.tables import measured, paired_differences
 from memat.stage import Stage, run_stage
-
-INTRODUCTION = """# Claims of the study `{study}`, on {model}
-
-Verdicts are on this model and these facts ({facts} per table, {confidence:g}% intervals over
-facts, differences paired on the same facts). *Reproduced*: every interval the claim rests on
-lies on its side; *not reproduced*: at least one lies on the other side; *undecided*: neither.
-A claim about *some* needs one interval on its side, and is not reproduced if all are on the other.
-Many intervals stand here, so a few leave zero by chance.
-
-"""
 
 
 def main(stage: Stage) -> str:
@@ -39,19 +34,9 @@ def main(stage: Stage) -> str:
         facts=metrics["case_id"].n_unique(),
         confidence=100 * settings.confidence,
     )
-    folder = Path(outputs.index).parent
-    links = "\n".join(_link(name, paths, folder) for name, paths in params.targets.items())
-    page = f"{head}{claims_markdown(claims)}\n## Tables and figures\n\n{links}\n"
-    io.write_text(outputs.index, page)
+    links = links_to(params.targets, Path(outputs.index).parent)
+    io.write_text(outputs.index, f"{head}{claims_markdown(claims)}{links}")
     return f"{len(claims)} claims"
-
-
-def _link(name: str, paths: list[str], folder: Path) -> str:
-    """One line of links, relative to the page."""
-    shown = ", ".join(
-        f"[{Path(path).name}]({Path(os.path.relpath(path, folder)).as_posix()})" for path in paths
-    )
-    return f"- {name}: {shown}"
 
 
 if __name__ == "__main__":

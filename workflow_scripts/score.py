@@ -15,16 +15,15 @@ from memat.shards import groups_of_shard
 from memat.stage import Stage, run_stage
 
 COLUMNS = ("case_id", "block", "language", "role", "prompt_type", "index")
+COLUMNS += ("nll", "n_tokens", "is_greedy")
 
 
 def main(stage: Stage) -> str:
     params, inputs, cfg = stage.params, stage.inputs, stage.cfg
     model = model_for(inputs.manifest, params.compute)
     bilingual, blocks = io.read_table(inputs.bilingual), io.read_table(inputs.blocks)
-    asked = without_prompts(
-        asked_of_block(bilingual, blocks, params.block, params.languages, params.edited),
-        io.read_table(inputs.blocks_rejected),
-    )
+    asked = asked_of_block(bilingual, blocks, params.block, params.languages, params.edited)
+    asked = without_prompts(asked, io.read_table(inputs.blocks_rejected))
     asked = prompts_of_types(asked, cfg["prompt_types"])
     if params.context:
         asked = with_context(model, asked, *params.context, trie_budget(model))
@@ -40,12 +39,8 @@ def main(stage: Stage) -> str:
         ]
     # shards are counted in all facts of the set, so the last may have none of the edit's
     frame = pl.concat(scored or [scored_rows(model, rows.clear())])
-    frame = frame.with_columns(pl.lit(params.block).alias("block"))
-    io.write_table(
-        stage.outputs.scores,
-        frame.select(*COLUMNS, "nll", "n_tokens", "is_greedy"),
-        stage.provenance,
-    )
+    frame = frame.with_columns(block=pl.lit(params.block)).select(COLUMNS)
+    io.write_table(stage.outputs.scores, frame, stage.provenance)
     answers = pl.concat([pl.DataFrame(schema=ANSWER_SCHEMA), *answers])
     io.write_table(stage.outputs.answers, answers, stage.provenance)
     return f"{frame['case_id'].n_unique()} facts, {frame.height} targets"

@@ -25,8 +25,7 @@ def main(stage: Stage) -> str:
         inputs.manifest,
         params.compute,
         *tables,
-        dict(zip(params.languages, inputs.templates, strict=True)),
-        dict(zip(params.languages, prompts, strict=True)),
+        *(dict(zip(params.languages, own, strict=True)) for own in (inputs.templates, prompts)),
         **fixed,
         **cfg,
         memory_mb=stage.memory_mb,
@@ -42,9 +41,8 @@ def main(stage: Stage) -> str:
     searches = search_settings(spec, tune, *params.shape, stage.threads, write)
     write(searches, outputs.tried, outputs.table)
     found = how_found(searches, params.languages, bound)
-    io.write_text(
-        outputs.settings, settings_text(params.model, as_config(searches[-1].settings), found)
-    )
+    chosen = as_config(searches[-1].settings)
+    io.write_text(outputs.settings, settings_text(params.model, chosen, found))
     return " ".join(verdict(search, bound) for search in searches)
 
 

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from memat.evaluate.pairing import rows_to_score
+from memat.html_page import data_element
 from memat.report.chance import chance_notes
 from memat.report.fact_page import fact_page
 from memat.report.fact_table import fact_table, with_models
 from memat.report.headlines import headlines, trained_languages
-from memat.report.html_page import data_element
 from memat.report.index_page import flat, index_page, model_rows
 from memat.report.prompt_table import asked_prompts, prompt_table
 from memat.report.tables import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA

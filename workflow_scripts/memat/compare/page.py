@@ -8,7 +8,7 @@ import polars as pl
 from memat.compare.answers import Asking, facts_of_run, prompts_of_fact
 from memat.compare.models import Comparison
 from memat.errors import MematError, MissingPackage
-from memat.report.html_page import escaped, table
+from memat.html_page import escaped, table
 
 HOST = "127.0.0.1"
 MOST_CHARACTERS = 2000

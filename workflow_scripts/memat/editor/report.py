@@ -62,7 +62,7 @@ class EditReport:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from memat.report.html_page import escaped, table
+        from memat.html_page import escaped, table
 
         cells = [[escaped(cell) for cell in _cells(row)] for row in self.rows]
         return table(HEADER, cells, numbers=(3, 4))

@@ -5,13 +5,24 @@ reproduced` if any lies on the other side, `undecided` otherwise. A claim of "in
 needs one interval, and is refused only if all lie on the other side.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from pathlib import Path
 
 import polars as pl
 
 REPRODUCED, REFUSED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+INTRODUCTION = """# Claims of the study `{study}`, on {model}
+
+Verdicts are on this model and these facts ({facts} per table, {confidence:g}% intervals over
+facts, differences paired on the same facts). *Reproduced*: every interval the claim rests on
+lies on its side; *not reproduced*: at least one lies on the other side; *undecided*: neither.
+A claim about *some* needs one interval on its side, and is not reproduced if all are on the other.
+Many intervals stand here, so a few leave zero by chance.
+
+"""
 
 
 @dataclass(frozen=True)
@@ -183,3 +194,14 @@ def _worded(item: Evidence) -> str:
     # adding zero turns −0.0 into 0.0
     value, low, high = (round(x, 1) + 0.0 for x in (item.value, item.low, item.high))
     return f"{item.what}: {value:+.1f} [{low:+.1f}, {high:+.1f}]{bound}"
+
+
+def links_to(targets: Mapping[str, Sequence[str]], folder: Path) -> str:
+    """The files of each table and figure by name, as links relative to the page's folder."""
+    lines = ["\n## Tables and figures\n"]
+    for name, paths in targets.items():
+        links = [
+            (Path(path).name, Path(os.path.relpath(path, folder)).as_posix()) for path in paths
+        ]
+        lines.append(f"- {name}: {', '.join(f'[{text}]({link})' for text, link in links)}")
+    return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memat.cells import markdown_cell
-from memat.report.html_page import escaped, page, table
+from memat.html_page import escaped, page, table
 
 
 @dataclass(frozen=True)

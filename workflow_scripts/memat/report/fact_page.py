@@ -2,8 +2,8 @@
 
 import polars as pl
 
+from memat.html_page import data_element, escaped, page
 from memat.report.fact_page_script import SCRIPT
-from memat.report.html_page import data_element, escaped, page
 from memat.report.prompt_table import PROMPT_SCHEMA
 
 MOST_ROWS = 100_000  # a page of some ten megabytes

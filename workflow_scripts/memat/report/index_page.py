@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from memat.html_page import escaped, page, table
 from memat.report.figure_dataset import step_names
-from memat.report.html_page import escaped, page, table
 from memat.report.markdown import definition, legend, section_cells, section_title
 
 BOLD = re.compile(r"\*\*(.+?)\*\*")
