@@ -17,7 +17,6 @@ sys.path.insert(0, str(LIBRARY))
 
 from memat.caches import use_own_caches
 from memat.errors import MematError
-from memat.slurm import causes
 from memat.study.config import completed
 from memat.study.settings_file import settings_path, with_model_settings
 
@@ -55,44 +54,37 @@ onstart:
         raise WorkflowError(str(error)) from None
 
 
-def tell_causes(logs):
-    """Name limit, size and remedy of each job SLURM ended, after Snakemake's own messages; silent
-    without SLURM."""
-    if workflow.is_main_process:
-        for line in causes("\n".join(Path(log).read_text("utf-8", "replace") for log in logs)):
-            logger.warning(line)
-
-
-onerror:
-    tell_causes(log)
-
-
-onsuccess:
-    tell_causes(log)
-
-
 report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
 include: "rules/inputs/languages.smk"
+include: "rules/inputs/models.smk"
 include: "rules/models.smk"
 include: "rules/inputs/dataset.smk"
 include: "rules/dataset.smk"
 include: "rules/translation.smk"
 include: "rules/inputs/memit.smk"
 include: "rules/memit.smk"
+include: "rules/inputs/heads.smk"
 include: "rules/heads.smk"
 include: "rules/inputs/evaluate.smk"
 include: "rules/evaluate.smk"
+include: "rules/inputs/tune.smk"
 include: "rules/tune.smk"
+include: "rules/inputs/export.smk"
 include: "rules/export.smk"
+include: "rules/inputs/general.smk"
 include: "rules/general.smk"
+include: "rules/inputs/damage.smk"
 include: "rules/damage.smk"
 include: "rules/advice.smk"
+include: "rules/inputs/report.smk"
 include: "rules/report.smk"
+include: "rules/inputs/study.smk"
 include: "rules/study.smk"
 include: "rules/claims.smk"
+include: "rules/slurm.smk"
 
 
 localrules:
