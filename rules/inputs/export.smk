@@ -1,5 +1,6 @@
 # What the rules of export.smk need besides: settings, and functions that find inputs.
 
+
 def requested_export(wildcards):
     """The export that --config experiment=<name> asks for."""
     if "experiment" not in config:

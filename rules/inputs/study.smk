@@ -1,5 +1,6 @@
 # What the rules of study.smk need besides: settings, and functions that find inputs.
 
+
 def of_kind(kind):
     """Names of the study's reports of one kind."""
     return [report.name for report in STUDY.others if report.kind == kind]
