@@ -21,9 +21,7 @@ def main(stage: Stage) -> str:
             tables[place].with_columns(block=pl.lit(block))
             for place, block in own.select("index", "block").iter_rows()
         )
-        control = own["shuffled_peak"].mean()
-        title = f"{edit}, heads in {language}\nshuffled labels {control:.1f}%"
-        panels.append(HeadPanel(title, stacked, params.k))
+        panels.append(HeadPanel(f"{edit}, heads in {language}", stacked, params.k))
     with styled():
         for sort_heads, png, svg in (
             (True, outputs.png, outputs.svg),

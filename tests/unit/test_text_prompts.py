@@ -12,6 +12,8 @@ from memat.text.imported import import_bilingual
 from memat.text.prompts import (
     BILINGUAL_SCHEMA,
     PROMPT_SCHEMA,
+    Prompt,
+    columns_of,
     join_languages,
     list_prompts,
     prompts_of,
@@ -37,6 +39,10 @@ from text_samples import (
 
 ENGLISH, CATALAN = language("en"), language("ca")
 PLACE = ["case_id", "role", "prompt_type", "index"]
+
+
+def test_the_written_out_schema_is_that_of_a_prompt():
+    assert columns_of(Prompt) == PROMPT_SCHEMA
 
 
 @pytest.mark.parametrize("path", [COUNTERFACT_SHAPED, DEMO_FACTS], ids=["noisy", "demo"])

@@ -29,7 +29,7 @@ from memat.study.settings_file import overridden_notice, settings_notice, untrie
 from memat.study.translation import file_of, used_settings
 from memat.suggest import allowed_values
 from memat.text.engine import engine_names, files_of, missing
-from memat.text.languages import load_language
+from memat.text.languages import Language, load_language
 from memat.text.reader import own_settings
 
 
@@ -44,9 +44,11 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
     config = completed(config)
     _raise_all(chain(results_faults(config["results"]), _language_faults(config)))
     _raise_all(layout_faults(config["results"]))
+    languages = {}
     for code in all_languages(config):
-        _check_language(Path(f"resources/languages/{code}.yaml"))
-        own_settings(config["facts"], Path(f"resources/languages/{code}.yaml"))
+        path = Path(f"resources/languages/{code}.yaml")
+        languages[code] = _check_language(path)
+        own_settings(config["facts"], path)
     _raise_all(chain(experiment_faults(config), study_faults(config)))
     into = translations(config)
     spec = read_model_spec(Path("resources/models"), config["model"]["name"])
@@ -62,7 +64,7 @@ def check_config(config: dict, from_model: Sequence[str] = ()) -> list[str]:
         untried_notice(spec.path.parent, spec.name),
         settings_notice(spec.name, from_model),
         overridden_notice(spec.path.parent, spec.name, config),
-        *_translation_notices(config, into),
+        *_translation_notices(config, into, languages),
         *_commit_notices(config, spec, into),
         _left_out_notice(study, spread, spec.name),
     ]
@@ -92,27 +94,31 @@ def _language_faults(config: dict) -> Iterator[str]:
             yield f"review.surprisal: {allowed_values(code, targets)} (a language of languages.targets)"
 
 
-def _check_language(path: Path) -> None:
-    """Raise LanguageError for a language file that holds another language, or names no engine."""
+def _check_language(path: Path) -> Language:
+    """The language of a file. Raises LanguageError if it holds another language or names no engine."""
     language = load_language(path)
     if language.code != path.stem:
         raise LanguageError(f"{path}: code: must be that of the file's name, found {language.code}")
     for name in language.rules_for:
         if name not in engine_names():
             raise LanguageError(f"{path}: rules_for: {allowed_values(name, engine_names())}")
+    return language
 
 
-def _translation_notices(config: dict, into: dict[str, dict]) -> Iterator[str]:
+def _translation_notices(
+    config: dict, into: dict[str, dict], languages: dict[str, Language]
+) -> Iterator[str]:
     """What keeps a language from being translated here, or its rules from being used."""
     for code, settings in into.items():
         place = f"translate.by_language.{code}"
         place = place if code in config["translate"]["by_language"] else "translate"
         if fault := missing(settings):
             yield f"on this machine {code} cannot be translated: {place}.{fault}"
-        path = Path(f"resources/languages/{code}.yaml")
-        language = load_language(path)
-        if language.translation_rules and not language.rules_for:
-            yield f"{path}: rules_for names no engine, so its translation_rules are not used"
+        if languages[code].translation_rules and not languages[code].rules_for:
+            yield (
+                f"resources/languages/{code}.yaml: rules_for names no engine, so its"
+                " translation_rules are not used"
+            )
 
 
 def _size_faults(config: dict, spec: ModelSpec, study: Study) -> Iterator[str]:

@@ -53,7 +53,7 @@ def carries_checksum(path: str | Path) -> bool:
 
 
 def _digest(content: mmap.mmap, place: tuple[int, int]) -> bytes:
-    """Hex SHA-256 of the content with zeros at the place of the checksum."""
+    """Hex SHA-256 of the content with zeros in the bytes of the checksum."""
     start, end = place
     digest = hashlib.sha256()
     for first, last in ((0, start), (end, len(content))):

@@ -157,7 +157,7 @@ def write_json(path: str | Path, content: dict, provenance: Provenance) -> None:
 
 
 def _entry(provenance: Provenance) -> dict:
-    """Provenance and the place for the checksum, as they stand in a file's metadata."""
+    """Provenance and the checksum still to be filled in, as they stand in a file's metadata."""
     return json.loads(provenance.to_json()) | {CHECKSUM_KEY: PLACEHOLDER}
 
 

@@ -45,7 +45,7 @@ def list_files(manifest: Path, provenance: Provenance) -> list[int]:
 
 
 def _with_biases(model: EditableModel) -> torch.nn.Module:
-    """The model with a place for the biases that its attention projections got."""
+    """The model as an architecture that has the biases which its attention projections got."""
     architecture, config = model.architecture, model.network.config
     state = dict(model.network.state_dict())
     if architecture.bias_home:

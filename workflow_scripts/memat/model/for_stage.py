@@ -32,11 +32,12 @@ def model_for(manifest: str, compute: dict) -> EditableModel:
 
 
 def free_gpu(folder: Path) -> int:
-    """Number of a GPU with a free place, the first place of each before any second one: jobs of
-    one user side by side get a GPU each, as long as there are no more of them than GPUs.
+    """Number of a GPU that no other job holds, or one that the fewest hold.
 
-    A place is held until the process ends, as a lock on a file in `folder` that is named by the
-    GPU's id and the place's number. The kernel gives it back, however the job ends.
+    Jobs of one user side by side get a GPU each, as long as there are no more of them than GPUs.
+
+    A job's hold on a GPU is a lock on a file in `folder`, named by the GPU's id and a number from
+    0 on. The lock ends with the process, however the job ends.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     ids = [torch.cuda.get_device_properties(n).uuid for n in range(torch.cuda.device_count())]

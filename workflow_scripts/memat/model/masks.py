@@ -47,7 +47,7 @@ def attention_mask(
 def row_mask(
     network: "PreTrainedModel", real: torch.Tensor, queries: torch.Tensor, keys: torch.Tensor
 ) -> Mask:
-    """The mask of ordinary rows whose keys may stand at other places than their positions.
+    """The mask of ordinary rows whose keys may stand at another index than their position.
 
     real: (n_rows, n_keys), 0 where a key is padding; returned as it is to models without a
     window, which need no more. queries, keys: positions, as in `attention_mask`.

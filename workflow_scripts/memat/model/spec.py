@@ -155,7 +155,7 @@ def _check_wheel(place: str, wheel: object) -> None:
 
 
 def _architecture_facts(path: Path, content: dict) -> tuple[str, dict]:
-    """Sizes and type of the model, and the place they are read from."""
+    """Sizes and type of the model, and the file or key they are read from."""
     if content["kind"] != "local":
         return f"{path}: architecture", content["architecture"]
     config = Path(content["path"]) / "config.json"

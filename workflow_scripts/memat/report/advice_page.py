@@ -44,6 +44,9 @@ TASKS = (
 SPOKEN = {"Writing freely, the model names the new answer": True}
 SPOKEN |= {"The model's first choices, nothing written freely, are the new answer": False}
 FORMS = dict.fromkeys(TEXT_MEASURES, ".4f") | {ENTROPY: ".2f"}  # of what is no percentage
+# what the n of a measure counts; that of every other one, a general task's, counts questions
+COUNTED = dict.fromkeys(TEXT_MEASURES, "paragraphs") | {ENTROPY: "answers"}
+COUNTED |= {name: "facts" for names in (*SAID.values(), *NEIGHBOURS) for name in names}
 ROW_HEADER = ("asked in", "measure", "on", "measured", "unedited", "change", "bound", "verdict")
 NO_EDIT = "No experiment of this run edits the model."
 
@@ -214,7 +217,8 @@ def _sentences(advice: Advice, names: Mapping[str, str]) -> Iterator[str]:
 def _cells(finding: Finding) -> Iterator[str]:
     value, change, form = finding.value, finding.change, FORMS.get(finding.name)
     yield f"{finding.name} (for {finding.stands_for})" if finding.stands_for else finding.name
-    yield "" if value is None or value.n is None else f"{value.n} {_counted(finding)}"
+    counted = COUNTED.get(finding.name, "questions")
+    yield "" if value is None or value.n is None else f"{value.n} {counted}"
     yield "" if value is None else value.written(form) if form else _percent(value)
     before = finding.before
     yield "" if before is None else format(before, form) if form else f"{before:.1f}%"
@@ -227,20 +231,6 @@ def _cells(finding: Finding) -> Iterator[str]:
     else:
         yield f"≤ {finding.bound:g}" if form else f"change ≥ -{finding.bound:g}"
         yield WORDS[COST][finding.holds]
-
-
-def _counted(finding: Finding) -> str:
-    """What the n of a measure counts."""
-    if finding.name in TEXT_MEASURES:
-        return "paragraphs"
-    metrics = {name for names in (*SAID.values(), *NEIGHBOURS) for name in names}
-    return (
-        "facts"
-        if finding.name in metrics
-        else "answers"
-        if finding.name == ENTROPY
-        else "questions"
-    )
 
 
 def _asked(finding: Finding) -> str:

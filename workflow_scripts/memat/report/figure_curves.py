@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from memat.evaluate.families import Metric, metrics_named
-from memat.report.figures import CYCLE, DASHES, GREY, colors_of, empty_panel, new_figure
+from memat.report.figures import CYCLE, DASHES, GREY, NOTHING, colors_of, empty_panel, new_figure
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 BIN_WIDTH = 0.8  # of a bin that its points take
@@ -180,7 +180,7 @@ def draw_subjects(frame: pl.DataFrame, title: str, metrics: Sequence[str]) -> Fi
             part = frame.filter(panel=panel, metric=metric.name).drop_nulls("value")
             axes.set_title(f"{metric.name} {panel}")
             if part.is_empty():
-                empty_panel(axes, "not asked, or no such prompts")
+                empty_panel(axes, NOTHING)
             else:
                 _draw_bins(axes, part, experiments, metric)
         row[0].set_ylabel("percent")

@@ -9,14 +9,13 @@ from matplotlib.lines import Line2D
 
 from memat.edit.solver import DEFAULT, load_solver, solver_names, values_solver
 from memat.evaluate.families import Metric
-from memat.report.figures import DASHES, GREY, colors_of, new_figure
+from memat.report.figures import DASHES, GREY, NOTHING, colors_of, new_figure
 from memat.report.markdown import number_of_facts
 from memat.report.tables import metrics_in
 
 SHAPES = {"unedited": "D", "memit": "s", "memat": "o", "iti": "P"}
 SHAPES |= {"in_context": "v", "retrieval": ">", "published": "x"}
 SHAPE_OF_OTHER_VALUES = "^"  # of an edit by a solver with values of its own
-NOTHING = "not asked, or no such prompts"
 WORDS = {
     "unedited": "unedited model",
     "memit": "MEMIT",

@@ -28,6 +28,7 @@ CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#8A8A8A"
 DASHES = (0, (4, 3))
 PNG_DPI = 200
+NOTHING = "not asked, or no such prompts"  # in a panel without a value
 
 STYLE = {
     "font.family": "DejaVu Sans",

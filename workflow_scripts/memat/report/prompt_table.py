@@ -7,12 +7,10 @@ import polars as pl
 from memat.evaluate.distracted import prompts_of_types
 from memat.evaluate.fact_metrics import prompt_pairs
 from memat.evaluate.pairing import rows_to_score
-from memat.evaluate.prompt_types import PROMPT_TYPES
+from memat.evaluate.prompt_types import PROMPT_TYPES, WANTED
 
 FACT = ["case_id", "language"]
 PROMPT = [*FACT, "prompt_type", "index"]
-# role of the target by type of prompts
-WANTED = {name: kind.wanted for name, kind in PROMPT_TYPES.items()}
 OTHER = {name: kind.other for name, kind in PROMPT_TYPES.items()}
 PROMPT_SCHEMA = {
     "case_id": pl.Int64,

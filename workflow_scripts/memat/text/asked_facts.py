@@ -69,6 +69,7 @@ class AskedFact:
 
 
 def with_known_answers(listed: list[Answered]) -> list[Answered]:
+    """Those of the prompts whose answer the record gives."""
     return [(prompt, answer) for prompt, answer in listed if answer is not None]
 
 
